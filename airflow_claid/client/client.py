@@ -1,0 +1,280 @@
+"""The client: Claid's operations as methods, usable with or without Airflow."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ValidationError
+
+from airflow_claid import __version__
+from airflow_claid.client.edit import EditRequest, EditResult, ImageOutput, UploadRequest
+from airflow_claid.client.errors import ClaidAnswerLostError, ClaidValidationError
+from airflow_claid.client.generate import GenerateRequest, GenerateResult
+from airflow_claid.client.jobs import EditJob
+from airflow_claid.client.operations import Operations
+from airflow_claid.client.quota import Quota
+from airflow_claid.client.storage import Storage
+from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
+
+DEFAULT_BASE_URL = "https://api.claid.ai"
+
+_EDITING = "image_editing"
+_STORAGE = "storage"
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_quotas: dict[tuple[str, str], Quota] = {}
+_quotas_lock = threading.Lock()
+
+
+class ClaidClient:
+    """Claid's API, with typed requests that are checked before they are sent. One instance serves many threads.
+
+    Requests are paced by the account's quota: Claid's published default (120 a minute, 4 a second) until the
+    first answer's ``RateLimit-*`` headers say what holds. All clients of a process that use the same account
+    share one quota.
+
+    What cannot have been charged is sent again by itself: a connection that was never made (up to 4
+    attempts), a 429 (for up to ``max_wait`` seconds), and a GET that failed. A POST that was sent and not
+    answered is never repeated: it raises an error whose ``may_have_been_charged`` is true.
+
+    :param api_key: from Claid's dashboard; shown nowhere, sent to the base URL's host only.
+    :param base_url: Claid's address, or a sandbox's (``http://127.0.0.1:8765``), with or without ``/v1``.
+    :param connect_timeout: seconds to make a connection.
+    :param read_timeout: seconds without a byte of the answer; generation takes several seconds, so a short one
+        loses answers that are paid.
+    :param max_wait: seconds that one call may wait in all after a 429 or between attempts.
+    :param pool_size: connections kept open; as many as there are threads.
+    :param quota: the pacing; by default the one of this account in this process.
+    :raises ClaidValidationError: if the key or the address cannot be one.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 120.0,
+        max_wait: float = 300.0,
+        pool_size: int = 10,
+        quota: Quota | None = None,
+    ) -> None:
+        self.base_url = versioned(base_url)
+        key = _printable_key(api_key)
+        self._transport = Transport(
+            base_url=self.base_url,
+            auth=BearerKey(key, self.base_url),
+            timeout=(connect_timeout, read_timeout),
+            max_wait=max_wait,
+            quota=quota or _account_quota(self.base_url, key),
+            pool_size=pool_size,
+            user_agent=f"airflow-claid/{__version__}",
+        )
+
+    def __repr__(self) -> str:
+        return f"ClaidClient(base_url={self.base_url!r})"
+
+    def __enter__(self) -> ClaidClient:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that were kept open; the client can still be used."""
+        self._transport.close()
+
+    def generate_image(
+        self,
+        prompt: str | GenerateRequest,
+        *,
+        number_of_images: int = 1,
+        guidance_scale: float = 5.0,
+        output: str | None = None,
+    ) -> GenerateResult:
+        """Generate 1024x1024 PNG images from a prompt. Costs 1 credit an image. Needs the scope ``image_editing``.
+
+        :param prompt: 3 to 1024 characters, without the blanks around them; or a request built before.
+        :param number_of_images: 1 to 4. Claid's own default is 4, which is 4 credits; here it is 1.
+        :param guidance_scale: 1 to below 50: how closely to follow the prompt.
+        :param output: a folder of a connected storage, ``storage://NAME/PATH/``, ending with ``/``; without it
+            Claid gives links that live 24 hours.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        request = (
+            prompt
+            if isinstance(prompt, GenerateRequest)
+            else GenerateRequest.of(
+                prompt, number_of_images=number_of_images, guidance_scale=guidance_scale, output=output
+            )
+        )
+        return self._post("generate_image", "image/generate", request.to_json(), GenerateResult)
+
+    def edit_image(
+        self,
+        input: str | EditRequest,  # noqa: A002 - Claid's own name
+        operations: Mapping[str, Any] | Operations | None = None,
+        *,
+        output: Mapping[str, Any] | ImageOutput | str | None = None,
+    ) -> EditResult:
+        """Edit a picture and wait for the answer. Reckoned at 1 credit. Needs the scope ``image_editing``.
+
+        :param input: ``https://…`` that Claid can reach, or ``storage://NAME/PATH``; or a request built before.
+        :param operations: Claid's operations, e.g. ``{"resizing": {"width": 800, "fit": "bounds"}}``.
+        :param output: ``{"format": …, "destination": …, "metadata": …}`` or just the destination. The default
+            format is JPEG; without a destination the answer holds a link that lives 24 hours.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        request = _edit_request(input, operations, output)
+        return self._post("edit_image", "image/edit", request.to_json(), EditResult)
+
+    def submit_edit(
+        self,
+        input: str | EditRequest,  # noqa: A002 - Claid's own name
+        operations: Mapping[str, Any] | Operations | None = None,
+        *,
+        output: Mapping[str, Any] | ImageOutput | str | None = None,
+    ) -> EditJob:
+        """Edit a picture as a job: the answer comes at once, :meth:`get_edit` tells when it is done.
+
+        Takes, costs and raises what :meth:`edit_image` does. Claid cannot cancel a job.
+        """
+        request = _edit_request(input, operations, output)
+        return self._post("submit_edit", "image/edit/async", request.to_json(), EditJob)
+
+    def get_edit(self, job_id: int) -> EditJob:
+        """Ask how a job stands. Costs no credit; counts against the quota as far as is known."""
+        return self._get("get_edit", f"image/edit/async/{_identifier(job_id, 'job_id')}", _EDITING, EditJob)
+
+    def upload_and_edit(
+        self,
+        file: bytes,
+        operations: Mapping[str, Any] | Operations | UploadRequest,
+        *,
+        filename: str = "image",
+        output: Mapping[str, Any] | ImageOutput | str | None = None,
+    ) -> EditResult:
+        """Send a picture along and edit it. Reckoned at 1 credit. Needs the scope ``image_editing``.
+
+        :param file: the picture's bytes: JPEG, PNG, WEBP, AVIF, HEIC, TIFF, BMP or GIF.
+        :param operations: as for :meth:`edit_image`; or a request built before.
+        :param filename: the name to give the picture; Claid keeps it for a destination that is a folder.
+        :param output: as for :meth:`edit_image`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        request = operations if isinstance(operations, UploadRequest) else UploadRequest.of(operations, output)
+        if not file:
+            raise ClaidValidationError(
+                f"file={filename!r} is empty: give the bytes of a picture. Nothing was sent, nothing was charged."
+            )
+        call = Call(
+            "upload_and_edit",
+            "POST",
+            "image/edit/upload",
+            _EDITING,
+            form={"data": json.dumps(request.to_json())},
+            files={"file": (filename, file)},
+        )
+        return _read(call, self._transport.send(call), EditResult)
+
+    def list_storage_types(self) -> list[str]:
+        """Tell which types of storage can be connected. Costs nothing. Needs the scope ``storage``."""
+        call = Call("list_storage_types", "GET", "storage/storage-types", _STORAGE)
+        return [str(kind) for kind in _rows(call, self._transport.send(call))]
+
+    def list_storages(self) -> list[Storage]:
+        """List the connected storages. Costs nothing. Needs the scope ``storage``."""
+        call = Call("list_storages", "GET", "storage/storages", _STORAGE)
+        answer = self._transport.send(call)
+        return [_parse(call, row, answer.request_id, Storage) for row in _rows(call, answer)]
+
+    def get_storage(self, storage_id: int) -> Storage:
+        """Tell about one connected storage. Costs nothing. Needs the scope ``storage``."""
+        path = f"storage/storages/{_identifier(storage_id, 'storage_id')}"
+        return self._get("get_storage", path, _STORAGE, Storage)
+
+    def _post(self, operation: str, path: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
+        call = Call(operation, "POST", path, _EDITING, json=body)
+        return _read(call, self._transport.send(call), model)
+
+    def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
+        call = Call(operation, "GET", path, scope)
+        return _read(call, self._transport.send(call), model)
+
+
+def versioned(base_url: str) -> str:
+    """Bring an address into the form that requests, and fingerprints, are built on: with a version, no last slash.
+
+    :raises ClaidValidationError: if it is not an http(s) address.
+    """
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ClaidValidationError(
+            f"base_url={base_url!r} is not an address of the form https://HOST; Claid's is {DEFAULT_BASE_URL}"
+        )
+    path = parts.path.rstrip("/")
+    if not path.rsplit("/", 1)[-1].startswith("v1"):
+        path += "/v1"
+    return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
+
+
+def _account_quota(base_url: str, key: str) -> Quota:
+    with _quotas_lock:
+        return _quotas.setdefault((base_url, key), Quota())
+
+
+def _printable_key(api_key: str) -> str:
+    key = api_key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ClaidValidationError(
+            "api_key is empty or holds characters that no key has: copy it again from Claid's dashboard"
+        )
+    return key
+
+
+def _identifier(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ClaidValidationError(f"{name}={value!r} must be the whole number that Claid gave")
+    return value
+
+
+def _edit_request(
+    input: str | EditRequest,  # noqa: A002 - Claid's own name
+    operations: Mapping[str, Any] | Operations | None,
+    output: Mapping[str, Any] | ImageOutput | str | None,
+) -> EditRequest:
+    return input if isinstance(input, EditRequest) else EditRequest.of(input, operations or {}, output)
+
+
+def _rows(call: Call, answer: Answer) -> list[Any]:
+    rows = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+    if not isinstance(rows, list):
+        raise _not_understood(call, answer.request_id)
+    return rows
+
+
+def _read(call: Call, answer: Answer, model: type[_Model]) -> _Model:
+    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+    return _parse(call, data, answer.request_id, model)
+
+
+def _parse(call: Call, data: object, request_id: str | None, model: type[_Model]) -> _Model:
+    if not isinstance(data, Mapping):
+        raise _not_understood(call, request_id)
+    try:
+        return model.model_validate({**data, "request_id": request_id})
+    except ValidationError:
+        raise _not_understood(call, request_id) from None
+
+
+def _not_understood(call: Call, request_id: str | None) -> ClaidAnswerLostError:
+    return ClaidAnswerLostError(
+        f"{call.operation} succeeded, but its answer is not of the contract's shape [request id {request_id}]. "
+        "If it was a paid request, it has been charged.",
+        request_id=request_id,
+    )

@@ -1,0 +1,122 @@
+"""The base of all requests and answers: typed values that are checked against Claid's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from airflow_claid.client.errors import ClaidValidationError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_SHOWN_CHARACTERS = 60
+
+
+class RequestModel(BaseModel):
+    """Part of a request: nothing that the contract does not name, no silent conversion, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON body: what was set, and nothing that was not."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class AnswerModel(BaseModel):
+    """Part of an answer: what we read of it; Claid may add more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+def wrong(problem: str) -> PydanticCustomError:
+    """Make the error by which a check refuses a value; ``problem`` says what is wrong and the remedy."""
+    return PydanticCustomError("claid", "{problem}", {"problem": problem})
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_whole_number)]
+"""JSON's integer: ``2`` and ``2.0``, never ``True`` or ``"2"``."""
+
+
+def _address(value: str) -> str:
+    if "://" not in value:
+        raise wrong("must be an address such as https://… or storage://NAME/PATH")
+    return value
+
+
+Address = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_address)]
+"""A URI that Claid can read or write: ``https://…`` or ``storage://NAME/PATH``."""
+
+
+def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> _Model:
+    """Build a request, and say in one sentence what is wrong with it where it cannot be built.
+
+    :param model: what to build.
+    :param values: its fields.
+    :param names: what the caller calls a field that Claid calls otherwise, by the dotted path in the request
+        (``{"input": "prompt"}``).
+    :raises ClaidValidationError: naming each wrong parameter, its value and the remedy.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = _by_parameter(error.errors(), values, names or {})
+    problems = "; ".join(f"{name}: {' or '.join(messages)}" for name, messages in details.items())
+    raise ClaidValidationError(f"{problems}. Nothing was sent, nothing was charged.", details=details)
+
+
+def shortened(value: object) -> str:
+    """Show a value in an error or a log line, cut where it is long."""
+    text = repr(value)
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    length = f" ({len(value)} characters)" if isinstance(value, str) else ""
+    return f"{text[:_SHOWN_CHARACTERS]}…{length}"
+
+
+def _by_parameter(
+    errors: list[ErrorDetails], values: Mapping[str, Any], names: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Group the errors by parameter: the members of a union each complain of the same one."""
+    grouped: dict[str, list[str]] = {}
+    for error in [error for error in errors if not _of_another_member(error)] or errors:
+        path = _path(error, values)
+        name = names.get(path, path)
+        shown = "" if error["type"] == "missing" else f"={shortened(error['input'])}"
+        messages = grouped.setdefault(f"{name}{shown}", [])
+        message = "is not a parameter of Claid" if error["type"] == "extra_forbidden" else error["msg"]
+        if message not in messages:
+            messages.append(message)
+    return grouped
+
+
+def _of_another_member(error: ErrorDetails) -> bool:
+    """Whether a member of a union complains that the value is for another member: a name, or an object."""
+    if isinstance(error["input"], dict):
+        return error["type"] in {"literal_error", "string_type", "int_type", "bool_type"}
+    return error["type"].startswith(("model_", "dict_"))
+
+
+def _path(error: ErrorDetails, values: Any) -> str:
+    """Where in the values an error lies: pydantic's own path less its names for the members of unions."""
+    *steps, last = error["loc"]
+    path: list[str] = []
+    for step in steps:
+        if (isinstance(values, Mapping) and step in values) or (
+            isinstance(values, (list, tuple)) and isinstance(step, int)
+        ):
+            values = values[step]
+        else:
+            continue
+        path.append(str(step))
+    if error["type"] == "missing" or (isinstance(values, Mapping) and last in values) or isinstance(last, int):
+        path.append(str(last))
+    return ".".join(path)

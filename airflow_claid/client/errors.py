@@ -1,0 +1,88 @@
+"""What can go wrong with a request to Claid, told apart by what it means for the bill and for a retry."""
+
+from __future__ import annotations
+
+
+class ClaidError(Exception):
+    """Any failure of a request to Claid.
+
+    :param message: a sentence for the person on call: what happened and what to do now.
+    :param status: HTTP status of the answer; ``None`` where there was no answer.
+    :param error_code: Claid's own code (``"9000"``, ``"2001"``, …) where the answer named one.
+    :param request_id: the ``x-request-id`` of the answer, which Claid's support asks for.
+    :param details: Claid's messages by field, ``{"field.path": ["message", …]}``.
+    """
+
+    may_have_been_charged = False
+    """Whether Claid may have done, and charged, what was asked."""
+
+    curable = False
+    """Whether the same request can succeed later without anybody changing anything."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        error_code: str | None = None,
+        request_id: str | None = None,
+        details: dict[str, list[str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_code = error_code
+        self.request_id = request_id
+        self.details = details or {}
+
+
+class ClaidRequestError(ClaidError):
+    """Claid refuses the request as it is (400, 404, 409, 422): change the request. Not charged."""
+
+
+class ClaidValidationError(ClaidRequestError, ValueError):
+    """The request breaks a limit of Claid's contract; it was not sent and nothing was charged."""
+
+
+class ClaidAuthenticationError(ClaidError):
+    """Claid does not know the API key (401). Not charged."""
+
+
+class ClaidScopeError(ClaidError):
+    """The API key is known but may not do this (403): give it the missing scope. Not charged."""
+
+
+class ClaidCreditsError(ClaidError):
+    """The account has no API calls left (402): buy credits. Not charged."""
+
+
+class ClaidRateLimitError(ClaidError):
+    """The account sent more than its quota (429), for longer than the client was told to wait. Not charged.
+
+    :param retry_after: seconds until the quota allows the next request, from ``RateLimit-Reset``.
+    """
+
+    curable = True
+
+    def __init__(self, message: str, *, retry_after: float, **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]
+        self.retry_after = retry_after
+
+
+class ClaidServerError(ClaidError):
+    """Claid, or a proxy before it, failed (5xx). A paid request may have been charged all the same."""
+
+    curable = True
+    may_have_been_charged = True
+
+
+class ClaidNotSentError(ClaidError):
+    """The request never reached Claid (no address, no connection, no TLS). Not charged."""
+
+    curable = True
+
+
+class ClaidAnswerLostError(ClaidError):
+    """The request was sent but its answer did not arrive whole. A paid request may have been charged."""
+
+    curable = True
+    may_have_been_charged = True

@@ -1,0 +1,252 @@
+"""Sending one request and getting its answer, or the error that tells what became of it.
+
+Only what cannot have been charged is sent again: a connection that was never made, a 429, and any GET. A paid
+request whose answer is lost is never repeated here, because Claid has no idempotency key and would charge it
+again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
+
+from airflow_claid.client.answers import Problem, error_for
+from airflow_claid.client.errors import (
+    ClaidAnswerLostError,
+    ClaidError,
+    ClaidNotSentError,
+    ClaidRateLimitError,
+    ClaidValidationError,
+)
+from airflow_claid.client.quota import Quota, RateLimit
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS_WITHOUT_ANSWER = 4
+_REQUEST_ID = "x-request-id"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the contract's operation id, method, path below the base address, scope and body."""
+
+    operation: str
+    method: str
+    path: str
+    scope: str
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    files: Mapping[str, tuple[str, bytes]] | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no more than sending it once."""
+        return self.method == "GET"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success: the JSON body and the request id."""
+
+    body: Any
+    request_id: str | None
+
+
+class BearerKey(AuthBase):
+    """Puts the key on requests to the base URL's own host, and shows it nowhere else."""
+
+    def __init__(self, key: str, base_url: str) -> None:
+        self._key = key
+        self._origin = _origin(base_url)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the header; requests' own netrc look-up is thereby never used."""
+        if request.url is not None and _origin(request.url) == self._origin:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+    def __repr__(self) -> str:
+        return "BearerKey(***)"
+
+
+@dataclass
+class Transport:
+    """HTTP to one Claid account; thread-safe.
+
+    :param base_url: with the version, without a slash at the end: ``https://api.claid.ai/v1``.
+    :param auth: puts the key on each request.
+    :param timeout: seconds to connect, and seconds without a byte of the answer.
+    :param max_wait: seconds that one call may wait in all for the quota after a 429, or between attempts.
+    :param quota: paces the sending; shared by all who use the account.
+    :param pool_size: connections kept open.
+    :param user_agent: sent with each request.
+    :param sleep: waits so many seconds; a test's own where time must not pass.
+    """
+
+    base_url: str
+    auth: BearerKey
+    timeout: tuple[float, float]
+    max_wait: float
+    quota: Quota
+    pool_size: int
+    user_agent: str
+    sleep: Callable[[float], None] = time.sleep
+    _session: requests.Session = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._session = requests.Session()
+        self._session.auth = self.auth
+        self._session.headers.update({"User-Agent": self.user_agent, "Accept": "application/json"})
+        adapter = HTTPAdapter(pool_maxsize=self.pool_size, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        """Close the connections that were kept open."""
+        self._session.close()
+
+    def send(self, call: Call) -> Answer:
+        """Send a request, again where that cannot be charged twice, and give its answer.
+
+        :raises ClaidError: the kind tells what became of it.
+        """
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: _may_send_again(call, error)),
+            wait=_pause,
+            stop=self._waited_enough,
+            sleep=self.sleep,
+            before_sleep=lambda state: _log_pause(call, state),
+            reraise=True,
+        )
+        return attempts(self._send_once, call)
+
+    def _send_once(self, call: Call) -> Answer:
+        self._await_quota()
+        response = self._exchange(call)
+        seen = RateLimit.from_headers(response.headers)
+        self.quota.observe(seen)
+        request_id = response.headers.get(_REQUEST_ID)
+        body = _json(response)
+        if not 200 <= response.status_code < 300:
+            raise error_for(
+                response.status_code,
+                Problem.from_body(body, response.text),
+                operation=call.operation,
+                scope=call.scope,
+                request_id=request_id,
+                reset=seen.reset,
+            )
+        if body is None:
+            raise ClaidAnswerLostError(
+                f"{call.operation} answered {response.status_code}, but not with readable JSON "
+                f"({len(response.content)} bytes) [request id {request_id}]. {_bill(call)}",
+                status=response.status_code,
+                request_id=request_id,
+            )
+        return Answer(body, request_id)
+
+    def _await_quota(self) -> None:
+        while True:
+            seconds = self.quota.book()
+            if seconds > 0:
+                self.sleep(seconds)
+            if not self.quota.is_closed():
+                return
+
+    def _exchange(self, call: Call) -> requests.Response:
+        try:
+            return self._session.request(
+                call.method,
+                f"{self.base_url}/{call.path}",
+                json=call.json,
+                data=call.form,
+                files=call.files,
+                timeout=self.timeout,
+                allow_redirects=False,
+            )
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise ClaidValidationError(f"base_url={self.base_url!r} is not an address: {error}") from None
+        except requests.RequestException as error:
+            _raise_for_broken_exchange(call, self.base_url, error)
+
+    def _waited_enough(self, state: tenacity.RetryCallState) -> bool:
+        error = _error(state)
+        if not isinstance(error, ClaidRateLimitError) and state.attempt_number >= _ATTEMPTS_WITHOUT_ANSWER:
+            return True
+        return state.idle_for + state.upcoming_sleep > self.max_wait
+
+
+def _may_send_again(call: Call, error: BaseException) -> bool:
+    if isinstance(error, (ClaidNotSentError, ClaidRateLimitError)):
+        return True
+    return call.repeatable and isinstance(error, ClaidError) and error.curable
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Seconds until the next attempt: what the server named, or a doubling pause; always with jitter."""
+    error = _error(state)
+    if isinstance(error, ClaidRateLimitError):
+        return error.retry_after + random.uniform(0.05, 0.5)  # noqa: S311 - spreads clients, guards nothing
+    return random.uniform(0.5, 1.0) * min(2.0 ** (state.attempt_number - 1), 10.0)  # noqa: S311
+
+
+def _log_pause(call: Call, state: tenacity.RetryCallState) -> None:
+    log.warning(
+        "%s. Sending %s again in %.1f s: it was not charged.",
+        _error(state),
+        call.operation,
+        state.upcoming_sleep,
+    )
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _raise_for_broken_exchange(call: Call, base_url: str, error: requests.RequestException) -> NoReturn:
+    """Tell apart what never left from what may have arrived; the cause holds the key, so it is named, not chained."""
+    reason = error.args[0] if error.args else error
+    if isinstance(reason, MaxRetryError) and reason.reason is not None:
+        reason = reason.reason
+    if _never_sent(reason):
+        raise ClaidNotSentError(
+            f"{call.operation} could not reach {base_url}: {reason}. Nothing was sent, nothing was charged."
+        ) from None
+    raise ClaidAnswerLostError(
+        f"{call.operation} was sent to {base_url}, but the answer did not arrive: {reason}. {_bill(call)}"
+    ) from None
+
+
+def _never_sent(reason: object) -> bool:
+    """Whether the connection failed before a byte of the request; other TLS errors can come after it."""
+    if isinstance(reason, SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError, ProxyError))
+
+
+def _bill(call: Call) -> str:
+    return "Nothing is charged for asking." if call.repeatable else "It may have been charged."
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
