@@ -1,0 +1,25 @@
+"""A local Claid for development and tests: real HTTP, real pictures, no bill.
+
+``with Sandbox(SandboxSettings(...)) as sandbox:`` runs one in a thread; ``claid-sandbox`` runs one from the command line.
+Needs the extra ``airflow-claid[sandbox]``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_claid.sandbox.settings import KeySettings, Latency, SandboxSettings, StorageSettings
+
+if TYPE_CHECKING:
+    from airflow_claid.sandbox.server import Sandbox
+
+__all__ = ["KeySettings", "Latency", "Sandbox", "SandboxSettings", "StorageSettings"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the server, and with it FastAPI, only when it is asked for."""
+    if name == "Sandbox":
+        from airflow_claid.sandbox.server import Sandbox
+
+        return Sandbox
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

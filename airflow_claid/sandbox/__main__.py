@@ -1,0 +1,124 @@
+"""The command ``claid-sandbox``: a local Claid in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from airflow_claid.sandbox.settings import (
+    DEFAULT_BLOCKED_WORDS,
+    KeySettings,
+    Latency,
+    SandboxSettings,
+    StorageSettings,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit status."""
+    settings = read_settings(arguments)
+    try:
+        from airflow_claid.sandbox.server import SandboxServer, listen
+        from airflow_claid.sandbox.service import Service
+    except ImportError as error:
+        sys.stderr.write(f"{error}. Install the sandbox: pip install 'airflow-claid[sandbox]'\n")
+        return 1
+    service = Service(settings)
+    try:
+        opened = listen(service)
+    except OSError as error:
+        sys.stderr.write(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        service.close()
+        return 1
+    sys.stdout.write(_greeting(settings, service.base_url))
+    sys.stdout.flush()
+    server = SandboxServer(service)
+    try:
+        server.run(sockets=[opened])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        opened.close()
+        service.close()
+    return 0
+
+
+def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
+    """Read the command line."""
+    given = _parser().parse_args(arguments)
+    return SandboxSettings(
+        host=given.host,
+        port=given.port,
+        keys=tuple(given.key or [KeySettings()]),
+        quota=given.quota,
+        creative_quota=given.creative_quota,
+        video_quota=given.video_quota,
+        latency=given.latency,
+        job_seconds=given.job_seconds,
+        blocked_words=tuple(given.blocked_word or DEFAULT_BLOCKED_WORDS),
+        storages=tuple(given.storage),
+        buckets=dict(given.bucket),
+        ttl=given.ttl,
+        image_size=given.image_size,
+        public_url=given.public_url.rstrip("/") if given.public_url else None,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = SandboxSettings()
+    parser = argparse.ArgumentParser(
+        prog="claid-sandbox", description="A local Claid: real HTTP, real pictures, no bill."
+    )
+    add = parser.add_argument
+    add("--host", default=usual.host, help="interface to listen on (default: %(default)s)")
+    add("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
+    add("--key", type=KeySettings.parse, action="append", metavar="KEY[:scope,scope][=CREDITS]",
+        help="accepted key, repeatable (default: sandbox-key, all scopes, a million credits)")  # fmt: skip
+    add("--quota", default=usual.quota, help="requests/seconds,… of the account; empty for none (default: %(default)s)")
+    add("--creative-quota", default=usual.creative_quota, help="of AI edits, of fashion models (default: %(default)s)")
+    add("--video-quota", default=usual.video_quota, help="of videos (default: %(default)s)")
+    add("--latency", type=Latency.parse, default=Latency(), metavar="SECONDS[+-SPREAD]",
+        help="how long paid calls take, such as 5+-2 (default: none)")  # fmt: skip
+    add("--job-seconds", type=float, default=2.0, help="how long jobs take (default: %(default)s)")
+    add(
+        "--blocked-word",
+        action="append",
+        help=f"gives black pictures, repeatable (default: {', '.join(DEFAULT_BLOCKED_WORDS)})",
+    )
+    add("--storage", type=StorageSettings.parse, action="append", default=[], metavar="NAME=s3://BUCKET/PREFIX",
+        help="connected storage, repeatable; s3://, gcs:// or https:// (web folder)")  # fmt: skip
+    add("--bucket", type=_bucket, action="append", default=[], metavar="BUCKET=URL",
+        help="where a bucket is: an http endpoint, a folder or a file:// address; '*' stands for all others")  # fmt: skip
+    add("--ttl", type=float, default=usual.ttl, help="seconds that temporary addresses live (default: 24 hours)")
+    add(
+        "--image-size",
+        type=int,
+        default=usual.image_size,
+        help="side of generated pictures in pixels (default: %(default)s)",
+    )
+    add("--public-url", help="address that clients see, if another than the listening one")
+    return parser
+
+
+def _bucket(text: str) -> tuple[str, str]:
+    name, _, where = text.partition("=")
+    if not name or not where:
+        raise argparse.ArgumentTypeError(f"{text!r} is not BUCKET=URL or BUCKET=/folder")
+    return name, where
+
+
+def _greeting(settings: SandboxSettings, url: str) -> str:
+    lines = [
+        f"Claid sandbox on {url} (API below {url}/v1)",
+        *(f"  key      {key.key}  ({', '.join(sorted(key.scopes))}; {key.credits:g} credits)" for key in settings.keys),
+        *(f"  storage  storage://{one.name}/  ->  {one.type} {one.bucket}/{one.path}" for one in settings.storages),
+        f"  ledger   {url}/sandbox/ledger",
+        f"  page     {url}/",
+        "Stop with Ctrl+C.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

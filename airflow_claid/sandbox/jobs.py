@@ -1,0 +1,94 @@
+"""Jobs: accepted at once, worked on for a while, then done or failed; one model for all five kinds."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_claid.sandbox import errors
+
+
+@dataclass
+class Job:
+    """An asynchronous request.
+
+    :param id: the number that its address ends in.
+    :param kind: the operation that made it, such as ``submit_edit``.
+    :param path: path of its address below ``/v1``.
+    :param request: the request's body, shown in answers.
+    :param status: ``ACCEPTED``, ``PROCESSING``, then ``DONE`` or ``ERROR``.
+    :param result: what the contract puts in ``result`` or ``results``; empty until done.
+    """
+
+    id: int
+    kind: str
+    path: str
+    request: dict[str, Any]
+    owner: str
+    created_at: str = field(default_factory=lambda: now())
+    status: str = "ACCEPTED"
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    result: dict[str, Any] | list[Any] | None = None
+
+    def fail(self, message: str) -> None:
+        """End with one error."""
+        self.errors.append({"error": message, "created_at": now()})
+        self.status = "ERROR"
+
+    def finish(self, result: dict[str, Any] | list[Any]) -> None:
+        """End with a result."""
+        self.result = result
+        self.status = "DONE"
+
+    def to_json(self, base: str) -> dict[str, Any]:
+        """Return ``data`` of the contract's job answers. The result's address is plain http, as Claid's is."""
+        data: dict[str, Any] = {
+            "id": self.id,
+            "status": self.status,
+            "result_url": f"http://{base.split('://', 1)[-1]}/v1{self.path}/{self.id}",
+            "created_at": self.created_at,
+            "request": self.request,
+            "errors": self.errors,
+        }
+        if self.kind == "submit_batch_edit":
+            data["results"] = self.result or []
+        else:
+            data["result"] = self.result or {}
+        return data
+
+
+class Jobs:
+    """All jobs of one life."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[int, Job] = {}
+        self._last = 4_100_000
+
+    def open(self, kind: str, path: str, request: dict[str, Any], owner: str) -> Job:
+        """Accept a job."""
+        with self._lock:
+            self._last += 1
+            job = Job(self._last, kind, path, request, owner)
+            self._jobs[job.id] = job
+        return job
+
+    def get(self, kind: str, job_id: int) -> Job:
+        """Return a job of one kind, or refuse with 404."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+        if job is None or job.kind != kind:
+            raise errors.not_found("Task")
+        return job
+
+    def reset(self) -> None:
+        """Forget every job; numbers go on, so that an old one is never another job's."""
+        with self._lock:
+            self._jobs.clear()
+
+
+def now() -> str:
+    """Return the time as Claid writes it (ISO 8601, UTC)."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

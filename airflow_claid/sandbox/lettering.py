@@ -1,0 +1,170 @@
+"""Text on pictures with Pillow's built-in font, which has no accents: those are drawn by hand.
+
+Letters that are neither in the font nor made of one that is, and an accent, are shown as a small tile with their code
+point, so that every prompt is told apart from every other.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+_SAME_LOOK = {
+    "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ı": "i", "–": "-", "—": "-", "‐": "-", "−": "-",
+    "„": "“", "‚": "’", "×": "x", "·": "·", "•": "·", "€": "EUR", "£": "GBP", "¿": "?", "¡": "!",
+}  # fmt: skip
+_STRUCK = {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "ħ": "h", "Ħ": "H"}
+_STRIKE = "\u0338"
+_STROKES: dict[str, list[list[tuple[float, float]]]] = {
+    "\u0300": [[(-0.35, 0), (0.15, 1)]],
+    "\u0301": [[(0.35, 0), (-0.15, 1)]],
+    "\u0302": [[(-0.5, 1), (0, 0), (0.5, 1)]],
+    "\u0303": [[(-0.6, 0.9), (-0.25, 0.2), (0.25, 0.8), (0.6, 0.1)]],
+    "\u0304": [[(-0.5, 0.5), (0.5, 0.5)]],
+    "\u0306": [[(-0.5, 0), (-0.3, 0.7), (0, 0.9), (0.3, 0.7), (0.5, 0)]],
+    "\u0307": [[(-0.06, 0.4), (0.06, 0.6)]],
+    "\u0308": [[(-0.42, 0.4), (-0.3, 0.6)], [(0.3, 0.4), (0.42, 0.6)]],
+    "\u030a": [[(-0.3, 0.5), (0, 0), (0.3, 0.5), (0, 1), (-0.3, 0.5)]],
+    "\u030b": [[(-0.1, 0), (-0.45, 1)], [(0.5, 0), (0.15, 1)]],
+    "\u030c": [[(-0.5, 0), (0, 1), (0.5, 0)]],
+}
+_BELOW = {"\u0327", "\u0328", "\u0326", "\u0323"}
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """What is drawn for one letter: ``base`` from the font, and accents; or a tile for a letter unknown to it."""
+
+    base: str
+    marks: tuple[str, ...] = ()
+    tile: str | None = None
+
+
+@lru_cache(maxsize=32)
+def font(size: int) -> Font:
+    """Return Pillow's built-in font at a size in pixels."""
+    return ImageFont.load_default(size=size)
+
+
+@lru_cache(maxsize=4096)
+def _known(letter: str) -> bool:
+    probe = font(24)
+    mask, unknown = probe.getmask(letter), probe.getmask("\uffff")
+    return letter == " " or mask.size != unknown.size or bytes(mask) != bytes(unknown)
+
+
+@lru_cache(maxsize=4096)
+def glyph(letter: str) -> Glyph:
+    """Decide how a letter is drawn."""
+    if letter.isspace():
+        return Glyph(" ")
+    if _known(letter):
+        return Glyph(letter)
+    if letter in _SAME_LOOK:
+        return Glyph(_SAME_LOOK[letter])
+    if letter in _STRUCK:
+        return Glyph(_STRUCK[letter], (_STRIKE,))
+    base, *marks = unicodedata.normalize("NFKD", letter)
+    if _known(base) and all(mark in _STROKES or mark in _BELOW for mark in marks):
+        return Glyph(base, tuple(marks))
+    return Glyph("", tile=f"{ord(letter):04X}")
+
+
+def glyphs(text: str) -> list[Glyph]:
+    """Turn text into what is drawn for it."""
+    return [glyph(letter) for letter in unicodedata.normalize("NFC", text)]
+
+
+@lru_cache(maxsize=8192)
+def _advance(one: Glyph, size: int) -> float:
+    return size * 0.9 if one.tile else font(size).getlength(one.base)
+
+
+def width(text: str, size: int) -> float:
+    """Return the width of one line in pixels."""
+    return sum(_advance(one, size) for one in glyphs(text))
+
+
+def wrap(text: str, size: int, room: float) -> list[str]:
+    """Break text into lines no wider than ``room`` pixels, inside words only where a word is too long."""
+    lines = [""]
+    for word in text.split():
+        candidate = f"{lines[-1]} {word}".strip()
+        if width(candidate, size) <= room:
+            lines[-1] = candidate
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if lines[-1] and width(lines[-1] + letter, size) > room:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+def fit(text: str, sizes: list[int], room: float, height: float, spacing: float = 1.25) -> tuple[int, list[str]]:
+    """Choose the largest of ``sizes`` at which the text fits; at the smallest, cut it with an ellipsis."""
+    for size in sizes:
+        lines = wrap(text, size, room)
+        if len(lines) * size * spacing <= height:
+            return size, lines
+    count = max(1, int(height // (size * spacing)))
+    return size, [*lines[: count - 1], lines[count - 1][:-1] + "…"]
+
+
+def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: Colour) -> None:
+    """Draw one line of text with its upper left corner at ``place``."""
+    x, y = place
+    run, start = "", x
+    for one in glyphs(text):
+        if one.tile:
+            draw.text((start, y), run, fill=colour, font=font(size))
+            _tile(draw, (x, y), one.tile, size, colour)
+            x += _advance(one, size)
+            run, start = "", x
+            continue
+        advance = _advance(one, size)
+        for mark in one.marks:
+            _mark(draw, (x + advance / 2, y), one.base, mark, size, colour)
+        run += one.base
+        x = start + font(size).getlength(run)
+    draw.text((start, y), run, fill=colour, font=font(size))
+
+
+def _tile(draw: ImageDraw.ImageDraw, place: tuple[float, float], code: str, size: int, colour: Colour) -> None:
+    x, y = place
+    box = (x + size * 0.06, y + size * 0.18, x + size * 0.84, y + size * 1.04)
+    draw.rounded_rectangle(box, radius=size * 0.1, outline=colour, width=max(1, size // 22))
+    half = (len(code) + 1) // 2
+    small = max(6, int(size * 0.36))
+    for row, part in enumerate((code[:half], code[half:])):
+        left = x + size * 0.45 - font(small).getlength(part) / 2
+        draw.text((left, y + size * (0.18 + 0.4 * row)), part, fill=colour, font=font(small))
+
+
+def _mark(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], base: str, mark: str, size: int, colour: Colour
+) -> None:
+    middle, top = place
+    box = font(size).getbbox(base)
+    unit, thick = size * 0.2, max(1, round(size * 0.07))
+    if mark == _STRIKE:
+        height = (box[1] + box[3]) / 2
+        draw.line(
+            [(middle - unit, top + height + unit), (middle + unit, top + height - unit)], fill=colour, width=thick
+        )
+    elif mark in _BELOW:
+        start = top + box[3]
+        draw.line([(middle, start), (middle + unit * 0.3, start + unit * 0.5), (middle - unit * 0.3, start + unit)],
+                  fill=colour, width=thick, joint="curve")  # fmt: skip
+    else:
+        start = top + (box[1] - unit * 1.25 if base not in "ij" else box[1] - unit * 0.2)
+        for stroke in _STROKES[mark]:
+            points = [(middle + across * unit, start + down * unit) for across, down in stroke]
+            draw.line(points, fill=colour, width=thick, joint="curve")

@@ -1,0 +1,207 @@
+"""The way of one request: key, scope, quota, body, faults, credits, time, work, charge, answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from airflow_claid.sandbox import errors
+from airflow_claid.sandbox.accounts import Key
+from airflow_claid.sandbox.bodies.values import check, read_json
+from airflow_claid.sandbox.errors import Refused
+from airflow_claid.sandbox.faults import Fault
+from airflow_claid.sandbox.ledger import Entry, shortened
+from airflow_claid.sandbox.service import Service
+from airflow_claid.sandbox.striking import strike_after, strike_before
+
+log = logging.getLogger("airflow_claid.sandbox")
+B = TypeVar("B", bound=BaseModel | None)
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a request asks for, as the ledger tells it.
+
+    :param credits: its price.
+    :param images: how many pictures.
+    :param prompt: the whole prompt, if it has one.
+    """
+
+    credits: float = 0.0
+    images: int = 0
+    prompt: str | None = None
+
+
+def nothing(_: Any) -> Order:
+    """Return the order of an operation that is free."""
+    return Order()
+
+
+@dataclass
+class Call(Generic[B]):
+    """One request on its way."""
+
+    service: Service
+    key: Key
+    entry: Entry
+    body: B
+    raw: Any = None
+    number: int = 0
+    upload: tuple[str, bytes] | None = None
+    faults: list[Fault] = field(default_factory=list)
+    credits: float = 0.0
+
+    def take(self, amount: float) -> None:
+        """Take credits from the key's purse, or refuse with 402."""
+        self.service.accounts.take(self.key, amount)
+        self.credits += amount
+
+    def give_back(self) -> None:
+        """Undo everything taken."""
+        self.service.accounts.give_back(self.key, self.credits)
+        self.credits = 0.0
+
+
+@dataclass(frozen=True)
+class Operation(Generic[B]):
+    """One operation of the contract.
+
+    :param name: the contract's operation id.
+    :param method: HTTP method.
+    :param path: path below ``/v1``; ``{number}`` is the id of a job or storage.
+    :param scope: the scope that a key needs.
+    :param perform: does the work and returns the answer's body.
+    :param body: model of the JSON body, if there is one.
+    :param quota: which quota it counts for; none for storage operations.
+    :param order: what a body asks for.
+    :param form: whether the body is a form with a file.
+    """
+
+    name: str
+    method: str
+    path: str
+    scope: str
+    perform: Callable[[Call[B]], Awaitable[JSON]]
+    body: type[BaseModel] | None = None
+    quota: str | None = None
+    order: Callable[[Any], Order] = nothing
+    form: bool = False
+
+
+async def answer(service: Service, operation: Operation[Any], request: Request) -> Response:
+    """Answer one request to ``/v1`` and write it in the ledger."""
+    entry = service.ledger.open(request.scope["sandbox.request_id"], operation.name)
+    request.scope["sandbox.entry"] = entry
+    headers: dict[str, str] = {}
+    try:
+        response = await _served(service, operation, request, entry, headers)
+    except Refused as refused:
+        response = JSONResponse(refused.body(), refused.status)
+    except Exception:
+        log.exception("The sandbox itself failed in %s", operation.name)
+        response = JSONResponse(errors.internal_error().body(), 500)
+    response.headers.update(headers)
+    entry.status = response.status_code
+    return response
+
+
+async def _served(
+    service: Service, operation: Operation[Any], request: Request, entry: Entry, headers: dict[str, str]
+) -> Response:
+    key = service.accounts.authenticate(request.headers.get("authorization"))
+    entry.key = key.label
+    if operation.scope not in key.scopes:
+        raise errors.forbidden(operation.scope)
+    _count(service, operation, headers)
+    call: Call[Any] = Call(service, key, entry, None)
+    await _read(call, operation, request)
+    order = operation.order(call.body)
+    entry.prompt, entry.number_of_images, entry.request = order.prompt, order.images, shortened(call.raw)
+    call.faults = service.faults.draw(operation.name, _subject(call, order))
+    entry.fault = [fault.kind for fault in call.faults]
+    stopped = await strike_before(service, operation.quota, call.faults, headers)
+    if stopped is not None:
+        return stopped
+    try:
+        call.take(order.credits)
+        if operation.method == "POST" and operation.quota:
+            await service.take_time()
+        content = await operation.perform(call)
+    except BaseException:
+        call.give_back()
+        raise
+    entry.credits = call.credits
+    return await strike_after(service, call.faults, JSONResponse(content))
+
+
+def _count(service: Service, operation: Operation[Any], headers: dict[str, str]) -> None:
+    """Count a request against its quota; polls may be free."""
+    if operation.quota is None or (operation.method == "GET" and not service.settings.polls_count):
+        return
+    reading = service.quotas[operation.quota].take()
+    headers.update(reading.headers)
+    if not reading.allowed:
+        raise errors.too_many_requests()
+
+
+def _subject(call: Call[Any], order: Order) -> str:
+    """Return the text that a fault's ``prompt`` is looked for in."""
+    return order.prompt or json.dumps(call.raw, ensure_ascii=False) if call.raw is not None else ""
+
+
+async def _read(call: Call[Any], operation: Operation[Any], request: Request) -> None:
+    """Read path, form and body into a call, refusing what the contract does not allow."""
+    if "number" in request.path_params:
+        call.number = _number(request.path_params["number"], operation)
+    if operation.form:
+        call.raw = await _read_form(call, request)
+    elif operation.body is not None:
+        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise errors.invalid({"__root__": ["the body must be application/json"]})
+        call.raw = read_json(await request.body())
+    if operation.body is not None:
+        call.body = check(operation.body, call.raw)
+
+
+async def _read_form(call: Call[Any], request: Request) -> Any:
+    try:
+        form = await request.form()
+    except HTTPException as error:
+        raise errors.bad_body(f"The form cannot be read: {error.detail}") from error
+    missing = {name: ["field required"] for name in ("file", "data") if name not in form}
+    if missing:
+        raise errors.invalid(missing)
+    file, data = form["file"], form["data"]
+    if isinstance(file, str):
+        call.upload = ("image", file.encode("utf-8", "surrogateescape"))
+    else:
+        call.upload = (file.filename or "image", await file.read())
+    text = data if isinstance(data, str) else await data.read()
+    await form.close()
+    return read_json(text)
+
+
+class _BadNumber(Refused):
+    """A path's id is no number; answered in FastAPI's own shape, as Claid's GETs do."""
+
+    def body(self) -> JSON:
+        """Return ``{"detail": [{loc, msg, type}]}``."""
+        return {"detail": [{"loc": ["path", self.code], "msg": self.message, "type": "int_parsing"}]}
+
+
+def _number(text: str, operation: Operation[Any]) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,30}", text):
+        name = "storage_id" if operation.scope == "storage" else "task_id"
+        raise _BadNumber(422, name, "validation", "value is not a valid integer")
+    return int(text)

@@ -1,0 +1,199 @@
+"""A sandbox that runs in a thread: for tests, and for writing DAGs without paying."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+
+from airflow_claid.sandbox.app import create_app
+from airflow_claid.sandbox.faults import Fault
+from airflow_claid.sandbox.ledger import Entry
+from airflow_claid.sandbox.service import Service
+from airflow_claid.sandbox.settings import SCOPES, KeySettings, SandboxSettings, StorageSettings
+
+START_SECONDS = 10.0
+
+
+class SandboxServer(uvicorn.Server):
+    """uvicorn, told to let go of held answers and unfinished jobs when it stops."""
+
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            loop="asyncio",
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=30,
+        )
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop at once."""
+        self._service.stop_jobs()
+        await super().shutdown(sockets)
+
+
+def listen(service: Service) -> socket.socket:
+    """Open the listening socket; port 0 becomes a free one, known to the service from then on."""
+    settings = service.settings
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((settings.host, settings.port))
+        opened.listen(1024)
+    except OSError:
+        opened.close()
+        raise
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    service.base_url = settings.public_url or f"http://{shown}:{opened.getsockname()[1]}"
+    return opened
+
+
+class Sandbox:
+    """A local Claid, for as long as the ``with`` block lasts.
+
+    ::
+
+        with Sandbox(SandboxSettings(quota="1000/1")) as sandbox:
+            requests.post(f"{sandbox.url}/v1/image/generate", json={"input": "a red bicycle"},
+                          headers={"Authorization": f"Bearer {sandbox.api_key}"})
+            assert sandbox.charged() == 4
+
+    :param settings: what the sandbox is told; see :class:`SandboxSettings`. Default: as the real Claid, no latency.
+    """
+
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        self.settings = settings or SandboxSettings()
+        self.service = Service(self.settings)
+        self._server = SandboxServer(self.service)
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    def start(self) -> Sandbox:
+        """Start serving; returns once it does."""
+        self._socket = listen(self.service)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="claid-sandbox", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                self.stop()
+                raise RuntimeError("The sandbox did not start.")
+            time.sleep(0.005)
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, end the threads and delete temporary files."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(START_SECONDS)
+        if self._socket is not None:
+            self._socket.close()
+        self.service.close()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base address, such as ``http://127.0.0.1:41234``; without ``/v1``."""
+        return self.service.base_url
+
+    @property
+    def api_key(self) -> str:
+        """The first key of the settings."""
+        return self.settings.keys[0].key
+
+    def ledger(self, operation: str | None = None) -> list[Entry]:
+        """Return what was asked and charged, oldest first; of one operation (``generate_image``, …) or all."""
+        return self.service.ledger.entries(operation)
+
+    def charged(self) -> float:
+        """Return all credits charged since the start or the last reset."""
+        return self.service.ledger.charged()
+
+    def fault(self, kind: str, **conditions: Any) -> int:
+        """Let something go wrong; return the fault's number.
+
+        Once by default; ``count=3`` three times, ``probability=0.1`` at times, ``probability=1`` for ever.
+
+        :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
+            ``job_stuck``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
+        :param conditions: the other fields of :class:`airflow_claid.sandbox.faults.Fault`: ``operation``, ``prompt``,
+            ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``location``.
+        """
+        return self.service.faults.add(Fault(kind, **conditions))
+
+    def clear_faults(self) -> None:
+        """Take back every fault; held answers stay held."""
+        self.service.faults.remove()
+
+    @property
+    def held(self) -> int:
+        """How many answers are held at this moment by ``hold`` faults."""
+        return self.service.faults.held
+
+    def release(self) -> int:
+        """Let held answers go; return how many there were."""
+        return self.service.faults.release()
+
+    def reset(self) -> None:
+        """Begin anew: no ledger, faults, jobs, temporary files; first keys, credits, storages and settings."""
+        self.service.reset()
+
+    def change(self, **settings: Any) -> None:
+        """Change settings while running: ``quota``, ``latency``, ``ttl``, ``blocked_words``, ``job_seconds``, …"""
+        self.service.change(**settings)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass for quotas and temporary addresses, without waiting."""
+        self.service.advance(seconds)
+
+    def connect_storage(
+        self,
+        name: str,
+        *,
+        bucket: str,
+        type: str = "s3",  # noqa: A002 - Claid's own word
+        path: str = "",
+        where: str | Path | None = None,
+        access_key: str = "sandbox",
+        secret_access_key: str = "sandbox-secret",  # noqa: S107 - opens nothing
+    ) -> int:
+        """Connect a storage; return its id.
+
+        :param name: NAME in ``storage://NAME/…``.
+        :param bucket: the bucket's name (a base URL for ``web_folder``).
+        :param type: ``s3`` (default), ``gcs`` or ``web_folder``.
+        :param path: prefix of every path in it; empty by default.
+        :param where: an endpoint (``http://…``) or a local folder; without it, what ``buckets`` of the settings says.
+        :param access_key: for an endpoint that asks for keys.
+        :param secret_access_key: likewise.
+        """
+        if where is not None:
+            self.service.storages.locate(bucket, str(where))
+        settings = StorageSettings(name, bucket, type, path, access_key, secret_access_key)
+        return self.service.storages.connect(settings).id
+
+    def add_key(self, key: str, *, scopes: frozenset[str] | set[str] = SCOPES, credits: float = 1_000_000.0) -> None:  # noqa: A002
+        """Accept one more key, with these scopes (all by default) and credits (a million by default)."""
+        self.service.accounts.add(replace(KeySettings(key), scopes=frozenset(scopes), credits=credits))

@@ -1,0 +1,105 @@
+"""The local Claid itself: everything that one sandbox holds, apart from HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar
+
+from airflow_claid.sandbox.accounts import Accounts
+from airflow_claid.sandbox.faults import Faults
+from airflow_claid.sandbox.jobs import Jobs
+from airflow_claid.sandbox.ledger import Ledger
+from airflow_claid.sandbox.quota import Quota
+from airflow_claid.sandbox.settings import SandboxSettings
+from airflow_claid.sandbox.storages import Storages
+from airflow_claid.sandbox.temporary import TemporaryFiles
+
+P = ParamSpec("P")
+R = TypeVar("R")
+THREADS = 8
+
+
+class Service:
+    """One sandbox: its keys, credits, quota, storages, jobs, faults, temporary files and ledger."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._first_settings = settings
+        self.settings = settings
+        self.base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+        self._advanced = 0.0
+        self.accounts = Accounts(settings.keys)
+        self.ledger = Ledger()
+        self.faults = Faults()
+        self.jobs = Jobs()
+        self.storages = Storages(settings.storages, settings.buckets)
+        self.temporary = TemporaryFiles(self.clock)
+        self.quotas = self._new_quotas()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="claid-sandbox")
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._chance = random.Random(0)  # noqa: S311 - only spreads latencies
+
+    def clock(self) -> float:
+        """Return seconds on this sandbox's own clock, which :meth:`advance` moves."""
+        return time.monotonic() + self._advanced
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass for quotas and temporary addresses."""
+        self._advanced += seconds
+
+    def change(self, **changes: Any) -> None:
+        """Change settings while running; quotas begin anew if theirs changed."""
+        self.settings = replace(self.settings, **changes)
+        if changes.keys() & {"quota", "creative_quota", "video_quota"}:
+            self.quotas = self._new_quotas()
+
+    def reset(self) -> None:
+        """Begin a new life: first settings, keys, credits and storages; no ledger, jobs, faults or temporary files."""
+        self.settings = self._first_settings
+        self.faults.remove()
+        self.faults.release()
+        for part in (self.accounts, self.ledger, self.jobs, self.storages, self.temporary):
+            part.reset()
+        self.quotas = self._new_quotas()
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.temporary.close()
+
+    def stop_jobs(self) -> None:
+        """Cancel the jobs that are worked on, and let held answers go; called on the event loop."""
+        self.faults.release()
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def in_thread(self, call: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+        """Do blocking work off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*given, **named))
+
+    def in_background(self, task: Any) -> None:
+        """Run a coroutine beside the answers."""
+        started = asyncio.get_running_loop().create_task(task)
+        self._tasks.add(started)
+        started.add_done_callback(self._tasks.discard)
+
+    async def take_time(self) -> None:
+        """Wait as long as the settings' latency says."""
+        latency = self.settings.latency
+        seconds = latency.seconds + self._chance.uniform(-latency.spread, latency.spread)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    def _new_quotas(self) -> dict[str, Quota]:
+        settings = self.settings
+        texts = {
+            "image": settings.quota,
+            "ai_edit": settings.creative_quota,
+            "fashion": settings.creative_quota,
+            "video": settings.video_quota,
+        }
+        return {group: Quota(text, self.clock) for group, text in texts.items()}
