@@ -1,6 +1,6 @@
 """A local Claid for development and tests: real HTTP, real pictures, no bill.
 
-``with Sandbox(SandboxSettings(...)) as sandbox:`` runs one in a thread; ``claid-sandbox`` runs one from the command line.
+``with Sandbox(SandboxSettings(...)) as sandbox:`` runs one in a thread; ``claid-sandbox`` runs one from a shell.
 Needs the extra ``airflow-claid[sandbox]``.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -33,11 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(_greeting(settings, service.base_url))
     sys.stdout.flush()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     server = SandboxServer(service)
     try:
         server.run(sockets=[opened])
-    except KeyboardInterrupt:
-        pass
     finally:
         opened.close()
         service.close()
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--storage", type=StorageSettings.parse, action="append", default=[], metavar="NAME=s3://BUCKET/PREFIX",
         help="connected storage, repeatable; s3://, gcs:// or https:// (web folder)")  # fmt: skip
     add("--bucket", type=_bucket, action="append", default=[], metavar="BUCKET=URL",
-        help="where a bucket is: an http endpoint, a folder or a file:// address; '*' stands for all others")  # fmt: skip
+        help="where a bucket is: an http endpoint, a folder or a file:// address; '*': all others")  # fmt: skip
     add("--ttl", type=float, default=usual.ttl, help="seconds that temporary addresses live (default: 24 hours)")
     add(
         "--image-size",

@@ -1,4 +1,4 @@
-"""Buckets that storages are connected to: a local folder, S3 or Google Cloud Storage at an endpoint, a folder on the web."""
+"""Buckets that storages are connected to: a folder, S3 or Google Cloud Storage at an endpoint, a folder on the web."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BucketError(Exception):
     """A bucket cannot be reached, or cannot do what is asked."""
 
 
-class MissingObject(BucketError):
+class MissingObjectError(BucketError):
     """There is no such object."""
 
 
@@ -50,7 +50,7 @@ class FolderBucket:
         try:
             return self._place(key).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise MissingObject(f"There is no object {key!r}.") from error
+            raise MissingObjectError(f"There is no object {key!r}.") from error
 
     def write(self, key: str, content: bytes, mime: str) -> None:
         """Write a file beside its place, then move it there."""
@@ -136,7 +136,7 @@ def _told(service: str, key: str) -> Any:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in {"NoSuchKey", "404"}:
-            raise MissingObject(f"There is no object {key!r}.") from error
+            raise MissingObjectError(f"There is no object {key!r}.") from error
         raise BucketError(f"{service} refused the object {key!r}: {code}.") from error
     except BotoCoreError as error:
         raise BucketError(f"{service} cannot be reached for the object {key!r}: {error}") from error
@@ -178,7 +178,7 @@ class GcsBucket:
         except requests.RequestException as error:
             raise BucketError(f"Google Cloud Storage cannot be reached for the object {key!r}: {error}") from error
         if answer.status_code == 404 and method == "GET":
-            raise MissingObject(f"There is no object {key!r}.")
+            raise MissingObjectError(f"There is no object {key!r}.")
         if not answer.ok:
             raise BucketError(f"Google Cloud Storage refused the object {key!r}: {answer.status_code}.")
         return answer
@@ -208,7 +208,7 @@ def fetch(url: str, largest: int = LARGEST_BYTES) -> bytes:
     try:
         with requests.get(url, stream=True, timeout=(3, 10), headers={"User-Agent": "claid-sandbox"}) as answer:
             if not answer.ok:
-                raise MissingObject(f"The address answered {answer.status_code}.")
+                raise MissingObjectError(f"The address answered {answer.status_code}.")
             content = bytearray()
             for piece in answer.iter_content(256 * 1024):
                 content += piece

@@ -46,7 +46,7 @@ def read(content: bytes, max_megapixels: float) -> tuple[Image.Image, Descriptio
         kind = (picture.format or "").lower()
         if picture.width * picture.height > max_megapixels * 1_000_000:
             raise errors.bad_image(
-                f"The image has {picture.width}x{picture.height} pixels; at most {max_megapixels:g} megapixels are allowed."
+                f"The image has {picture.width}x{picture.height} pixels; at most {max_megapixels:g} megapixels will do."
             )
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

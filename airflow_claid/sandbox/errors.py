@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an answer, not a failure of the sandbox
     """A request is answered with an error of Claid's shape.
 
     :param status: HTTP status.

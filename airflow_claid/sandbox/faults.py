@@ -24,15 +24,16 @@ class Fault:
 
     :param kind: for operations: ``latency``, ``429``, ``500``, ``502`` (with an HTML body), ``empty`` (an empty 200),
         ``truncated`` (half of the JSON), ``cut`` (the connection ends without a byte), ``hold`` (the answer waits for
-        a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends). For ``operation="download"``: ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
+        a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends).
+        For downloads: ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
     :param operation: the contract's operation id, such as ``generate_image``; ``download`` for temporary addresses;
         None (default) for every operation, but not for downloads.
     :param prompt: strikes only requests with this text in their prompt or input; for downloads, in the path.
     :param count: strikes so many times; without it once, or for ever if there is a ``probability``.
     :param probability: strikes with this chance (0 to 1); always by default.
     :param seed: makes the chance repeatable; 0 by default.
-    :param charged: whether the request has been charged, and its pictures made, when the fault strikes. Without it, what
-        is usual for the kind: true for ``empty``, ``truncated`` and ``hold``; else false. Never true for ``429``.
+    :param charged: whether the request has been charged, and its pictures made, when the fault strikes. Without it,
+        what is usual for the kind: true for ``empty``, ``truncated`` and ``hold``; else false. Never true for ``429``.
     :param seconds: length of a latency, a slow download (2 by default), or the longest time of a hold (600).
     :param location: where a redirect leads.
     """

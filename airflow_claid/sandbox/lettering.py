@@ -4,6 +4,8 @@ Letters that are neither in the font nor made of one that is, and an accent, are
 point, so that every prompt is told apart from every other.
 """
 
+# ruff: noqa: RUF001 - letters that look alike are what this file is about
+
 from __future__ import annotations
 
 import unicodedata
@@ -70,9 +72,9 @@ def glyph(letter: str) -> Glyph:
         return Glyph(_SAME_LOOK[letter])
     if letter in _STRUCK:
         return Glyph(_STRUCK[letter], (_STRIKE,))
-    base, *marks = unicodedata.normalize("NFKD", letter)
-    if _known(base) and all(mark in _STROKES or mark in _BELOW for mark in marks):
-        return Glyph(base, tuple(marks))
+    parts = unicodedata.normalize("NFKD", letter)
+    if _known(parts[0]) and all(mark in _STROKES or mark in _BELOW for mark in parts[1:]):
+        return Glyph(parts[0], tuple(parts[1:]))
     return Glyph("", tile=f"{ord(letter):04X}")
 
 

@@ -20,9 +20,13 @@ body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
 h1 {{ font-size: 1.5rem; margin: 0; }} p {{ margin: .3rem 0 1.2rem; color: #555; }}
 .pictures {{ display: flex; flex-wrap: wrap; gap: .6rem; margin-bottom: 1.5rem; }}
 .pictures img {{ width: 10rem; height: 10rem; object-fit: cover; border-radius: .5rem; background: #eee; }}
-table {{ border-collapse: collapse; width: 100%; }} td, th {{ text-align: left; padding: .3rem .6rem; border-top: 1px solid #ddd; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td, th {{ text-align: left; padding: .3rem .6rem; border-top: 1px solid #ddd; }}
 td.number {{ text-align: right; }} .bad {{ color: #a3231f; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #15171c; color: #e8e8ea; }} p {{ color: #aaa; }} td, th {{ border-color: #333; }} }}
+@media (prefers-color-scheme: dark) {{
+  body {{ background: #15171c; color: #e8e8ea; }} p {{ color: #aaa; }} a {{ color: #8ab4f8; }}
+  td, th {{ border-color: #333; }}
+}}
 </style></head><body>
 <h1>Claid sandbox</h1>
 <p>A local stand-in for Claid. Nothing here costs money. {requests} requests, {charged:g} credits charged.
@@ -57,7 +61,7 @@ def _thumbnails(entries: list[Entry]) -> list[str]:
         if "/tmp/" in address  # noqa: S108
     ]
     return [
-        f'<a href="{escape(path)}"><img loading="lazy" src="{escape(path)}" alt="{escape(text)}" title="{escape(text)}"></a>'
+        f'<a href="{escape(path)}"><img loading="lazy" src="{escape(path)}" alt="{escape(text)}"></a>'
         for path, text in found[:24]
     ]
 

@@ -137,7 +137,8 @@ class Sandbox:
         Once by default; ``count=3`` three times, ``probability=0.1`` at times, ``probability=1`` for ever.
 
         :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
-            ``job_stuck``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
+            ``job_stuck``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``,
+            ``expired``, ``cut``.
         :param conditions: the other fields of :class:`airflow_claid.sandbox.faults.Fault`: ``operation``, ``prompt``,
             ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``location``.
         """
@@ -161,7 +162,7 @@ class Sandbox:
         self.service.reset()
 
     def change(self, **settings: Any) -> None:
-        """Change settings while running: ``quota``, ``latency``, ``ttl``, ``blocked_words``, ``job_seconds``, …"""
+        """Change settings while running: ``quota``, ``latency``, ``ttl``, ``blocked_words`` and others."""
         self.service.change(**settings)
 
     def advance(self, seconds: float) -> None:

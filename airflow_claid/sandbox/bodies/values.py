@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.types import Strict
@@ -99,10 +99,9 @@ def _path(location: tuple[int | str, ...], value: Any, *, missing: bool) -> str:
     """Write a location as ``output.format.quality``, leaving out the names of alternatives tried."""
     parts: list[str] = []
     for position, part in enumerate(location):
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, list) and isinstance(part, int) and part < len(value)
-        ):
-            value = value[part]
+        in_object = isinstance(value, dict) and part in value
+        if in_object or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+            value = value[cast(int, part)]
         elif not (missing and position == len(location) - 1):
             continue
         parts.append(str(part))
