@@ -110,13 +110,11 @@ def _path(error: ErrorDetails, values: Any) -> str:
     *steps, last = error["loc"]
     path: list[str] = []
     for step in steps:
-        if (isinstance(values, Mapping) and step in values) or (
-            isinstance(values, (list, tuple)) and isinstance(step, int)
-        ):
+        try:
             values = values[step]
-        else:
+        except (KeyError, IndexError, TypeError):
             continue
         path.append(str(step))
-    if error["type"] == "missing" or (isinstance(values, Mapping) and last in values) or isinstance(last, int):
+    if error["type"] == "missing" or isinstance(last, int) or (isinstance(values, Mapping) and last in values):
         path.append(str(last))
     return ".".join(path)

@@ -1,0 +1,147 @@
+"""Delivery: what Claid made is brought to its place, checked, and told from the content filter's black."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from airflow_claid.delivered_image import DeliveredImage
+from airflow_claid.downloads import Downloader
+from airflow_claid.inspection import inspect, is_plain_black, most_bytes_when_black
+from airflow_claid.object_storage import find, listed, read_if_there, write_whole
+from airflow_claid.orders import Order
+from airflow_claid.places import PlaceKind
+
+log = logging.getLogger(__name__)
+
+TEMPORARY_LIFE = timedelta(hours=24)
+
+
+class StorageMap(Protocol):
+    """Knows in which bucket, and by which Airflow connection, a connected storage lies."""
+
+    def bucket_uri(self, storage_uri: str) -> str | None:
+        """Turn ``storage://NAME/PATH`` into an address that Airflow can read; ``None`` where it is not mapped."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Brings pictures to their place.
+
+    :param downloader: fetches temporary links.
+    :param storages: finds connected storages' buckets.
+    :param now: the time, in UTC.
+    """
+
+    downloader: Downloader
+    storages: StorageMap
+    now: Callable[[], datetime]
+    _told: set[str] = field(default_factory=set, init=False, repr=False)
+
+    def deliver(self, order: Order, image: DeliveredImage) -> DeliveredImage:
+        """Bring one picture to its place and say where it is.
+
+        A blocked picture is not written to object storage; elsewhere Claid has written it already.
+
+        :raises PictureError: if it could not be fetched or is not what was announced.
+        """
+        if order.place.kind is PlaceKind.TEMPORARY:
+            return self._leave(order, image)
+        if order.place.kind is PlaceKind.CONNECTED:
+            return self._look_at(order, image)
+        return self._carry(order, image)
+
+    def is_there(self, image: DeliveredImage, margin: timedelta) -> bool:
+        """Tell whether a delivered picture can still be used.
+
+        :param margin: a temporary link must live at least so long.
+        """
+        if image.blocked:
+            return True
+        if image.path is None:
+            return False
+        if image.expires_at is not None:
+            return self.now() + margin < datetime.fromisoformat(image.expires_at)
+        readable = self.storages.bucket_uri(image.path) if image.path.startswith("storage://") else image.path
+        return readable is None or find(readable) is not None
+
+    def at_destination(self, destination: str) -> list[DeliveredImage] | None:
+        """Look at Claid's own destination for pictures whose answer was lost.
+
+        :param destination: a ``storage://`` folder, or one file.
+        :returns: what is there; ``None`` where the storage is not mapped and cannot be looked at.
+        """
+        readable = self.storages.bucket_uri(destination)
+        if readable is None:
+            return None
+        if destination.endswith("/"):
+            files = listed(readable)
+            return [
+                DeliveredImage(position, None, None, claid_storage_uri=destination + file.uri.rpartition("/")[2])
+                for position, file in enumerate(files, start=1)
+            ]
+        return [DeliveredImage(1, None, None, claid_storage_uri=destination)] if find(readable) else []
+
+    def state_of(self, destination: str) -> str | None:
+        """Tell what is at an exact destination now, to know later whether it was written anew."""
+        readable = self.storages.bucket_uri(destination)
+        file = find(readable) if readable and not destination.endswith("/") else None
+        return file.state if file else None
+
+    def _leave(self, order: Order, image: DeliveredImage) -> DeliveredImage:
+        link = image.tmp_url or ""
+        blocked = False
+        if order.filtered:
+            pixels = _pixels(image)
+            suspect = self.downloader.fetch_if_small(link, most_bytes_when_black(pixels))
+            blocked = suspect is not None and is_plain_black(suspect, pixels)
+        expires = image.expires_at or (self.now() + TEMPORARY_LIFE).isoformat()
+        return image.with_(path=link, blocked=blocked, expires_at=expires)
+
+    def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
+        path = image.claid_storage_uri or image.object_uri
+        blocked: bool | None = False
+        if order.filtered and path:
+            readable = self.storages.bucket_uri(path)
+            blocked = _is_black_file(readable, _pixels(image)) if readable else None
+            if readable is None and order.place.storage_name not in self._told:
+                self._told.add(order.place.storage_name)
+                log.warning(
+                    "Pictures in the connected storage %r cannot be read from here, so blacked-out ones are not "
+                    "recognised: map the storage to an Airflow connection in the Claid connection's extra",
+                    order.place.storage_name,
+                )
+        return image.with_(path=path, blocked=blocked, tmp_url=None)
+
+    def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
+        content = self.downloader.fetch(image.tmp_url or "")
+        seen = inspect(content, announced=(image.width, image.height), max_pixels=self.downloader.rules.max_pixels)
+        blocked = order.filtered and seen.blocked
+        path = None if blocked else order.place.folder + order.file_name(image.position)
+        if path is not None:
+            write_whole(path, content)
+        return image.with_(
+            path=path,
+            blocked=blocked,
+            width=seen.width,
+            height=seen.height,
+            mime=seen.mime,
+            bytes=seen.bytes,
+            sha256=seen.sha256,
+            tmp_url=None,
+        )
+
+
+def _pixels(image: DeliveredImage) -> int:
+    return (image.width or 1024) * (image.height or 1024)
+
+
+def _is_black_file(uri: str, pixels: int) -> bool:
+    file = find(uri)
+    if file is None or file.size > most_bytes_when_black(pixels):
+        return False
+    content = read_if_there(uri)
+    return content is not None and is_plain_black(content, pixels)

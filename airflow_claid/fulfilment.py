@@ -1,0 +1,316 @@
+"""Fulfilment: the one path from an order to its pictures, on which nothing that is paid is paid again.
+
+The order of steps is the rule of money and must not be relaxed: read the receipt; write the intent; send; write
+the answer; bring the pictures to their place one by one; write the receipt anew after each. A new attempt reads
+the receipt and goes on from where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from airflow_claid.client import ClaidClient, ClaidError, JobOutcome
+from airflow_claid.client.contract import shortened
+from airflow_claid.delivered_image import DeliveredImage
+from airflow_claid.delivery import Delivery
+from airflow_claid.errors import (
+    CreditCeilingError,
+    DeadLinkError,
+    JobFailedError,
+    LostAnswerError,
+)
+from airflow_claid.orders import Order, Sent
+from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Tell the time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms an order is fulfilled.
+
+    :param regenerate: pay again on purpose, once for each run of the task (a clear counts as a run, a retry does
+        not).
+    :param on_lost_response: ``"resubmit"`` or ``"fail"``, for an answer that is lost and cannot be looked up.
+    :param grace: seconds after asking in which a lost answer may still be on its way into connected storage.
+    :param margin: a temporary link is used again only if it lives at least so long.
+    :param max_credits: stop before spending more than this in one execution; ``None`` for no ceiling.
+    :param poll_interval: seconds between two looks at a job, or at a place where an answer may appear.
+    :param timeout: seconds to wait for a job.
+    """
+
+    regenerate: bool = False
+    on_lost_response: str = "resubmit"
+    grace: float = 180.0
+    margin: timedelta = timedelta(hours=1)
+    max_credits: float | None = None
+    poll_interval: float = 2.0
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Fulfilled:
+    """What became of an order.
+
+    :param images: all pictures of the order, blocked ones included.
+    :param credits: what this execution spent on it; 0 where it was paid before.
+    :param request_id: Claid's, of the request that made the pictures.
+    """
+
+    order: Order
+    images: tuple[DeliveredImage, ...]
+    credits: float
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An order that is paid, and what this execution spent on it."""
+
+    order: Order
+    store: ReceiptStore
+    receipt: Receipt
+    credits: float
+
+
+@dataclass
+class Fulfilment:
+    """Fulfils orders for one task.
+
+    :param client: Claid.
+    :param delivery: brings pictures to their place.
+    :param receipts: gives the store for an order's receipt.
+    :param author: the task, for the receipts.
+    :param terms: see :class:`Terms`.
+    :param sleep: waits so many seconds.
+    :param now: the time, in UTC.
+    """
+
+    client: ClaidClient
+    delivery: Delivery
+    receipts: Callable[[Order], ReceiptStore]
+    author: Author
+    terms: Terms = field(default_factory=Terms)
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = utc_now
+    spent: float = 0.0
+
+    def fulfil(self, order: Order) -> Fulfilled:
+        """Give an order's pictures, paid for once.
+
+        Raises what :meth:`begin` and :meth:`complete` raise.
+        """
+        return self.complete(self.begin(order))
+
+    def begin(self, order: Order) -> Begun:
+        """See to it that an order is paid: by a receipt that is there, or by sending it.
+
+        :raises ClaidError: if Claid refused or failed; the receipt knows whether it may have been paid.
+        :raises ReceiptUnreadableError: if a receipt may exist but cannot be read; nothing was sent.
+        :raises LostAnswerError: if an answer is lost and ``on_lost_response`` is ``"fail"``.
+        :raises CreditCeilingError: if sending it would pass ``max_credits``.
+        """
+        spent_before = self.spent
+        store = self.receipts(order)
+        receipt = self._paid_receipt(order, store)
+        return Begun(order, store, receipt, self.spent - spent_before)
+
+    def complete(self, begun: Begun) -> Fulfilled:
+        """Wait for a paid order's job, if it has one, and bring its pictures to their place.
+
+        :raises PictureError: if a picture could not be brought to its place; a retry pays nothing again.
+        :raises JobFailedError: if Claid ended the job without a picture.
+        :raises TimeoutError: if the job takes longer than the terms allow; a retry waits for the same job.
+        """
+        order, store, receipt, cost = begun.order, begun.store, begun.receipt, begun.credits
+        try:
+            receipt = self._completed(order, receipt, store)
+        except DeadLinkError as error:
+            if cost > 0:
+                raise
+            log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
+            receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+            receipt = self._completed(order, receipt, store)
+            cost += order.credits
+        return Fulfilled(order, receipt.images, cost, receipt.request_id)
+
+    def _paid_receipt(self, order: Order, store: ReceiptStore) -> Receipt:
+        """Give a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
+        receipt = store.read(order.fingerprint)
+        if receipt is None:
+            return self._pay(order, store, edition=1, former=None)
+        if self.terms.regenerate and not receipt.author.same_attempt(self.author):
+            log.info("Paying again for %s on purpose (regenerate)", shortened(order.subject))
+            return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+        if receipt.state is ReceiptState.INTENT:
+            return self._settle_lost_answer(order, receipt, store)
+        if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
+            return self._pay(order, store, edition=receipt.edition, former=receipt)
+        if receipt.state in (ReceiptState.DELIVERED, ReceiptState.BLOCKED):
+            return self._reused(order, receipt, store)
+        log.info("Going on with the paid request %s for %s", receipt.request_id, shortened(order.subject))
+        return receipt
+
+    def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        """Bring a paid receipt to its end."""
+        if receipt.state is ReceiptState.SUBMITTED:
+            receipt = self._await_job(receipt, store)
+        if receipt.state is ReceiptState.PAID:
+            receipt = self._deliver(order, receipt, store)
+        return receipt
+
+    def _reused(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        gone = [image for image in receipt.images if not self.delivery.is_there(image, self.terms.margin)]
+        if not gone:
+            log.info("Reusing %d paid images for %s: 0 credits", len(receipt.images), shortened(order.subject))
+            return receipt
+        log.warning(
+            "%d of %d images for %s are no longer there (%s): asking Claid again for %g credits",
+            len(gone),
+            len(receipt.images),
+            shortened(order.subject),
+            "the temporary link is dead or dies soon" if gone[0].expires_at else f"{gone[0].path} was removed",
+            order.credits,
+        )
+        return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+
+    def _pay(self, order: Order, store: ReceiptStore, *, edition: int, former: Receipt | None) -> Receipt:
+        ceiling = self.terms.max_credits
+        if ceiling is not None and self.spent + order.credits > ceiling:
+            raise CreditCeilingError(
+                f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {self.spent:g} spent by "
+                f"this execution; max_credits={ceiling:g}. It was not sent. Raise max_credits, then clear the task: "
+                "what is paid is not paid again."
+            )
+        send = order.prepared(edition)
+        destination = order.destination(edition)
+        receipt = Receipt(
+            fingerprint=order.fingerprint,
+            state=ReceiptState.INTENT,
+            author=self.author,
+            operation=order.operation,
+            base_url=order.base_url,
+            subject=order.subject,
+            body=order.body,
+            output=order.place.folder + (order.place.file or ""),
+            name=order.name,
+            edition=edition,
+            lost_answers=former.lost_answers if former else 0,
+            credits=former.credits if former else 0.0,
+            asked_at=self.now().isoformat(),
+            before=self.delivery.state_of(destination) if destination else None,
+        )
+        store.write(receipt)
+        try:
+            sent = send(self.client)
+        except ClaidError as error:
+            if not error.may_have_been_charged:
+                store.write(receipt.but(state=ReceiptState.REFUSED))
+            raise
+        receipt = self._answered(receipt, order, sent)
+        store.write(receipt)
+        return receipt
+
+    def _answered(self, receipt: Receipt, order: Order, sent: Sent) -> Receipt:
+        self.spent += order.credits
+        return receipt.but(
+            state=ReceiptState.SUBMITTED if sent.job_id is not None else ReceiptState.PAID,
+            paid_at=self.now().isoformat(),
+            credits=receipt.credits + order.credits,
+            request_id=sent.request_id,
+            job_id=sent.job_id,
+            images=tuple(
+                DeliveredImage.from_answer(position, image) for position, image in enumerate(sent.images, start=1)
+            ),
+        )
+
+    def _settle_lost_answer(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        """Look for the pictures of a request whose answer is lost; where none can be, do as the terms say."""
+        found = self._look_for(order, receipt)
+        receipt = receipt.but(lost_answers=receipt.lost_answers + 1, credits=receipt.credits + order.credits)
+        if found:
+            log.warning(
+                "The answer for %s was lost; its %d images were found at %s and are not paid again",
+                shortened(order.subject),
+                len(found),
+                order.destination(receipt.edition),
+            )
+            receipt = receipt.but(state=ReceiptState.PAID, images=tuple(found), paid_at=self.now().isoformat())
+            store.write(receipt)
+            return receipt
+        lost = (
+            f"The answer for {shortened(order.subject)}, asked at {receipt.asked_at}, is lost: it may have cost "
+            f"{order.credits:g} credits"
+        )
+        if self.terms.on_lost_response == "fail":
+            raise LostAnswerError(
+                f"{lost}, and on_lost_response='fail'. Look into Claid's dashboard, then run with "
+                "on_lost_response='resubmit' to ask again."
+            )
+        log.warning("%s. Asking again (on_lost_response='resubmit')", lost)
+        return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+
+    def _look_for(self, order: Order, receipt: Receipt) -> list[DeliveredImage]:
+        """Look where Claid was to write, until all pictures are there or the time of grace is over."""
+        destination = order.destination(receipt.edition)
+        if destination is None:
+            return []
+        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
+        over = asked + timedelta(seconds=self.terms.grace)
+        while True:
+            found = self.delivery.at_destination(destination)
+            if found is None:
+                log.warning("%s cannot be looked at from here: map the storage in the connection's extra", destination)
+                return []
+            if found and receipt.before is not None and self.delivery.state_of(destination) == receipt.before:
+                found = []
+            if len(found) >= order.number_of_images or self.now() >= over:
+                return found[: order.number_of_images]
+            self.sleep(self.terms.poll_interval)
+
+    def _await_job(self, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        deadline = self.now() + timedelta(seconds=self.terms.timeout)
+        while True:
+            job = self.client.get_edit(receipt.job_id or 0)
+            if job.outcome is JobOutcome.DONE and job.output is not None:
+                image = DeliveredImage.from_answer(1, job.output)
+                receipt = receipt.but(state=ReceiptState.PAID, images=(image,))
+                store.write(receipt)
+                return receipt
+            if job.outcome is not JobOutcome.PENDING:
+                store.write(receipt.but(state=ReceiptState.FAILED))
+                raise JobFailedError(
+                    f"Job {job.id} for {shortened(receipt.subject)} ended as {job.status} without a picture: "
+                    f"{job.reasons} [request id {receipt.request_id}]"
+                )
+            if self.now() >= deadline:
+                raise TimeoutError(
+                    f"Job {job.id} for {shortened(receipt.subject)} is {job.status} after {self.terms.timeout:g} s. "
+                    "Claid cannot cancel it; it is paid, and the next try waits for it again without paying."
+                )
+            self.sleep(self.terms.poll_interval)
+
+    def _deliver(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        for image in receipt.images:
+            if image.path is not None or image.blocked:
+                continue
+            delivered = self.delivery.deliver(order, image)
+            others = (other if other.position != image.position else delivered for other in receipt.images)
+            receipt = receipt.but(images=tuple(others))
+            if len(receipt.images) > 1:
+                store.write(receipt)
+        blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
+        receipt = receipt.but(
+            state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED, delivered_at=self.now().isoformat()
+        )
+        store.write(receipt)
+        return receipt

@@ -1,0 +1,41 @@
+"""What Airflow reads about this provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
+
+_INTEGRATION = "Claid"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-claid",
+        "name": "Claid",
+        "description": "Images from prompts, edited and delivered by Claid, each paid for once.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.claid.ai",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["airflow_claid.operators.generate", "airflow_claid.operators.edit"],
+            }
+        ],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
+        "connection-types": [
+            {
+                "hook-class-name": "airflow_claid.hooks.claid.ClaidHook",
+                "hook-name": HOOK_NAME,
+                "connection-type": CONN_TYPE,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
+            }
+        ],
+    }

@@ -1,0 +1,3 @@
+"""Airflow hooks for Claid."""
+
+from __future__ import annotations

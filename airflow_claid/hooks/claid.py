@@ -1,0 +1,176 @@
+"""The hook: an Airflow connection becomes a client, and storage names become buckets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_claid.client import (
+    DEFAULT_BASE_URL,
+    ClaidAuthenticationError,
+    ClaidClient,
+    ClaidError,
+    ClaidRequestError,
+    ClaidScopeError,
+    ClaidValidationError,
+)
+from airflow_claid.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
+from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
+from airflow_claid.hooks.storages import ConnectedStorages
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_NO_SUCH_JOB = 0
+
+
+class ClaidHook(BaseHook):
+    """Claid through an Airflow connection of type ``claid``.
+
+    The connection's password is the API key, its host the base URL (default ``https://api.claid.ai``; a
+    sandbox's is ``http://127.0.0.1:8765``). Its extra may hold:
+
+    - ``storages``: which Airflow connection id, or which folder's address, reaches the bucket of each connected
+      storage, by the storage's name;
+    - ``download_hosts``: from which hosts pictures may be downloaded;
+    - ``connect_timeout``, ``read_timeout``, ``max_wait``: seconds, see :class:`ClaidClient`.
+
+    :param claid_conn_id: the connection's id.
+    """
+
+    conn_name_attr = "claid_conn_id"
+    default_conn_name = "claid_default"
+    conn_type = CONN_TYPE
+    hook_name = HOOK_NAME
+
+    def __init__(self, claid_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.claid_conn_id = claid_conn_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the standard fields of the connection form, for Airflow 3.1; later ones read provider info."""
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the extra fields of the connection form, for Airflow 3.1; later ones read provider info."""
+        from wtforms import FloatField, StringField
+
+        return {
+            name: (FloatField if "number" in field["schema"]["type"] else StringField)(
+                label=field["label"], description=field["description"]
+            )
+            for name, field in CONN_FIELDS.items()
+        }
+
+    def get_conn(self) -> ClaidClient:
+        """Give the client; the same one for the life of the hook."""
+        return self.client
+
+    @cached_property
+    def client(self) -> ClaidClient:
+        """The client of this connection."""
+        connection = self._connection
+        if not connection.password:
+            raise ClaidValidationError(
+                f"The connection {self.claid_conn_id!r} has no API key: put it into the field 'API key' (password)"
+            )
+        return ClaidClient(
+            connection.password,
+            base_url(connection),
+            connect_timeout=self._seconds("connect_timeout", 10.0),
+            read_timeout=self._seconds("read_timeout", 120.0),
+            max_wait=self._seconds("max_wait", 300.0),
+        )
+
+    @cached_property
+    def storages(self) -> ConnectedStorages:
+        """The connected storages, and their buckets as Airflow reaches them."""
+        return ConnectedStorages(self.client, self._mapping)
+
+    @cached_property
+    def downloader(self) -> Downloader:
+        """What fetches temporary pictures, by the connection's rules."""
+        hosts = self._extra.get("download_hosts") or DEFAULT_HOSTS
+        if isinstance(hosts, str):
+            hosts = [host.strip() for host in hosts.split(",") if host.strip()]
+        return Downloader(DownloadRules(self.client.base_url, hosts=tuple(hosts)))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether the connection works, at no cost.
+
+        Asks for a job that cannot exist, which tells an unknown key from a missing scope from an unreachable
+        host, then whether the key may see connected storages.
+        """
+        try:
+            self._ask_for_no_job()
+        except ClaidAuthenticationError:
+            return False, "Claid does not know this API key"
+        except ClaidScopeError:
+            return False, "The API key is known, but lacks the scope 'image_editing', which generating and editing need"
+        except ClaidError as error:
+            return False, str(error)
+        try:
+            storages = self.client.list_storages()
+        except ClaidScopeError:
+            return True, "OK: the API key works. It lacks the scope 'storage', so connected storages cannot be checked"
+        except ClaidError as error:
+            return False, str(error)
+        return True, f"OK: the API key works; connected storages: {', '.join(s.name for s in storages) or 'none'}"
+
+    def _ask_for_no_job(self) -> None:
+        try:
+            self.client.get_edit(_NO_SUCH_JOB)
+        except ClaidRequestError as error:
+            if error.status not in (404, 422):
+                raise
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return self.get_connection(self.claid_conn_id)
+
+    @cached_property
+    def _extra(self) -> Mapping[str, Any]:
+        return self._connection.extra_dejson
+
+    @property
+    def _mapping(self) -> dict[str, str]:
+        mapping = self._extra.get("storages") or {}
+        if isinstance(mapping, str):
+            try:
+                mapping = json.loads(mapping)
+            except ValueError:
+                mapping = None
+        if not isinstance(mapping, Mapping) or not all(isinstance(value, str) for value in mapping.values()):
+            raise ClaidValidationError(
+                f"storages in the extra of the connection {self.claid_conn_id!r} must be a JSON object of storage name "
+                'to Airflow connection id or folder, e.g. {"shop": "aws_default"}'
+            )
+        return dict(mapping)
+
+    def _seconds(self, name: str, default: float) -> float:
+        value = self._extra.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ClaidValidationError(
+                f"{name}={value!r} in the extra of the connection {self.claid_conn_id!r} must be seconds"
+            ) from None
+
+
+def base_url(connection: Connection) -> str:
+    """Put the base URL together: from the host alone, or from schema, host and port where the host is a bare name."""
+    host = (connection.host or "").strip()
+    if not host:
+        return DEFAULT_BASE_URL
+    if "://" in host:
+        return host
+    port = f":{connection.port}" if connection.port else ""
+    return f"{connection.schema or 'https'}://{host}{port}"

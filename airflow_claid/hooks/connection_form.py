@@ -1,0 +1,51 @@
+"""The form of a Claid connection, in one place for all the ways in which Airflow versions ask for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CONN_TYPE = "claid"
+HOOK_NAME = "Claid"
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "login", "port"],
+    "relabeling": {"password": "API key", "host": "Base URL"},
+    "placeholders": {
+        "password": "from Claid's dashboard",
+        "host": "https://api.claid.ai",
+    },
+}
+
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "storages": {
+        "label": "Connected storages",
+        "description": (
+            "JSON: the Airflow connection, or the folder, that reaches the bucket of each connected storage, e.g. "
+            '{"shop": "aws_default", "local": "file:///srv/bucket"}. Lets Airflow look at what Claid wrote there.'
+        ),
+        "schema": {"type": ["string", "null"]},
+    },
+    "download_hosts": {
+        "label": "Download hosts",
+        "description": (
+            "Host names from which pictures may be downloaded, separated by commas; * stands for any part. "
+            "Default: *.claid.ai, storage.googleapis.com."
+        ),
+        "schema": {"type": ["string", "null"]},
+    },
+    "connect_timeout": {
+        "label": "Connect timeout",
+        "description": "Seconds to make a connection. Default: 10.",
+        "schema": {"type": ["number", "null"]},
+    },
+    "read_timeout": {
+        "label": "Read timeout",
+        "description": "Seconds without a byte of an answer; a short one loses answers that are paid. Default: 120.",
+        "schema": {"type": ["number", "null"]},
+    },
+    "max_wait": {
+        "label": "Longest wait for the quota",
+        "description": "Seconds that one request may wait in all after a 429. Default: 300.",
+        "schema": {"type": ["number", "null"]},
+    },
+}

@@ -1,0 +1,95 @@
+"""Connected storages seen from Airflow: ``storage://NAME/PATH`` to a bucket's address and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+
+from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
+
+log = logging.getLogger(__name__)
+
+_SCHEMES = {"s3": ("s3", "s3a"), "gcs": ("gs", "gcs")}
+
+
+class ConnectedStorages:
+    """The storages that are connected to the account, and the Airflow connections that reach their buckets.
+
+    :param client: lists the storages, once.
+    :param mapping: storage name to Airflow connection id, or to the address of a folder that is the bucket.
+    """
+
+    def __init__(self, client: ClaidClient, mapping: Mapping[str, str]) -> None:
+        self._client = client
+        self._mapping = mapping
+
+    @cached_property
+    def _by_name(self) -> dict[str, Storage] | None:
+        try:
+            return {storage.name: storage for storage in self._client.list_storages()}
+        except ClaidScopeError:
+            log.warning(
+                "The API key lacks the scope 'storage': connected storages cannot be checked or read. Claid itself "
+                "refuses a storage that does not exist."
+            )
+            return None
+
+    def check_writable(self, name: str) -> None:
+        """Make sure that a storage exists and can be written.
+
+        :raises ClaidValidationError: naming the storages that there are.
+        """
+        if self._by_name is None:
+            return
+        storage = self._by_name.get(name)
+        if storage is None:
+            names = ", ".join(sorted(self._by_name)) or "none"
+            raise ClaidValidationError(
+                f"output names the connected storage {name!r}, which the account does not have (it has: {names}). "
+                "Connect it in Claid's dashboard, or use one of those. Nothing was sent, nothing was charged."
+            )
+        if not storage.writable:
+            raise ClaidValidationError(
+                f"output names the connected storage {name!r}, of type {storage.type!r}, which cannot be written: "
+                "use one of type s3 or gcs. Nothing was sent, nothing was charged."
+            )
+
+    def bucket_uri(self, storage_uri: str) -> str | None:
+        """Turn ``storage://NAME/PATH`` into an address that Airflow can read.
+
+        :returns: e.g. ``s3://CONNECTION@BUCKET/PREFIX/PATH``; ``None`` where the storage is not mapped.
+        """
+        name, _, path = storage_uri.removeprefix("storage://").partition("/")
+        root = self._root(name)
+        return None if root is None else root + path
+
+    def covering(self, uri: str) -> str | None:
+        """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
+        plain = _without_connection(uri)
+        for name in self._mapping:
+            root = self._root(name)
+            if root is not None and plain.startswith(_without_connection(root)):
+                return f"storage://{name}/{plain[len(_without_connection(root)) :]}"
+        return None
+
+    def _root(self, name: str) -> str | None:
+        """Give the address, ending with ``/``, of what ``storage://NAME/`` is."""
+        target = self._mapping.get(name)
+        storage = (self._by_name or {}).get(name) if target else None
+        if target is None or storage is None or not storage.writable:
+            return None
+        prefix = storage.parameters.path.strip("/")
+        bucket = target.rstrip("/") if "://" in target else _bucket(storage, target)
+        return f"{bucket}/{prefix}/" if prefix else f"{bucket}/"
+
+
+def _bucket(storage: Storage, connection_id: str) -> str:
+    return f"{_SCHEMES[storage.type][0]}://{connection_id}@{storage.parameters.bucket}"
+
+
+def _without_connection(uri: str) -> str:
+    scheme, _, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    scheme = next((names[0] for names in _SCHEMES.values() if scheme in names), scheme)
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

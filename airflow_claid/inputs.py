@@ -1,0 +1,104 @@
+"""Inputs of edits: how Claid gets at a picture that a task names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.object_storage import content_version, located, read_if_there
+from airflow_claid.places import stem_of
+
+log = logging.getLogger(__name__)
+
+_REACHABLE = {"http", "https", "storage"}
+_SIGNED_FOR = 3600
+
+
+class CoveringStorages(Protocol):
+    """Knows which buckets Claid reads itself."""
+
+    def covering(self, uri: str) -> str | None:
+        """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no connected storage has it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to edit.
+
+    :param path: its address as the user gave it.
+    :param version: tells one content of the address from another; ``None`` for an address that Claid reads.
+    :param address: gives the address at which Claid can read it; ``None`` where it must be sent along. A signed
+        link is made anew each time and kept nowhere.
+    """
+
+    path: str
+    version: str | None
+    address: Callable[[], str | None]
+
+    @property
+    def stem(self) -> str:
+        """The file name without its suffix, cleaned."""
+        return stem_of(self.path)
+
+    @property
+    def file_name(self) -> str:
+        """The file name under which it is sent along."""
+        return urlsplit(self.path).path.rstrip("/").rpartition("/")[2] or "image"
+
+    def content(self) -> bytes:
+        """Give the bytes to send along.
+
+        :raises ClaidValidationError: if the file is not there.
+        """
+        content = read_if_there(self.path)
+        if content is None:
+            raise _missing(self.path)
+        return content
+
+
+def source(path: str, storages: CoveringStorages) -> Source:
+    """Find out how Claid gets at a picture.
+
+    ``https://`` and ``storage://`` go as they are. Another address that Airflow can read becomes ``storage://``
+    if a connected storage has its bucket, else a signed link if its bucket can make one, else it is sent along.
+
+    :param path: as a task gave it.
+    :raises ClaidValidationError: if it is no such address, or there is no such file.
+    """
+    scheme, separator, _ = path.partition("://")
+    if not separator:
+        raise ClaidValidationError(
+            f"input={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…. "
+            "Nothing was sent, nothing was charged."
+        )
+    if scheme in _REACHABLE:
+        return Source(path, None, lambda: path)
+    try:
+        version = content_version(path)
+    except (FileNotFoundError, IsADirectoryError):
+        raise _missing(path) from None
+    covered = storages.covering(path)
+    return Source(path, version, (lambda: covered) if covered else lambda: _signed(path))
+
+
+def _signed(path: str) -> str | None:
+    """Give a link that Claid can read for an hour; ``None`` where the storage cannot sign, or not for outside."""
+    opened = located(path, "input")
+    if opened.protocol in ("file", "local"):
+        return None
+    try:
+        link = opened.sign(expiration=_SIGNED_FOR)
+    except Exception as error:  # noqa: BLE001 - each file system refuses in a way of its own
+        log.info("%s cannot be signed (%s); it is sent along instead", path, type(error).__name__)
+        return None
+    return link if link.startswith("https://") else None
+
+
+def _missing(path: str) -> ClaidValidationError:
+    return ClaidValidationError(
+        f"input={path!r} does not exist, or is a folder: name one file. Nothing was sent, nothing was charged."
+    )

@@ -1,0 +1,131 @@
+"""Files in object storage, by ``ObjectStoragePath``: read, written whole or not at all, looked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_claid.client import ClaidValidationError
+
+_LOCAL = {"file", "local"}
+
+
+def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
+    """Open a path such as ``s3://conn@bucket/a.png`` or ``file:///srv/a.png``.
+
+    :param parameter: the parameter that the address came from, for the error.
+    :raises ClaidValidationError: if no provider for the scheme is installed.
+    """
+    try:
+        path = ObjectStoragePath(uri)
+        path.fs  # noqa: B018 - makes the file system now, so that a missing one is told before credits are spent
+    except (ValueError, ImportError) as error:
+        scheme = uri.split("://", 1)[0]
+        raise ClaidValidationError(
+            f"{parameter}={uri!r}: Airflow has no storage for {scheme!r} addresses ({error}). Install the provider "
+            "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://). Nothing was charged."
+        ) from None
+    return path
+
+
+def write_whole(uri: str, content: bytes) -> None:
+    """Write a file that appears under its name only when it is whole."""
+    path = located(uri)
+    if path.protocol not in _LOCAL:
+        with path.open("wb") as file:  # type: ignore[no-untyped-call]
+            file.write(content)
+        return
+    final = Path(path.path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_if_there(uri: str) -> bytes | None:
+    """Read a file; ``None`` only where it truly is not there.
+
+    :raises Exception: whatever else stopped the reading (permission, timeout, …).
+    """
+    path = located(uri)
+    try:
+        content: bytes = path.fs.cat_file(path.path)
+    except FileNotFoundError:
+        return None
+    return content
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in object storage.
+
+    :param uri: its address.
+    :param size: bytes.
+    :param state: changes whenever the file is written anew.
+    """
+
+    uri: str
+    size: int
+    state: str
+
+
+def find(uri: str) -> StoredFile | None:
+    """Look for one file; ``None`` only where it truly is not there."""
+    path = located(uri)
+    path.fs.invalidate_cache()
+    try:
+        info = path.fs.info(path.path)
+    except FileNotFoundError:
+        return None
+    return _stored(uri, info) if info["type"] == "file" else None
+
+
+def listed(folder: str) -> list[StoredFile]:
+    """List the files directly in a folder, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.ls(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    files = (info for info in infos if info["type"] == "file" and not info["name"].endswith("/"))
+    return sorted(
+        (_stored(folder + info["name"].rpartition("/")[2], info) for info in files), key=lambda file: file.uri
+    )
+
+
+def content_version(uri: str) -> str:
+    """Tell one content of an address from another.
+
+    The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
+    address again is the same.
+
+    :raises FileNotFoundError: if there is no such file.
+    """
+    path = located(uri, "input")
+    path.fs.invalidate_cache()
+    info = path.fs.info(path.path)
+    checksum = next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
+    return checksum or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
+
+
+def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:
+    state = "|".join(str(info[name]) for name in (*_CHECKSUMS, *_TIMES, "size") if info.get(name))
+    return StoredFile(uri, int(info["size"]), state)
+
+
+_CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")
+_TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")

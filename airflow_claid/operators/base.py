@@ -1,0 +1,146 @@
+"""What all operators that pay have in common: the hook, the receipts' place, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_claid.client import ClaidError
+from airflow_claid.delivery import Delivery
+from airflow_claid.errors import CreditCeilingError, JobFailedError, LostAnswerError, PictureError
+from airflow_claid.fulfilment import Fulfilled, Fulfilment, Terms, utc_now
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.object_storage import located
+from airflow_claid.operators.parameters import ceiling, choice, is_literal, refusing_at_once, truth
+from airflow_claid.orders import Order
+from airflow_claid.places import Place, PlaceKind
+from airflow_claid.receipts import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.version_compat import task_state_store
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ON_LOST_RESPONSE = ("resubmit", "fail")
+
+
+class ClaidPayingOperator(BaseOperator):
+    """Base of the operators that pay Claid for pictures.
+
+    :param regenerate: (templated) pay again on purpose, once for each run or clear of the task; a retry after a
+        failure still goes on from what is paid.
+    :param on_lost_response: (templated) what to do where an answer was lost and nothing can be looked up:
+        ``"resubmit"`` asks, and may pay, again; ``"fail"`` stops for a person to decide.
+    :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
+    :param claid_conn_id: (templated) the Airflow connection to Claid.
+    """
+
+    terms_template_fields: tuple[str, ...] = ("regenerate", "on_lost_response", "max_credits", "claid_conn_id")
+
+    def __init__(
+        self,
+        *,
+        regenerate: bool | str = False,
+        on_lost_response: str = "resubmit",
+        max_credits: float | str | None = None,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.regenerate = regenerate
+        self.on_lost_response = on_lost_response
+        self.max_credits = max_credits
+        self.claid_conn_id = claid_conn_id
+        with refusing_at_once():
+            if is_literal([regenerate, on_lost_response, max_credits]):
+                self._terms()
+
+    @cached_property
+    def hook(self) -> ClaidHook:
+        """The hook of the connection."""
+        return ClaidHook(self.claid_conn_id)
+
+    def _terms(self) -> Terms:
+        return Terms(
+            regenerate=truth(self.regenerate, "regenerate"),
+            on_lost_response=choice(self.on_lost_response, "on_lost_response", ON_LOST_RESPONSE),
+            max_credits=ceiling(self.max_credits, "max_credits"),
+        )
+
+    def _fulfilment(self, context: Context) -> Fulfilment:
+        return Fulfilment(
+            client=self.hook.client,
+            delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
+            receipts=lambda order: self._receipts(order, context),
+            author=_author(context),
+            terms=self._terms(),
+        )
+
+    def _receipts(self, order: Order, context: Context) -> ReceiptStore:
+        """Choose where an order's receipt is kept: beside the pictures, else with the task, else nowhere."""
+        if order.place.kind is PlaceKind.OBJECT_STORAGE:
+            return FolderReceipts(order.place.receipts)
+        if order.place.kind is PlaceKind.CONNECTED:
+            readable = self.hook.storages.bucket_uri(order.place.receipts)
+            if readable is not None:
+                return FolderReceipts(readable)
+        store = task_state_store(context)
+        if store is not None:
+            return TaskStateReceipts(store)
+        self.log.warning(
+            "There is no place for receipts: a retry of this task pays again. Give an output that Airflow can write "
+            "to, map the connected storage to an Airflow connection, or use Airflow 3.3 or later"
+        )
+        return NoReceipts()
+
+    def _check_place(self, place: Place) -> None:
+        """Make sure, before credits are spent, that the place can be written to."""
+        if place.kind is PlaceKind.CONNECTED:
+            self.hook.storages.check_writable(place.storage_name)
+        elif place.kind is PlaceKind.OBJECT_STORAGE:
+            located(place.folder)
+
+    def _hand_on(self, context: Context, results: Sequence[Fulfilled]) -> list[str]:
+        """Push what the pictures are and what they cost, log it, and give the paths of the good ones."""
+        images = [
+            {
+                **image.to_json(),
+                "prompt": result.order.subject if result.order.filtered else None,
+                "input": None if result.order.filtered else result.order.subject,
+                "fingerprint": result.order.fingerprint,
+                "request_id": result.request_id,
+            }
+            for result in results
+            for image in result.images
+        ]
+        spent = sum(result.credits for result in results)
+        good = [image.path for result in results for image in result.images if image.good and image.path]
+        context["ti"].xcom_push(key="images", value=images)
+        context["ti"].xcom_push(key="credits", value=spent)
+        self.log.info("%d images, %d of them good; %g credits spent", len(images), len(good), spent)
+        return good
+
+
+@contextmanager
+def failing_at_once(subject: str) -> Iterator[None]:
+    """Fail a task without a retry where a retry cannot cure what went wrong."""
+    try:
+        with refusing_at_once():
+            yield
+    except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
+        raise AirflowFailException(str(error)) from error
+    except (ClaidError, PictureError) as error:
+        if error.curable:
+            raise
+        raise AirflowFailException(f"{subject}: {error}") from error
+
+
+def _author(context: Context) -> Author:
+    ti = context["ti"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    generation = getattr(ti, "max_tries", 0) or 0
+    return Author(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number, generation)

@@ -1,0 +1,251 @@
+"""Editing: pictures in, pictures out; upscaling and resizing are edits with the operations filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_claid.client import ClaidRequestError, ClaidValidationError, UploadRequest
+from airflow_claid.client.contract import shortened
+from airflow_claid.errors import JobFailedError, PictureError
+from airflow_claid.fulfilment import Begun, Fulfilled
+from airflow_claid.inputs import source
+from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
+from airflow_claid.orders import EditOrder
+from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_DEFAULT_FORMAT = "jpeg"
+_FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
+_OF_ONE_PICTURE = (ClaidRequestError, JobFailedError, PictureError)
+
+
+class ImageEditOperator(ClaidPayingOperator):
+    """Edit one picture or several with any of Claid's operations.
+
+    Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
+    can reach are edited as jobs: all are submitted, then waited for; a retry waits for the same jobs. Others are
+    sent along one by one. A retry, a clear, a new run or a backfill of the same edit of the same content pays
+    nothing again, as for :class:`ImageGenerationOperator`.
+
+    :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
+        ``storage://NAME/…``, or any path of Airflow's object storage.
+    :param operations: (templated) Claid's operations, e.g. ``{"background": {"remove": True}}``; checked by name
+        and range.
+    :param output: (templated) a folder (``s3://…/``, ``gs://…/``, ``file:///…/``, ``storage://NAME/…/``), where the
+        files keep the inputs' names with the format's suffix; or, for one input, the file. ``None``: links that
+        live 24 hours.
+    :param output_format: (templated) ``"jpeg"``, ``"png"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with
+        options such as ``{"type": "jpeg", "quality": 90}``. ``None``: what the output file's suffix says, else
+        Claid's default, JPEG.
+    :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
+    :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
+        ``claid_conn_id``.
+    :returns: the paths of the edited pictures, in the order of the inputs. XCom ``images`` has a dict for each;
+        XCom ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure. Where some pictures fail, the others are finished and
+        kept first.
+    """
+
+    template_fields: Sequence[str] = (
+        "input",
+        "operations",
+        "output_path",
+        "output_format",
+        "metadata",
+        "name",
+        *ClaidPayingOperator.terms_template_fields,
+    )
+    template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
+    ui_color = "#e9f7ef"
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        operations: Mapping[str, Any],
+        output: str | None = None,
+        output_format: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input = input
+        self.operations = operations
+        self.output_path = output
+        self.output_format = output_format
+        self.metadata = metadata
+        self.name = name
+        with refusing_at_once():
+            if is_literal([operations, output, output_format, metadata]):
+                self._checked_request(edit_place(output))
+            if is_literal(input):
+                paths(input, "input")
+            if name is not None and is_literal(name):
+                checked_name(name)
+
+    def execute(self, context: Context) -> list[str]:
+        """Edit the pictures, or find them paid for already, and give their paths."""
+        with failing_at_once(f"input={shortened(self.input)}"):
+            orders = self._orders()
+            fulfilment = self._fulfilment(context)
+            begun: list[Begun] = []
+            failed: dict[str, Exception] = {}
+            for order in orders:
+                try:
+                    begun.append(fulfilment.begin(order))
+                except _OF_ONE_PICTURE as error:
+                    failed[order.subject] = error
+            results: list[Fulfilled] = []
+            for one in begun:
+                try:
+                    results.append(fulfilment.complete(one))
+                except _OF_ONE_PICTURE as error:
+                    failed[one.order.subject] = error
+        good = self._hand_on(context, results)
+        if failed:
+            raise _failure(failed, len(orders))
+        return good
+
+    def _checked_request(self, place: Place) -> UploadRequest:
+        output: dict[str, Any] = {"format": self._format(place), "metadata": self.metadata}
+        return UploadRequest.of(
+            sides_as_numbers(self.operations), {name: value for name, value in output.items() if value}
+        )
+
+    def _format(self, place: Place) -> str | Mapping[str, Any] | None:
+        """Give the format asked for; a file's suffix says it where nothing else does."""
+        if place.file is None:
+            return self.output_format or None
+        suffix = "." + place.file.lower().rpartition(".")[2]
+        said = _FORMAT_OF_SUFFIX.get(suffix)
+        if said is None:
+            raise ClaidValidationError(
+                f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
+                f"{', '.join(_FORMAT_OF_SUFFIX)}. Nothing was sent, nothing was charged."
+            )
+        if self.output_format and _format_name(self.output_format) != said:
+            raise ClaidValidationError(
+                f"output_format={self.output_format!r} does not go with the file name in output={self.output_path!r}: leave "
+                "one of them out, or make them the same. Nothing was sent, nothing was charged."
+            )
+        return self.output_format or said
+
+    def _orders(self) -> list[EditOrder]:
+        place = edit_place(self.output_path)
+        inputs = list(dict.fromkeys(paths(self.input, "input")))
+        if (place.file or self.name) and len(inputs) > 1:
+            raise ClaidValidationError(
+                f"output={self.output_path!r}, name={self.name!r} name one file, but there are {len(inputs)} inputs: give a "
+                "folder that ends with '/', and no name. Nothing was sent, nothing was charged."
+            )
+        request = self._checked_request(place)
+        self._check_place(place)
+        asked = request.to_json()
+        suffix = PICTURE_SUFFIXES[_format_name(self._format(place) or _DEFAULT_FORMAT)]
+        orders = []
+        for path in inputs:
+            found = source(path, self.hook.storages)
+            orders.append(
+                EditOrder(
+                    base_url=self.hook.client.base_url,
+                    place=place,
+                    name=checked_name(self.name) if self.name else found.stem,
+                    source=found,
+                    operations=asked["operations"],
+                    output=asked.get("output") or {},
+                    suffix=suffix,
+                )
+            )
+        _check_files(orders)
+        return orders
+
+
+class ImageUpscaleOperator(ImageEditOperator):
+    """Enlarge pictures with Claid's upscaler.
+
+    Sends ``restorations.upscale`` together with ``resizing``, because resizing alone only interpolates
+    (docs.claid.ai). All else, and all other parameters, are those of :class:`ImageEditOperator`.
+
+    :param input: (templated) one path or a list.
+    :param scale: (templated) how much larger: a percentage such as ``"200%"``, or the width in pixels.
+    :param mode: (templated) ``"smart_enhance"``, ``"smart_resize"``, ``"faces"``, ``"digital_art"`` or ``"photo"``.
+    """
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        scale: str | int = "200%",
+        mode: str = "smart_enhance",
+        **kwargs: Any,
+    ) -> None:
+        operations = {
+            "restorations": {"upscale": mode},
+            "resizing": {"width": scale, "height": "auto", "fit": "bounds"},
+        }
+        super().__init__(input=input, operations=operations, **kwargs)
+
+
+class ImageResizeOperator(ImageEditOperator):
+    """Bring pictures to a size.
+
+    All else, and all other parameters, are those of :class:`ImageEditOperator`.
+
+    :param input: (templated) one path or a list.
+    :param width: (templated) pixels, a percentage such as ``"50%"``, or ``"auto"`` to follow from the height.
+    :param height: (templated) likewise; not both can be ``"auto"``.
+    :param fit: (templated) ``"bounds"`` fits the whole picture into the size, and is our default; Claid's own is
+        ``"crop"``, which cuts. Others: ``"cover"``, ``"canvas"``, ``"outpaint"``, or a dict with options.
+    """
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        width: str | int = "auto",
+        height: str | int = "auto",
+        fit: str | Mapping[str, Any] = "bounds",
+        **kwargs: Any,
+    ) -> None:
+        operations = {"resizing": {"width": width, "height": height, "fit": fit}}
+        super().__init__(input=input, operations=operations, **kwargs)
+
+
+def _format_name(output_format: str | Mapping[str, Any]) -> str:
+    return output_format if isinstance(output_format, str) else str(output_format.get("type"))
+
+
+def _check_files(orders: Sequence[EditOrder]) -> None:
+    """Refuse inputs that would be written to one file, or over themselves."""
+    written: dict[str, str] = {}
+    for order in orders:
+        if not order.place.folder:
+            continue
+        target = order.place.folder + order.file_name(1)
+        if target == order.subject:
+            raise ClaidValidationError(
+                f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
+                "name. Nothing was sent, nothing was charged."
+            )
+        if target in written:
+            raise ClaidValidationError(
+                f"the inputs {written[target]!r} and {order.subject!r} would both be written to {target!r}: edit them "
+                "in tasks of their own with a name each. Nothing was sent, nothing was charged."
+            )
+        written[target] = order.subject
+
+
+def _failure(failed: Mapping[str, Exception], number_of_inputs: int) -> Exception:
+    """Make the error for the pictures that failed; a retry is worth it if one of them may succeed then."""
+    reasons = "; ".join(f"input={shortened(path)}: {error}" for path, error in failed.items())
+    said = f"{len(failed)} of {number_of_inputs} pictures failed, the others are kept and not paid again. {reasons}"
+    curable = any(getattr(error, "curable", False) for error in failed.values())
+    return AirflowException(said) if curable else AirflowFailException(said)

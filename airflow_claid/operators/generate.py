@@ -1,0 +1,131 @@
+"""Generation: images from a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_claid.client import GenerateRequest
+from airflow_claid.client.contract import shortened
+from airflow_claid.fulfilment import Fulfilled
+from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once
+from airflow_claid.orders import GenerateOrder
+from airflow_claid.places import checked_name, generation_place
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ON_BLOCKED = ("fail", "skip", "keep")
+
+_STAND_IN_PROMPT = "a prompt that is not known yet"
+
+
+class ImageGenerationOperator(ClaidPayingOperator):
+    """Generate 1024x1024 PNG images from a prompt.
+
+    Costs 1 credit an image. Claid's own default is 4 images, which is 4 credits; here it is 1.
+
+    A retry, a clear, a new run or a backfill of the same request finds the receipt of the first and pays nothing
+    again, wherever a receipt can be kept: beside the pictures (object storage, or a connected storage that the
+    Claid connection maps), else in Airflow's ``task_state_store`` (3.3+, for retries and clears of this task).
+
+    :param prompt: (templated) 3 to 1024 characters after templating, without the blanks around them. Text from an
+        upstream task (``prompt=task.output``) goes to Claid as it is.
+    :param number_of_images: (templated) 1 to 4.
+    :param guidance_scale: (templated) 1 to below 50, how closely to follow the prompt; Claid's default is 5.
+    :param output: (templated) folder of the pictures. ``s3://``, ``gs://``, ``file://`` or any other address of
+        Airflow's object storage, with or without ``conn_id@``: our task writes ``NAME_1.png``, ``NAME_2.png``.
+        ``storage://NAME/PATH/``, with the last ``/``: Claid writes, into a sub-folder of the request's own, under
+        names of its own. ``None``: links that live 24 hours.
+    :param name: (templated) how the pictures are named; default: the start of the request's fingerprint.
+    :param on_blocked: (templated) what to do where Claid's content filter blacked out every image: ``"fail"``
+        without a retry, ``"skip"``, or ``"keep"`` going with an empty result. Blocked images are charged, never in
+        the result, and not written to object storage.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
+        ``claid_conn_id``.
+    :returns: the paths of the good images: object storage, ``storage://…`` or temporary links. XCom ``images``
+        has a dict for each image, blocked ones included; XCom ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+        prompt. The message names the value and the remedy.
+    """
+
+    template_fields: Sequence[str] = (
+        "prompt",
+        "number_of_images",
+        "guidance_scale",
+        "output_path",
+        "name",
+        "on_blocked",
+        *ClaidPayingOperator.terms_template_fields,
+    )
+    ui_color = "#e6f0ff"
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        number_of_images: int | str = 1,
+        guidance_scale: float | str = 5.0,
+        output: str | None = None,
+        name: str | None = None,
+        on_blocked: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.number_of_images = number_of_images
+        self.guidance_scale = guidance_scale
+        self.output_path = output
+        self.name = name
+        self.on_blocked = on_blocked
+        with refusing_at_once():
+            GenerateRequest.of(
+                prompt if is_literal(prompt) else _STAND_IN_PROMPT,
+                number_of_images=number(number_of_images) if is_literal(number_of_images) else 1,
+                guidance_scale=number(guidance_scale) if is_literal(guidance_scale) else 5.0,
+            )
+            if is_literal(output):
+                generation_place(output)
+            if name is not None and is_literal(name):
+                checked_name(name)
+            if is_literal(on_blocked):
+                choice(on_blocked, "on_blocked", ON_BLOCKED)
+
+    def execute(self, context: Context) -> list[str]:
+        """Generate the images, or find them paid for already, and give their paths."""
+        with failing_at_once(f"prompt={shortened(self.prompt)}"):
+            on_blocked = choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+            order = self._order()
+            self._check_place(order.place)
+            result = self._fulfilment(context).fulfil(order)
+        good = self._hand_on(context, [result])
+        if not good:
+            self._end_without_images(result, on_blocked)
+        return good
+
+    def _order(self) -> GenerateOrder:
+        request = GenerateRequest.of(
+            self.prompt,
+            number_of_images=number(self.number_of_images),
+            guidance_scale=number(self.guidance_scale),
+        )
+        return GenerateOrder(
+            base_url=self.hook.client.base_url,
+            place=generation_place(self.output_path),
+            name=checked_name(self.name) if self.name else None,
+            request=request,
+        )
+
+    def _end_without_images(self, result: Fulfilled, on_blocked: str) -> None:
+        said = (
+            f"Claid's content filter blacked out all {len(result.images)} images of the prompt "
+            f"{shortened(result.order.subject)} ({result.credits:g} credits spent by this run). Change the prompt"
+        )
+        if on_blocked == "fail":
+            raise AirflowFailException(f"{said}, or set on_blocked='skip'.")
+        if on_blocked == "skip":
+            raise AirflowSkipException(f"{said}.")
+        self.log.warning("%s; going on without images (on_blocked='keep')", said)

@@ -1,0 +1,124 @@
+"""Parameters as DAG authors write them: literal or templated, and numbers that templates turned into text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeGuard
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_claid.client import ClaidValidationError
+
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off", "none", ""}
+
+
+@contextmanager
+def refusing_at_once() -> Iterator[None]:
+    """Fail a DAG's parsing, or a task without a retry, on a parameter that no retry can mend."""
+    try:
+        yield
+    except ClaidValidationError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def is_literal(value: object) -> bool:
+    """Whether a value is known when the DAG is parsed: no template, no upstream task's result."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return True
+    if isinstance(value, str):
+        return not any(mark in value for mark in _TEMPLATE_MARKS)
+    if isinstance(value, Mapping):
+        return all(is_literal(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(is_literal(item) for item in value)
+    return False
+
+
+def number(value: object) -> Any:
+    """Turn a number that a template rendered to text back into a number; leave the rest to the check."""
+    if not isinstance(value, str):
+        return value
+    for kind in (int, float):
+        try:
+            return kind(value.strip())
+        except ValueError:
+            continue
+    return value
+
+
+def sides_as_numbers(operations: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a width or height in pixels that a template rendered to text back into a number."""
+    resizing = operations.get("resizing")
+    if not isinstance(resizing, Mapping):
+        return dict(operations)
+    sides = {name: number(resizing[name]) for name in ("width", "height") if name in resizing}
+    return {**operations, "resizing": {**resizing, **sides}}
+
+
+def truth(value: object, name: str) -> bool:
+    """Turn a rendered ``True`` or ``False`` back into one.
+
+    :raises ClaidValidationError: if it is neither.
+    """
+    text = str(value).strip().lower()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ClaidValidationError(f"{name}={value!r} must be true or false. Nothing was sent, nothing was charged.")
+
+
+def choice(value: object, name: str, choices: tuple[str, ...]) -> str:
+    """Check a parameter that is one of a few words.
+
+    :raises ClaidValidationError: naming the words.
+    """
+    if value in choices:
+        return str(value)
+    raise ClaidValidationError(f"{name}={value!r} must be one of {', '.join(choices)}. Nothing was charged.")
+
+
+def ceiling(value: object, name: str) -> float | None:
+    """Check a parameter that is a number of credits, or ``None`` for no limit.
+
+    :raises ClaidValidationError: if it is neither.
+    """
+    if value is None or value in ("", "None"):
+        return None
+    limit = number(value)
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
+        raise ClaidValidationError(f"{name}={value!r} must be a number of credits, 0 or more. Nothing was charged.")
+    return float(limit)
+
+
+def paths(value: object, name: str) -> list[str]:
+    """Give a list of paths from one path, a list, or a list that a template rendered to text.
+
+    :raises ClaidValidationError: if it is none of these, or empty.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        value = _rendered_list(text) if text.startswith("[") else [text] if text else []
+    items = list(value) if _is_sequence(value) else []
+    found = [item for item in items if isinstance(item, str) and item]
+    if not found or len(found) != len(items):
+        raise ClaidValidationError(
+            f"{name}={value!r} must be one path or a list of paths, not empty. Nothing was sent, nothing was charged."
+        )
+    return found
+
+
+def _rendered_list(text: str) -> object:
+    for quoted in (text, text.replace("'", '"')):
+        try:
+            return json.loads(quoted)
+        except ValueError:
+            continue
+    return text
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether it is a list, or what Airflow gives for the results of a mapped task, which only behaves like one."""
+    return hasattr(value, "__getitem__") and hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))

@@ -1,0 +1,225 @@
+"""Orders: what is asked of Claid, where it goes and under which name; all that makes a paid request what it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow_claid.client import (
+    ClaidClient,
+    EditRequest,
+    GenerateRequest,
+    OutputImage,
+    UploadRequest,
+    prices,
+)
+from airflow_claid.fingerprints import fingerprint
+from airflow_claid.inputs import Source
+from airflow_claid.places import Place, PlaceKind
+
+_SHORT = 16
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came back at once: pictures, or the id of a job that makes them."""
+
+    request_id: str | None
+    images: tuple[OutputImage, ...] = ()
+    job_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Order(ABC):
+    """One paid request and its place.
+
+    :param base_url: Claid's address with the version.
+    :param place: where the pictures go.
+    :param name: what the user calls the pictures; ``None`` for a name from the fingerprint.
+    """
+
+    base_url: str
+    place: Place
+    name: str | None
+
+    @property
+    @abstractmethod
+    def operation(self) -> str:
+        """The contract's operation id."""
+
+    @property
+    @abstractmethod
+    def body(self) -> dict[str, Any]:
+        """What is asked, the same on every try."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """The prompt or the input, for logs and receipts."""
+
+    @property
+    @abstractmethod
+    def number_of_images(self) -> int:
+        """How many pictures a whole answer has."""
+
+    @property
+    @abstractmethod
+    def credits(self) -> float:
+        """What sending it costs, as far as is known."""
+
+    @property
+    @abstractmethod
+    def filtered(self) -> bool:
+        """Whether Claid's content filter looks at what comes out."""
+
+    @abstractmethod
+    def file_name(self, position: int) -> str:
+        """Name of the picture's file in object storage."""
+
+    @abstractmethod
+    def destination(self, edition: int) -> str | None:
+        """Where Claid itself is to write; ``None`` for temporary links."""
+
+    @abstractmethod
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Get everything ready and give what sends it. Calling that is the moment that costs.
+
+        :raises ClaidValidationError: if what is to be sent is not there; nothing was sent.
+        """
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for the same request, whoever sends it and however often."""
+        place = {"folder": self.place.folder, "file": self.place.file, "name": self.name}
+        return fingerprint(base_url=self.base_url, operation=self.operation, body=self.body, place=place)
+
+    @property
+    def label(self) -> str:
+        """What the pictures are called: the user's name, or the start of the fingerprint."""
+        return self.name or self.fingerprint[:_SHORT]
+
+
+@dataclass(frozen=True)
+class GenerateOrder(Order):
+    """Images from a prompt."""
+
+    request: GenerateRequest
+
+    operation = "generate_image"
+    filtered = True
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request without its output: that is the place."""
+        return {name: value for name, value in self.request.to_json().items() if name != "output"}
+
+    @property
+    def subject(self) -> str:
+        """The prompt."""
+        return self.request.input
+
+    @property
+    def number_of_images(self) -> int:
+        """How many images are asked for."""
+        return self.request.number_of_images
+
+    @property
+    def credits(self) -> float:
+        """One credit an image."""
+        return self.number_of_images * prices.GENERATED_IMAGE
+
+    def file_name(self, position: int) -> str:
+        """Number the pictures: ``NAME_1.png``, ``NAME_2.png``."""
+        return f"{self.label}_{position}.png"
+
+    def destination(self, edition: int) -> str | None:
+        """Give a sub-folder that no other request has.
+
+        Claid chooses the file names of generated images, so only a folder of its own tells, when an answer is
+        lost, which pictures were its.
+        """
+        if self.place.kind is not PlaceKind.CONNECTED:
+            return None
+        parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
+        return f"{self.place.folder}{'-'.join(part for part in parts if part)}/"
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what generates the images."""
+        request = self.request.model_copy(update={"output": self.destination(edition)})
+
+        def send(client: ClaidClient) -> Sent:
+            result = client.generate_image(request)
+            return Sent(result.request_id, images=result.output)
+
+        return send
+
+
+@dataclass(frozen=True)
+class EditOrder(Order):
+    """One picture edited.
+
+    :param source: the picture to edit.
+    :param operations: Claid's operations, checked.
+    :param output: format and metadata, as Claid names them.
+    :param suffix: of the file that is written.
+    """
+
+    source: Source
+    operations: Mapping[str, Any]
+    output: Mapping[str, Any]
+    suffix: str
+
+    operation = "edit_image"
+    filtered = False
+    number_of_images = 1
+    credits = prices.EDITED_IMAGE
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is done to which content of which address."""
+        return {
+            "input": self.source.path,
+            "version": self.source.version,
+            "operations": dict(self.operations),
+            "output": dict(self.output),
+        }
+
+    @property
+    def subject(self) -> str:
+        """The input's address."""
+        return self.source.path
+
+    def file_name(self, position: int) -> str:
+        """The file that ``output`` names, or the input's name with the format's suffix."""
+        return self.place.file or f"{self.label}{self.suffix}"
+
+    def destination(self, edition: int) -> str | None:
+        """Give the exact file, so that a lost answer can be looked up."""
+        if self.place.kind is not PlaceKind.CONNECTED:
+            return None
+        return self.place.folder + self.file_name(1)
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what submits a job, or sends the picture along where Claid cannot reach it."""
+        destination = self.destination(edition)
+        output = {**self.output, **({"destination": destination} if destination else {})} or None
+        address = self.source.address()
+        if address is not None:
+            request = EditRequest.of(address, self.operations, output)
+            return lambda client: _submitted(client, request)
+        upload = UploadRequest.of(self.operations, output)
+        content = self.source.content()
+        return lambda client: _uploaded(client, upload, self.source.file_name, content)
+
+
+def _submitted(client: ClaidClient, request: EditRequest) -> Sent:
+    job = client.submit_edit(request)
+    return Sent(job.request_id, job_id=job.id)
+
+
+def _uploaded(client: ClaidClient, request: UploadRequest, file_name: str, content: bytes) -> Sent:
+    result = client.upload_and_edit(content, request, filename=file_name)
+    return Sent(result.request_id, images=(result.output,))

@@ -1,0 +1,161 @@
+"""Places: where pictures end up, read from the ``output`` parameter and checked before credits are spent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import unquote, urlsplit
+
+from airflow_claid.client import ClaidValidationError
+
+RECEIPTS_FOLDER = "_claid/"
+PICTURE_SUFFIXES = {
+    "jpeg": ".jpg",
+    "png": ".png",
+    "webp": ".webp",
+    "avif": ".avif",
+    "tiff": ".tiff",
+}
+"""The file name's suffix that we give each of Claid's output formats."""
+
+_KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", ".heic"}
+_NOT_WRITABLE = {"http", "https", "ftp", "ftps", "sftp", "data", "claid"}
+_NAME_MAX_CHARACTERS = 150
+_UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|#%]+")
+
+
+class PlaceKind(Enum):
+    """The three kinds of place."""
+
+    TEMPORARY = "temporary"
+    CONNECTED = "connected storage"
+    OBJECT_STORAGE = "object storage"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where pictures end up.
+
+    :param kind: which of the three kinds.
+    :param folder: address of the folder, ending with ``/``; empty for the temporary place.
+    :param file: name of the one file that is to be written; ``None`` where names are ours, or Claid's, to choose.
+    """
+
+    kind: PlaceKind
+    folder: str = ""
+    file: str | None = None
+
+    @property
+    def storage_name(self) -> str:
+        """Name of the connected storage."""
+        return urlsplit(self.folder).netloc
+
+    @property
+    def receipts(self) -> str:
+        """Folder of the receipts, beside the pictures."""
+        return self.folder + RECEIPTS_FOLDER
+
+
+TEMPORARY = Place(PlaceKind.TEMPORARY)
+
+
+def generation_place(output: str | None) -> Place:
+    """Read the ``output`` of a generation, which is always a folder.
+
+    :raises ClaidValidationError: naming the value and the corrected path.
+    """
+    place = edit_place(output)
+    if place.file is not None:
+        raise _refused(output, f"names a file, but a generation writes files of its own names: use {place.folder!r}")
+    return place
+
+
+def edit_place(output: str | None) -> Place:
+    """Read the ``output`` of an edit: a folder, or one file.
+
+    :raises ClaidValidationError: naming the value and the remedy.
+    """
+    if output is None or not str(output).strip():
+        return TEMPORARY
+    output = str(output).strip()
+    scheme, separator, rest = output.partition("://")
+    if not separator:
+        raise _refused(output, f"has no scheme: for a local folder use 'file://{output.rstrip('/')}/'")
+    if scheme in _NOT_WRITABLE:
+        raise _refused(
+            output,
+            f"cannot be written to: {scheme!r} is no storage; use s3://…, gs://…, file:///… or storage://NAME/…/",
+        )
+    if not rest.strip("/"):
+        raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
+    if ".." in rest.split("/"):
+        raise _refused(output, "must not climb with '..': name the folder itself")
+    return _connected(output) if scheme == "storage" else _object_storage(output)
+
+
+def _connected(output: str) -> Place:
+    folder, last = _split(output)
+    name = urlsplit(output).netloc
+    if not name or "@" in name:
+        raise _refused(output, "names no connected storage: use 'storage://NAME/PATH/'")
+    if not last:
+        return Place(PlaceKind.CONNECTED, folder)
+    if _is_picture(last):
+        return Place(PlaceKind.CONNECTED, folder, last)
+    raise _refused(output, f"must end with '/', because Claid takes a folder only so: use {output + '/'!r}")
+
+
+def _object_storage(output: str) -> Place:
+    folder, last = _split(output)
+    if last and _is_picture(last):
+        return Place(PlaceKind.OBJECT_STORAGE, folder, last)
+    return Place(PlaceKind.OBJECT_STORAGE, output if not last else output + "/")
+
+
+def _split(output: str) -> tuple[str, str]:
+    """Split an address into its folder, with the ``/``, and what comes after; a bucket alone is a folder."""
+    scheme, _, rest = output.partition("://")
+    if "/" not in rest:
+        return output + "/", "" if scheme != "storage" else rest
+    folder, _, last = output.rpartition("/")
+    return folder + "/", last
+
+
+def _is_picture(name: str) -> bool:
+    return any(name.lower().endswith(suffix) for suffix in _KNOWN_SUFFIXES)
+
+
+def checked_name(name: str) -> str:
+    """Check the ``name`` under which pictures are filed: one file name's worth of text, without a folder.
+
+    :raises ClaidValidationError: naming the value and the remedy.
+    """
+    if not str(name).strip():
+        raise ClaidValidationError(
+            f"name={name!r} must be a text such as 'SKU-1', or None for one from the fingerprint"
+        )
+    name = str(name).strip()
+    if _UNSAFE_IN_NAMES.search(name) or name.startswith(".") or len(name) > _NAME_MAX_CHARACTERS:
+        raise ClaidValidationError(
+            f'name={name!r} cannot name a file: use up to {_NAME_MAX_CHARACTERS} characters without / \\ : * ? " < > | '
+            f"# %, not starting with a dot, for example {cleaned_name(name)!r}; folders belong in output"
+        )
+    return name
+
+
+def cleaned_name(name: str) -> str:
+    """Make a file name of a text that comes from outside, such as the last part of a link."""
+    cleaned = _UNSAFE_IN_NAMES.sub("_", unquote(name)).strip(" ._")
+    return cleaned[:_NAME_MAX_CHARACTERS] or "image"
+
+
+def stem_of(path: str) -> str:
+    """Give the file name of an address, cleaned and without its suffix."""
+    last = urlsplit(path).path.rstrip("/").rpartition("/")[2]
+    stem, dot, suffix = last.rpartition(".")
+    return cleaned_name(stem if dot and stem and len(suffix) <= 5 else last)
+
+
+def _refused(output: object, problem: str) -> ClaidValidationError:
+    return ClaidValidationError(f"output={output!r} {problem}. Nothing was sent, nothing was charged.")

@@ -1,0 +1,235 @@
+"""Receipts: our record of each paid request, from the intent to the pictures in their place.
+
+Claid has no idempotency key and cannot list what it has done, so these records are all that keeps a retry, a
+clear or a backfill from paying again. Three things must hold:
+
+- the intent is written before the request is sent, the answer before anything is done with it;
+- a receipt that cannot be read is not a receipt that is not there: it stops the task;
+- a receipt holds no key and no signed link.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from typing import Any, Protocol
+
+from airflow_claid.delivered_image import DeliveredImage
+from airflow_claid.errors import ReceiptUnreadableError
+from airflow_claid.object_storage import read_if_there, write_whole
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+class ReceiptState(str, Enum):
+    """How far a paid request has come."""
+
+    INTENT = "intent"
+    """About to be sent, or sent: it may have been paid."""
+    REFUSED = "refused"
+    """Sent and refused, or never sent: not paid."""
+    SUBMITTED = "submitted"
+    """Paid; a job is making the picture."""
+    PAID = "paid"
+    """Paid and answered; not all pictures are in their place yet."""
+    FAILED = "failed"
+    """Claid ended the job without a picture."""
+    DELIVERED = "delivered"
+    """All pictures are in their place."""
+    BLOCKED = "blocked"
+    """Delivered, and the content filter blacked out every picture."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who asked: the task that wrote the receipt.
+
+    :param generation: grows each time the task is cleared, not when it is retried.
+    """
+
+    dag_id: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    map_index: int = -1
+    try_number: int = 1
+    generation: int = 0
+
+    def same_attempt(self, other: Author) -> bool:
+        """Whether both are tries of one and the same attempt, between which nobody cleared the task."""
+        return replace(self, try_number=0) == replace(other, try_number=0)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One paid request.
+
+    :param fingerprint: of the request.
+    :param state: how far it has come.
+    :param author: the task that asked last.
+    :param operation: the contract's operation id.
+    :param base_url: Claid's address with the version.
+    :param subject: the prompt, or the input of an edit.
+    :param body: what was asked.
+    :param output: address of the place; empty for temporary links.
+    :param name: what the user calls the pictures.
+    :param edition: how many times it has been sent on purpose or for a lost answer.
+    :param lost_answers: how many of those times the answer was lost.
+    :param credits: what all editions have cost, as far as is known.
+    :param asked_at: when the last edition's intent was written, ISO 8601 in UTC; the others likewise.
+    :param before: what was at the exact destination before, so that it is not taken for the answer.
+    """
+
+    fingerprint: str
+    state: ReceiptState
+    author: Author
+    operation: str
+    base_url: str
+    subject: str
+    body: dict[str, Any]
+    output: str
+    name: str | None
+    edition: int = 1
+    lost_answers: int = 0
+    credits: float = 0.0
+    asked_at: str | None = None
+    paid_at: str | None = None
+    delivered_at: str | None = None
+    before: str | None = None
+    request_id: str | None = None
+    job_id: int | None = None
+    images: tuple[DeliveredImage, ...] = ()
+
+    def but(self, **changes: Any) -> Receipt:
+        """Give a copy with some facts changed."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all facts as JSON, the ones that a person looks for first."""
+        return {"version": VERSION, **asdict(self), "state": self.state.value}
+
+    @classmethod
+    def from_json(cls, facts: object) -> Receipt:
+        """Read what :meth:`to_json` gave.
+
+        :raises ValueError: if it is something else, or of a newer version.
+        """
+        if not isinstance(facts, Mapping) or not isinstance(facts.get("version"), int):
+            raise ValueError("it is not a receipt")
+        if facts["version"] > VERSION:
+            raise ValueError(
+                f"it is of version {facts['version']}; this airflow-claid reads up to {VERSION}: upgrade it"
+            )
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in facts.items() if name in known}
+        try:
+            return cls(
+                **{
+                    **values,
+                    "state": ReceiptState(values["state"]),
+                    "author": Author(**values["author"]),
+                    "images": tuple(DeliveredImage.from_json(image) for image in values["images"]),
+                }
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it lacks what a receipt has ({error})") from None
+
+
+class ReceiptStore(Protocol):
+    """Where receipts are kept."""
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        """Give a receipt; ``None`` only where there truly is none.
+
+        :raises ReceiptUnreadableError: in every other case.
+        """
+
+    def write(self, receipt: Receipt) -> None:
+        """Keep a receipt, whole or not at all."""
+
+
+class FolderReceipts:
+    """Receipts as files beside the pictures, ``_claid/FINGERPRINT.json``.
+
+    :param folder: address of the ``_claid/`` folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        """Read the file."""
+        uri = self._uri(fingerprint)
+        try:
+            content = read_if_there(uri)
+            return None if content is None else Receipt.from_json(json.loads(content))
+        except Exception as error:
+            raise _unreadable(uri, error) from error
+
+    def write(self, receipt: Receipt) -> None:
+        """Write the file."""
+        content = json.dumps(receipt.to_json(), indent=1, ensure_ascii=False).encode()
+        write_whole(self._uri(receipt.fingerprint), content)
+
+    def _uri(self, fingerprint: str) -> str:
+        return f"{self._folder}{fingerprint}.json"
+
+
+class TaskStateStore(Protocol):
+    """The part of Airflow's ``task_state_store`` that receipts need."""
+
+    def get(self, key: str) -> Any:
+        """Give a value, or ``None``."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
+
+
+class TaskStateReceipts:
+    """Receipts in Airflow's ``task_state_store`` (3.3+), for places where Airflow cannot write.
+
+    They serve the retries and clears of one task instance, not other runs.
+
+    :param store: ``context["task_state_store"]``.
+    """
+
+    def __init__(self, store: TaskStateStore) -> None:
+        self._store = store
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        """Read the value."""
+        key = self._key(fingerprint)
+        try:
+            value = self._store.get(key)
+            return None if value is None else Receipt.from_json(value)
+        except Exception as error:
+            raise _unreadable(f"task_state_store key {key}", error) from error
+
+    def write(self, receipt: Receipt) -> None:
+        """Keep the value."""
+        self._store.set(self._key(receipt.fingerprint), receipt.to_json())
+
+    @staticmethod
+    def _key(fingerprint: str) -> str:
+        return f"claid_receipt_{fingerprint[:32]}"
+
+
+class NoReceipts:
+    """Stands in where there is no place for receipts: remembers nothing, so a retry pays again."""
+
+    def read(self, fingerprint: str) -> None:
+        """Give none."""
+
+    def write(self, receipt: Receipt) -> None:
+        """Keep none."""
+
+
+def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:
+    return ReceiptUnreadableError(
+        f"The receipt at {where} could not be read ({type(error).__name__}: {error}). It may be of a request that is "
+        "paid, so nothing was sent and nothing was charged. Make it readable, or delete it to pay again."
+    )
