@@ -112,7 +112,10 @@ def _bucket(text: str) -> tuple[str, str]:
 def _greeting(settings: SandboxSettings, url: str) -> str:
     lines = [
         f"Claid sandbox on {url} (API below {url}/v1)",
-        *(f"  key      {key.key}  ({', '.join(sorted(key.scopes))}; {key.credits:g} credits)" for key in settings.keys),
+        *(
+            f"  key      {key.key}  ({', '.join(sorted(key.scopes))}; {key.credits:,.10g} credits)"
+            for key in settings.keys
+        ),
         *(f"  storage  storage://{one.name}/  ->  {one.type} {one.bucket}/{one.path}" for one in settings.storages),
         f"  ledger   {url}/sandbox/ledger",
         f"  page     {url}/",
