@@ -109,10 +109,12 @@ class ClaidPayingOperator(BaseOperator):
         images = [
             {
                 **image.to_json(),
+                "name": result.order.name,
                 "prompt": result.order.subject if result.order.filtered else None,
                 "input": None if result.order.filtered else result.order.subject,
                 "fingerprint": result.order.fingerprint,
                 "request_id": result.request_id,
+                "credits": result.credits / len(result.images),
             }
             for result in results
             for image in result.images

@@ -1,0 +1,65 @@
+# make demo   the main job, from a product list to pictures, against a local Claid
+# make up     the same local Claid, and Airflow with its web page
+# make test   all tests
+# make lint   ruff and mypy
+# make build  wheel and sdist
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+
+.PHONY: demo up test lint format build constraints clean clean-demo
+
+demo: $(VENV)/demo-ready
+	@$(BIN)/python scripts/demo.py
+
+up: $(VENV)/demo-ready
+	@$(BIN)/python scripts/up.py
+
+test: $(VENV)/dev-ready
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev-ready
+	@echo "==> ruff check, ruff format, mypy --strict"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/dev-ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/dev-ready
+	@rm -rf dist
+	@$(BIN)/python -m build --installer uv
+
+# The versions that demo and tests install, for every supported Python.
+constraints: $(VENV)/uv-ready
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --extra dev \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file constraints.txt
+
+clean-demo:
+	rm -rf demo
+
+clean: clean-demo
+	rm -rf $(VENV) dist build
+
+$(VENV)/uv-ready:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else \
+		f"airflow-claid needs Python 3.10 to 3.13, and $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
+	@echo "==> Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/demo-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
+	@echo "==> Installing airflow-claid, Airflow and the sandbox (a minute or so)"
+	@$(INSTALL) --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/dev-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
+	@echo "==> Installing airflow-claid with all that its tests need (a minute or two)"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@

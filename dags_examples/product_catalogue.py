@@ -1,0 +1,130 @@
+"""
+A product list becomes pictures in a bucket: generate, upscale, resize, hand over.
+
+Every product that has a usable prompt gets a 1024x1024 picture, a 2048x2048 one for zooming and an 800x800 JPEG for
+the list page. Rows that are no good, and prompts that the content filter blocks, are reported and stop nobody.
+
+Parameters: ``products`` is a CSV with the columns sku, name, kind and details; ``output`` is any folder that Airflow
+can write to: ``file:///…/``, ``s3://my_aws@bucket/…/``, ``gs://my_google@bucket/…/``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
+
+from airflow_claid.client import ClaidValidationError, GenerateRequest
+from airflow_claid.operators import ImageGenerationOperator, ImageResizeOperator, ImageUpscaleOperator
+
+PRODUCTS = Path(__file__).parent / "data" / "products.csv"
+OUTPUT = "{{ params.output }}"
+
+
+@dag(
+    schedule=None,
+    params={
+        "products": Param(f"file://{PRODUCTS}", type="string", title="Product list"),
+        "output": Param("file:///tmp/product_catalogue/", type="string", pattern="/$", title="Folder of the pictures"),
+    },
+    default_args={"retries": 2},
+    max_active_tasks=8,
+    tags=["claid", "example"],
+    doc_md=__doc__,
+)
+def product_catalogue() -> None:
+    @task
+    def read_products(params: dict[str, Any]) -> list[dict[str, str]]:
+        with ObjectStoragePath(params["products"]).open("r", encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @task
+    def build_prompts(products: list[dict[str, str]]) -> list[dict[str, Any]]:
+        """Give each product its prompt, or the reason why it cannot have one."""
+        rows = []
+        for product in products:
+            parts = (product["kind"], product["details"])
+            prompt = ", ".join(part for part in parts if part)
+            if prompt:
+                prompt += ". Studio product photo, soft light"
+            row = {"sku": product["sku"], "product": product["name"], "prompt": prompt, "reason": None}
+            try:
+                GenerateRequest.of(prompt)
+            except ClaidValidationError as error:
+                row["reason"] = str(error)
+            rows.append(row)
+        return rows
+
+    @task
+    def good_rows(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+        return [{"prompt": row["prompt"], "name": row["sku"]} for row in rows if row["reason"] is None]
+
+    @task_group
+    def pictures(prompt: str, name: str) -> None:
+        generate = ImageGenerationOperator(
+            task_id="generate", prompt=prompt, name=name, output=OUTPUT + "generated/", on_blocked="skip"
+        )
+        upscale = ImageUpscaleOperator(
+            task_id="upscale", input=generate.output, scale=2048, output=OUTPUT + "upscaled/", output_format="png"
+        )
+        ImageResizeOperator(
+            task_id="resize",
+            input=upscale.output,
+            width=800,
+            height=800,
+            output=OUTPUT + "resized/",
+            output_format={"type": "jpeg", "quality": 90},
+        )
+
+    @task(trigger_rule="none_failed")
+    def collect(rows: list[dict[str, Any]], ti: Any = None) -> list[dict[str, Any]]:
+        """Put each product together with its pictures, by the name and the inputs that the images carry."""
+        generated, upscaled, resized = (_images(ti, f"pictures.{step}") for step in ("generate", "upscale", "resize"))
+        catalogue = []
+        for row in rows:
+            first = [image for image in generated if image["name"] == row["sku"]]
+            second = _made_from(upscaled, first)
+            third = _made_from(resized, second)
+            if row["reason"]:
+                status = "invalid"
+            elif first and all(image["blocked"] for image in first):
+                status = "blocked"
+            else:
+                status = "done" if third else "failed"
+            entry = {**row, "status": status, "credits": sum(i["credits"] for i in (*first, *second, *third))}
+            entry |= {"generated": _paths(first), "upscaled": _paths(second), "resized": _paths(third)}
+            catalogue.append(entry)
+        return catalogue
+
+    @task
+    def publish(catalogue: list[dict[str, Any]], params: dict[str, Any]) -> str:
+        """Write the list of products and paths beside the pictures, where the shop reads it."""
+        target = ObjectStoragePath(params["output"] + "catalogue.json")
+        with target.open("wb") as file:
+            file.write(json.dumps(catalogue, indent=1, ensure_ascii=False).encode())
+        return str(target)
+
+    rows = build_prompts(read_products())
+    collected = collect(rows)
+    pictures.expand_kwargs(good_rows(rows)) >> collected
+    publish(collected)
+
+
+def _images(ti: Any, task_id: str) -> list[dict[str, Any]]:
+    """Give all images of a mapped task; products that were skipped have none."""
+    return [image for images in ti.xcom_pull(task_ids=[task_id], key="images") or () for image in images or ()]
+
+
+def _made_from(images: list[dict[str, Any]], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    paths = {image["path"] for image in inputs}
+    return [image for image in images if image["input"] in paths]
+
+
+def _paths(images: list[dict[str, Any]]) -> list[str]:
+    return [image["path"] for image in images if image["path"] and not image["blocked"]]
+
+
+product_catalogue()
