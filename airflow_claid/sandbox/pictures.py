@@ -9,7 +9,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
 
@@ -40,21 +40,30 @@ class Recipe:
     blocked: bool = False
     kind: str = "sandbox"
 
+    def numbered(self, number: int) -> Recipe:
+        """Return the recipe of another picture of the same request."""
+        return replace(self, number=number)
+
+    def all(self) -> list[Recipe]:
+        """Return the recipes of all pictures of the request."""
+        return [self.numbered(number) for number in range(1, self.count + 1)]
+
 
 def is_blocked(prompt: str, words: Iterable[str]) -> bool:
     """Tell whether a prompt holds one of the blocked words, whole, in any case."""
     return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prompt, re.IGNORECASE) for word in words if word)
 
 
-def draw(recipe: Recipe) -> Image.Image:
-    """Draw a recipe's picture (RGB)."""
+def draw(recipe: Recipe, *, lettered: bool = True) -> Image.Image:
+    """Draw a recipe's picture (RGB), with the prompt on it unless told not to."""
     if recipe.blocked:
         return Image.new("RGB", (recipe.width, recipe.height))
     side = max(64, min(recipe.width, recipe.height, 1024))
     picture = _scene(recipe, side)
     if (recipe.width, recipe.height) != picture.size:
         picture = picture.resize((recipe.width, recipe.height), Image.Resampling.BICUBIC)
-    _letter(picture, recipe)
+    if lettered:
+        letter(picture, recipe)
     return picture
 
 
@@ -243,7 +252,7 @@ def _tiles(stage: Stage) -> None:
 MOTIFS: tuple[Callable[[Stage], None], ...] = (_hills, _still_life, _city, _tiles)
 
 
-def _letter(picture: Image.Image, recipe: Recipe) -> None:
+def letter(picture: Image.Image, recipe: Recipe) -> None:
     """Write the prompt on a panel below, and the picture's number above."""
     wide, high = picture.size
     side = min(wide, high)

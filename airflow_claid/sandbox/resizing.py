@@ -90,7 +90,7 @@ def apply(picture: Image.Image, frame: Frame, background: str | None) -> Image.I
     return canvas
 
 
-def paint(background: str | None) -> tuple[int, int, int, int]:
+def paint(background: str | None, field: str = "operations.background.color") -> tuple[int, int, int, int]:
     """Read a background colour; white without one, and clear for ``transparent``."""
     if background is None:
         return 255, 255, 255, 255
@@ -99,9 +99,7 @@ def paint(background: str | None) -> tuple[int, int, int, int]:
     try:
         red, green, blue = ImageColor.getrgb(background if background.startswith("#") else f"#{background}")[:3]
     except ValueError as error:
-        raise errors.invalid_field(
-            "operations.background.color", "must be a hexadecimal colour such as #ffffff, or transparent"
-        ) from error
+        raise errors.invalid_field(field, "must be a hexadecimal colour such as #ffffff, or transparent") from error
     return red, green, blue, 255
 
 

@@ -130,7 +130,7 @@ class TemporaryFiles:
     def _drawn(self, record: _Drawn, number: int) -> Download | None:
         if not 1 <= number <= record.recipe.count:
             return None
-        recipe = Recipe(**{**vars(record.recipe), "number": number})
+        recipe = record.recipe.numbered(number)
         with self._lock:
             content = self._cache.get(recipe)
             if content is not None:

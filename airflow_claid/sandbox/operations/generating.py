@@ -42,9 +42,8 @@ async def _generate(call: Call[GenerateRequest]) -> JSON:
 
 def _write_all(service: Service, folder: Place, recipe: Recipe) -> list[dict[str, Any]]:
     results = []
-    for number in range(1, recipe.count + 1):
-        content = png(Recipe(**{**vars(recipe), "number": number}))
-        file = File(content, "image/png", "png", unpredictable_name("png"))
+    for one in recipe.all():
+        file = File(png(one), "image/png", "png", unpredictable_name("png"))
         results.append(deliver(service, folder, file))
     return results
 

@@ -49,15 +49,15 @@ def test_a_429_on_demand_is_never_charged_and_has_the_headers(client: Client, sa
     assert sandbox.charged() == 4
 
 
-@pytest.mark.parametrize(("charged", "credits"), [(None, 0), (True, 4)])
+@pytest.mark.parametrize(("charged", "price"), [(None, 0), (True, 4)])
 def test_a_500_has_claids_envelope_and_is_charged_only_if_told(
-    client: Client, sandbox: Sandbox, charged: bool | None, credits: float
+    client: Client, sandbox: Sandbox, charged: bool | None, price: float
 ) -> None:
     sandbox.fault("500", charged=charged)
     answer = client.generate()
     assert answer.status_code == 500
     assert answer.json()["error_type"] == "general"
-    assert sandbox.charged() == credits
+    assert sandbox.charged() == price
 
 
 def test_a_502_is_a_proxys_html(client: Client, sandbox: Sandbox) -> None:
