@@ -1,5 +1,4 @@
-"""
-A product list becomes pictures in a bucket: generate, upscale, resize, hand over.
+"""A product list becomes pictures in a bucket: generate, upscale, resize, hand over.
 
 Every product that has a usable prompt gets a 1024x1024 picture, a 2048x2048 one for zooming and an 800x800 JPEG for
 the list page. Rows that are no good, and prompts that the content filter blocks, are reported and stop nobody.
@@ -46,10 +45,7 @@ def product_catalogue() -> None:
         """Give each product its prompt, or the reason why it cannot have one."""
         rows = []
         for product in products:
-            parts = (product["kind"], product["details"])
-            prompt = ", ".join(part for part in parts if part)
-            if prompt:
-                prompt += ". Studio product photo, soft light"
+            prompt = ", ".join(part for part in (product["name"], product["kind"], product["details"]) if part)
             row = {"sku": product["sku"], "product": product["name"], "prompt": prompt, "reason": None}
             try:
                 GenerateRequest.of(prompt)

@@ -55,8 +55,8 @@ def run_dag(environment: dict[str, str], log: Path) -> bool:
             output.write(line)
             if "[DAG TEST] end task" in line:
                 ended += 1
-                print(f"\r  {ended} tasks done", end="", flush=True)
-        print()
+                if ended % 10 == 0:
+                    print(f"    {ended} tasks done", flush=True)
     return process.wait() == 0
 
 
