@@ -48,7 +48,7 @@ def listen(service: Service) -> socket.socket:
     """Open the listening socket; port 0 becomes a free one, known to the service from then on."""
     settings = service.settings
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # told, asyncio sends without delay
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((settings.host, settings.port))

@@ -1,7 +1,8 @@
 """``submit_ai_edit``, ``submit_fashion_model``, ``submit_video`` and ``create_scene``, with their jobs.
 
 The pictures are drawn and pasted, not imagined: an AI edit is its input under the colours of its prompt, a fashion
-picture holds its garments, a scene its product. A video is a valid MP4 container of the right length without a single frame.
+picture holds its garments, a scene its product. A video is a valid MP4 container of the right
+length without a single frame.
 """
 
 from __future__ import annotations

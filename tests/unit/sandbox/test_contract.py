@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+
+from .client import png
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+EXAMPLES = 12
+SECONDS = 400
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="schemathesis is run as a command")
+def test_every_operation_keeps_the_contract_for_valid_and_invalid_requests(tmp_path: Path) -> None:
+    """All of schemathesis' checks, over the whole contract, in about two minutes on two cores."""
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "photo.png").write_bytes(png())
+    settings = SandboxSettings(quota="", creative_quota="", video_quota="", job_seconds=0.02)
+    with Sandbox(settings) as sandbox:
+        sandbox.connect_storage("shop", bucket="b", where=tmp_path / "bucket")
+        command = [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "--config-file",
+            str(HERE / "schemathesis.toml"),
+            "run",
+            str(ROOT / "tests" / "contract" / "openapi.yaml"),
+            f"--url={sandbox.url}",
+            f"--max-examples={EXAMPLES}",
+            "--seed=20",
+            "--workers=2",
+            "--no-color",
+        ]
+        environment = {**os.environ, "CLAID_KEY": sandbox.api_key, "PYTHONPATH": str(ROOT)}
+        run = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+        answered = {entry.operation for entry in sandbox.ledger() if entry.status == 200}
+    assert len(answered - {"upload_and_edit"}) == 19, "every operation was reached, not only refused"
