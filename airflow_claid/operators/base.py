@@ -104,8 +104,8 @@ class ClaidPayingOperator(BaseOperator):
         elif place.kind is PlaceKind.OBJECT_STORAGE:
             located(place.folder)
 
-    def _hand_on(self, context: Context, results: Sequence[Fulfilled]) -> list[str]:
-        """Push what the pictures are and what they cost, log it, and give the paths of the good ones."""
+    def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
+        """Push what the pictures are and what this execution cost, log it, and give the paths of the good ones."""
         images = [
             {
                 **image.to_json(),
@@ -119,7 +119,6 @@ class ClaidPayingOperator(BaseOperator):
             for result in results
             for image in result.images
         ]
-        spent = sum(result.credits for result in results)
         good = [image.path for result in results for image in result.images if image.good and image.path]
         context["ti"].xcom_push(key="images", value=images)
         context["ti"].xcom_push(key="credits", value=spent)

@@ -109,7 +109,7 @@ class ImageEditOperator(ClaidPayingOperator):
                     results.append(fulfilment.complete(one))
                 except _OF_ONE_PICTURE as error:
                     failed[one.order.subject] = error
-        good = self._hand_on(context, results)
+        good = self._hand_on(context, results, fulfilment.spent)
         if failed:
             raise _failure(failed, len(orders))
         return good

@@ -101,7 +101,7 @@ class ImageGenerationOperator(ClaidPayingOperator):
             order = self._order()
             self._check_place(order.place)
             result = self._fulfilment(context).fulfil(order)
-        good = self._hand_on(context, [result])
+        good = self._hand_on(context, [result], result.credits)
         if not good:
             self._end_without_images(result, on_blocked)
         return good
