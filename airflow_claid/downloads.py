@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com")
 """Hosts that Claid's temporary links have been seen to name."""
 
 _CHUNK = 1 << 16
+_PLAIN_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
+"""A host and a port, and nothing that one reader of links takes for the end of the host and another does not."""
+
 _DEAD = {403, 404, 410}
 
 
@@ -45,10 +49,14 @@ class DownloadRules:
 
         :raises DownloadRefusedError: with the reason and the remedy.
         """
-        link, base = urlsplit(url), urlsplit(self.base_url)
         shown = without_query(url)
-        if link.username or link.password:
-            raise DownloadRefusedError(f"{shown} carries a name or password; such links are not followed")
+        try:
+            link, base = urlsplit(url), urlsplit(self.base_url)
+            plain = _PLAIN_HOST.fullmatch(link.netloc) is not None and link.port != 0
+        except ValueError:
+            plain = False
+        if not plain:
+            raise DownloadRefusedError(f"{shown!r} does not name a host in the plain way; such links are not followed")
         if (link.scheme, link.netloc) == (base.scheme, base.netloc) and (
             link.scheme == "https" or _is_loopback(base.hostname)
         ):

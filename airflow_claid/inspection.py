@@ -68,10 +68,16 @@ def most_bytes_when_black(pixels: int) -> int:
 
 
 def is_plain_black(content: bytes, pixels: int) -> bool:
-    """Tell whether a picture is the plain black one by which Claid's content filter replaces another."""
+    """Tell whether a picture is the plain black one by which Claid's content filter replaces another.
+
+    :raises DownloadFailedError: if it is no whole picture.
+    """
     if len(content) > most_bytes_when_black(pixels):
         return False
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
-        return max(image.convert("RGB").tobytes()) <= _DARK
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return max(image.convert("RGB").tobytes()) <= _DARK
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DownloadFailedError(f"the picture is broken: {error}") from None

@@ -60,7 +60,8 @@ class Problem:
         details: dict[str, list[str]] = {}
         for entry in detail:
             if isinstance(entry, Mapping):
-                path = ".".join(str(step) for step in entry.get("loc", ()))
+                steps = entry.get("loc")
+                path = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
                 details.setdefault(path, []).append(str(entry.get("msg", "is wrong")))
         return cls("Unprocessable Entity", details=details)
 

@@ -212,8 +212,12 @@ def versioned(base_url: str) -> str:
 
     :raises ClaidValidationError: if it is not an http(s) address.
     """
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    try:
+        parts = urlsplit(base_url.strip())
+        usable = parts.port != 0 and bool(parts.hostname) and not parts.username and not parts.query
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https"):
         raise ClaidValidationError(
             f"base_url={base_url!r} is not an address of the form https://HOST; Claid's is {DEFAULT_BASE_URL}"
         )

@@ -9,6 +9,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+_SLACK = 0.1
+"""Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
+
 _POLICY = re.compile(r"(\d+);w=(\d+)")
 
 
@@ -75,7 +78,7 @@ class Quota:
             moment = max(now, self._closed_until)
             for policy in self._policies:
                 if len(self._booked) >= policy.requests:
-                    moment = max(moment, self._booked[-policy.requests] + policy.window)
+                    moment = max(moment, self._booked[-policy.requests] + policy.window + _SLACK)
             self._booked.append(moment)
             return moment - now
 
@@ -90,8 +93,22 @@ class Quota:
             if seen.policies and seen.policies != self._policies:
                 self._policies = seen.policies
                 self._booked = deque(self._booked, maxlen=_longest(seen.policies))
-            if seen.remaining is not None and seen.remaining <= 0 and seen.reset:
+            if seen.remaining is None or seen.remaining > 0 or not seen.reset:
+                return
+            if seen.remaining < 0 or not self._our_own_doing(seen.reset):
                 self._closed_until = max(self._closed_until, self._clock() + seen.reset)
+
+    def _our_own_doing(self, reset: float) -> bool:
+        """Whether the last requests booked here use up, by themselves, a policy that opens again so soon.
+
+        They are paced already: closing the quota as well would leave every other window unused.
+        """
+        return any(
+            reset <= policy.window
+            and len(self._booked) >= policy.requests
+            and self._booked[-1] - self._booked[-policy.requests] <= policy.window + _SLACK
+            for policy in self._policies
+        )
 
 
 def _longest(policies: tuple[Policy, ...]) -> int:

@@ -1,0 +1,135 @@
+"""Servers that tests share, all real HTTP on loopback; and an Airflow that knows nothing of the developer's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-claid-tests-")
+os.environ.setdefault("AIRFLOW_HOME", _AIRFLOW_HOME.name)
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+
+import pytest  # noqa: E402
+
+from airflow_claid.client import ClaidClient  # noqa: E402
+from airflow_claid.client.quota import Quota  # noqa: E402
+from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
+from tests.unit.client.scripted_server import ScriptedServer  # noqa: E402
+
+GCS_BUCKET = "pictures"
+
+Connect = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def unlimited_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(quota="", creative_quota="", video_quota="", job_seconds=0.05)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(unlimited_sandbox: Sandbox) -> Sandbox:
+    """A Claid without limits, as new for each test."""
+    unlimited_sandbox.reset()
+    return unlimited_sandbox
+
+
+@pytest.fixture
+def claid(sandbox: Sandbox) -> Iterator[ClaidClient]:
+    """A client of the sandbox that paces nothing."""
+    with ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(())) as client:
+        yield client
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    """A server that gives the answers it is told to, byte for byte, and writes down what it was sent."""
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Makes an Airflow connection: ``connect("claid_default", conn_type="claid", password="…")``."""
+
+    def make(conn_id: str, **fields: Any) -> str:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+        return conn_id
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    port = free_port()
+    yield from _served([sys.executable, "-m", "moto.server", "-p", str(port)], port)
+
+
+@pytest.fixture(scope="session")
+def gcs_endpoint() -> Iterator[str]:
+    """A Google Cloud Storage emulator with the bucket ``pictures``."""
+    port = free_port()
+    command = Path(sys.executable).with_name("gcp-storage-emulator")
+    yield from _served([str(command), "start", f"--port={port}", "--in-memory", f"--default-bucket={GCS_BUCKET}"], port)
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, connect: Connect) -> str:
+    """The address of a new bucket, reached by the Airflow connection ``moto``: ``s3://moto@BUCKET``."""
+    import boto3
+
+    bucket = f"shop-{time.monotonic_ns()}"
+    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=bucket)
+    connect("moto", **s3_connection(s3_endpoint))
+    return f"s3://moto@{bucket}"
+
+
+@pytest.fixture
+def gcs(gcs_endpoint: str, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a folder of its own in the emulator's bucket: ``gs://emulator@pictures/FOLDER``."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_endpoint)
+    extra = {"is_anonymous": True, "project": "p", "gcs.endpoint": gcs_endpoint}
+    connect("emulator", conn_type="google_cloud_platform", extra=extra)
+    return f"gs://emulator@{GCS_BUCKET}/{time.monotonic_ns()}"
+
+
+def s3_connection(endpoint: str) -> dict[str, Any]:
+    """Fields of an Airflow connection to S3 at an endpoint of one's own."""
+    extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
+    return {"conn_type": "aws", "login": "test-key", "password": "test-secret", "extra": extra}
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def _served(arguments: list[str], port: int, seconds: float = 60.0) -> Iterator[str]:
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + seconds
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{arguments} does not listen on {port}")
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as opened:
+        return opened.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,3 @@
+"""Tests of ``airflow_claid.client``."""
+
+from __future__ import annotations

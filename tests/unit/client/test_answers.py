@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_claid.client import (
+    ClaidAuthenticationError,
+    ClaidClient,
+    ClaidCreditsError,
+    ClaidError,
+    ClaidRateLimitError,
+    ClaidRequestError,
+    ClaidScopeError,
+    ClaidServerError,
+)
+from airflow_claid.client.answers import Problem, error_for
+from airflow_claid.sandbox import Sandbox
+from tests.unit.client.conftest import ClientOf
+from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
+
+NGINX = (
+    b"<html>\n<head><title>502 Bad Gateway</title><style>h1 {color: red}</style></head>\n"
+    b"<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>\n</html>\n"
+)
+
+
+def envelope(code: str, message: str, details: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    return {"error_code": code, "error_type": "general", "error_message": message, "error_details": details or {}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code", "told_to"),
+    [
+        (400, envelope("1001", "The object cannot be fetched."), ClaidRequestError, "1001", "cannot be fetched"),
+        (401, envelope("111", "Authorization is required."), ClaidAuthenticationError, "111", "connection's password"),
+        (402, envelope("3001", "No API calls left."), ClaidCreditsError, "3001", "buy credits"),
+        (403, envelope("112", "Not enough permissions."), ClaidScopeError, "112", "the scope 'image_editing'"),
+        (404, envelope("1004", "Not found."), ClaidRequestError, "1004", "Not found"),
+        (409, envelope("1009", "Conflict."), ClaidRequestError, "1009", "Conflict"),
+        (500, envelope("1000", "Temporary error."), ClaidServerError, "1000", "Claid, or a proxy before it, failed"),
+    ],
+)
+def test_an_envelope_becomes_the_error_of_its_status(
+    told: ClaidClient,
+    scripted: ScriptedServer,
+    status: int,
+    body: dict[str, Any],
+    kind: type[ClaidError],
+    code: str,
+    told_to: str,
+) -> None:
+    scripted.replies(as_json(body, status, x_request_id="r-42"))
+    with pytest.raises(ClaidError) as caught:
+        told.generate_image("a red bicycle")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.error_code, error.request_id) == (status, code, "r-42")
+    assert error.may_have_been_charged is (status == 500)
+    assert error.curable is (status == 500)
+    for part in ("generate_image", str(status), body["error_message"], "r-42", told_to):
+        assert part in str(error)
+    assert len(scripted.received) == 1
+
+
+def test_a_validation_error_tells_each_field(told: ClaidClient, scripted: ScriptedServer) -> None:
+    details = {"options.number_of_images": ["must be at most 4", "must be whole"], "input": ["too short"]}
+    scripted.replies(as_json(envelope("9000", "Validation error.", details), 422))
+    with pytest.raises(ClaidRequestError) as caught:
+        told.generate_image("a red bicycle")
+    assert caught.value.details == details
+    assert caught.value.error_code == "9000"
+    assert "options.number_of_images: must be at most 4, must be whole" in str(caught.value)
+
+
+def test_fastapis_validation_error_is_read_too(told: ClaidClient, scripted: ScriptedServer) -> None:
+    detail = [
+        {"loc": ["path", "task_id"], "msg": "value is not a valid integer", "type": "int_parsing"},
+        {"loc": ["path", "task_id"], "msg": "too large", "type": "int_size"},
+        {"loc": ["query", 0], "msg": "extra", "type": "extra"},
+    ]
+    scripted.replies(as_json({"detail": detail}, 422))
+    with pytest.raises(ClaidRequestError) as caught:
+        told.get_edit(1)
+    assert caught.value.details == {"path.task_id": ["value is not a valid integer", "too large"], "query.0": ["extra"]}
+    assert caught.value.error_code is None
+    assert caught.value.status == 422
+
+
+def test_a_429s_envelope_is_found_under_detail(scripted: ScriptedServer, client_of: ClientOf) -> None:
+    reply = as_json({"detail": envelope("2001", "Too many requests.")}, 429, RateLimit_Reset="17", x_request_id="r-9")
+    scripted.replies(reply)
+    with pytest.raises(ClaidRateLimitError) as caught:
+        client_of(scripted.url, max_wait=0).generate_image("a red bicycle")
+    error = caught.value
+    assert (error.status, error.error_code, error.request_id, error.retry_after) == (429, "2001", "r-9", 17.0)
+    assert error.curable
+    assert not error.may_have_been_charged
+
+
+def test_a_proxys_html_is_told_in_one_line(told: ClaidClient, scripted: ScriptedServer) -> None:
+    scripted.replies(Reply(502, NGINX, {"Content-Type": "text/html"}))
+    with pytest.raises(ClaidServerError) as caught:
+        told.generate_image("a red bicycle")
+    assert "502 Bad Gateway nginx" in str(caught.value)
+    assert "<" not in str(caught.value)
+    assert "color" not in str(caught.value)
+    assert (caught.value.status, caught.value.error_code, caught.value.request_id) == (502, None, None)
+    assert caught.value.may_have_been_charged
+
+
+def test_a_long_page_is_cut(told: ClaidClient, scripted: ScriptedServer) -> None:
+    scripted.replies(Reply(503, b"<p>" + b"sorry " * 10_000, {"Content-Type": "text/html"}))
+    with pytest.raises(ClaidServerError) as caught:
+        told.generate_image("a red bicycle")
+    assert len(str(caught.value)) < 500
+
+
+def test_an_error_without_a_body_is_told(told: ClaidClient, scripted: ScriptedServer) -> None:
+    scripted.replies(Reply(504))
+    with pytest.raises(ClaidServerError, match="504: the answer had no text"):
+        told.generate_image("a red bicycle")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_an_error_and_is_not_followed(told: ClaidClient, scripted: ScriptedServer, status: int) -> None:
+    scripted.replies(Reply(status, headers={"Location": f"{scripted.url}/elsewhere"}))
+    with pytest.raises(ClaidRequestError, match="check the base URL") as caught:
+        told.generate_image("a red bicycle")
+    assert caught.value.status == status
+    assert [request.path for request in scripted.received] == ["/v1/image/generate"]
+
+
+def test_the_scope_that_is_missing_is_named(sandbox: Sandbox, client_of: ClientOf) -> None:
+    sandbox.add_key("only-storage", scopes={"storage"})
+    sandbox.add_key("only-editing", scopes={"image_editing"})
+    with pytest.raises(ClaidScopeError, match="the scope 'image_editing'"):
+        client_of(sandbox.url, "only-storage").generate_image("a red bicycle")
+    with pytest.raises(ClaidScopeError, match="the scope 'storage'"):
+        client_of(sandbox.url, "only-editing").list_storages()
+
+
+def test_an_empty_purse_and_an_unknown_key_are_told_apart(sandbox: Sandbox, client_of: ClientOf) -> None:
+    sandbox.add_key("poor", credits=1)
+    with pytest.raises(ClaidCreditsError):
+        client_of(sandbox.url, "poor").generate_image("a red bicycle", number_of_images=2)
+    with pytest.raises(ClaidAuthenticationError):
+        client_of(sandbox.url, "nobodys").generate_image("a red bicycle")
+    assert sandbox.charged() == 0
+    assert [entry.status for entry in sandbox.ledger()] == [402, 401]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["detail", "loc", "msg", "error_message", "error_code", "error_details", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(body=json_values, text=st.text(max_size=400), status=st.integers(300, 599))
+def test_whatever_an_error_says_an_error_of_ours_comes_of_it(body: object, text: str, status: int) -> None:
+    problem = Problem.from_body(body, text)
+    error = error_for(status, problem, operation="edit_image", scope="image_editing", request_id=None, reset=None)
+    assert error.status == status
+    assert f"edit_image answered {status}" in str(error)
+    assert error.may_have_been_charged is (status >= 500)
+    assert all(isinstance(said, str) for messages in error.details.values() for said in messages)

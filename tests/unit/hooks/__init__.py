@@ -1,0 +1,3 @@
+"""Tests of ``airflow_claid.hooks``."""
+
+from __future__ import annotations
