@@ -110,7 +110,8 @@ class Receipt:
 
     def to_json(self) -> dict[str, Any]:
         """Give all facts as JSON, the ones that a person looks for first."""
-        return {"version": VERSION, **asdict(self), "state": self.state.value}
+        images = [image.to_json() for image in self.images]
+        return {"version": VERSION, **asdict(self), "state": self.state.value, "images": images}
 
     @classmethod
     def from_json(cls, facts: object) -> Receipt:

@@ -133,8 +133,9 @@ class ImageEditOperator(ClaidPayingOperator):
             )
         if self.output_format and _format_name(self.output_format) != said:
             raise ClaidValidationError(
-                f"output_format={self.output_format!r} does not go with the file name in output={self.output_path!r}: leave "
-                "one of them out, or make them the same. Nothing was sent, nothing was charged."
+                f"output_format={self.output_format!r} does not go with the file name in "
+                f"output={self.output_path!r}: leave one of them out, or make "
+                "them the same. Nothing was sent, nothing was charged."
             )
         return self.output_format or said
 
@@ -143,7 +144,7 @@ class ImageEditOperator(ClaidPayingOperator):
         inputs = list(dict.fromkeys(paths(self.input, "input")))
         if (place.file or self.name) and len(inputs) > 1:
             raise ClaidValidationError(
-                f"output={self.output_path!r}, name={self.name!r} name one file, but there are {len(inputs)} inputs: give a "
+                f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
                 "folder that ends with '/', and no name. Nothing was sent, nothing was charged."
             )
         request = self._checked_request(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,7 @@ class StateStore:
         return self.values.get(key)
 
     def set(self, key: str, value: Any) -> None:
+        assert json.loads(json.dumps(value)) == value, "Airflow takes nothing but JSON here"
         self.values[key] = value
 
 

@@ -135,7 +135,7 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
         generation(**parameters)
     assert named in str(parsed.value)
     assert remedy in str(parsed.value)
-    templated = generation(**{name: "{{ params.value }}" for name in parameters})
+    templated = generation(**dict.fromkeys(parameters, "{{ params.value }}"))
     for name, value in parameters.items():
         setattr(templated, "output_path" if name == "output" else name, str(value))
     with pytest.raises(AirflowFailException) as started:

@@ -1,0 +1,78 @@
+"""The package as Airflow and pip see it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+from tests.integration.conftest import ROOT, Airflow
+
+HEAVY = ("PIL", "boto3", "botocore", "s3fs", "gcsfs", "google.cloud", "fastapi", "uvicorn", "limits")
+
+
+def test_airflow_lists_the_provider(airflow: Airflow) -> None:
+    assert "airflow-claid" in airflow("providers", "list").stdout
+    assert "airflow_claid.hooks.claid.ClaidHook" in airflow("providers", "hooks", "--output", "json").stdout
+
+
+def test_importing_the_operators_loads_nothing_heavy_and_opens_nothing() -> None:
+    script = (
+        "import sys, socket\n"
+        "import airflow.sdk.bases.operator, airflow.sdk.exceptions, airflow.sdk.io\n"
+        "before = set(sys.modules)\n"
+        "def refuse(*arguments): raise AssertionError('opened a socket')\n"
+        "socket.socket.connect = refuse\n"
+        "import airflow_claid.operators\n"
+        "print([name for name in set(sys.modules) - before if name.startswith(tuple(sys.argv[1:]))])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *HEAVY], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_floors_import_only_from_below() -> None:
+    floors = [
+        ["client"],
+        [
+            "delivered_image", "delivery", "downloads", "errors", "fingerprints", "fulfilment", "inputs",
+            "inspection", "object_storage", "orders", "places", "receipts", "version_compat",
+        ],
+        ["hooks"],
+        ["operators", "sensors", "triggers"],
+        ["plugins", "decorators"],
+    ]  # fmt: skip
+    package = ROOT / "airflow_claid"
+    floor_of = {room: number for number, rooms in enumerate(floors) for room in rooms}
+    wrong = []
+    for file in package.rglob("*.py"):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        for line in file.read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if len(words) < 2 or words[0] not in ("from", "import") or not words[1].startswith("airflow_claid."):
+                continue
+            other = words[1].split(".")[1]
+            if room == "sandbox" or other == "sandbox":
+                allowed = room == other
+            else:
+                allowed = floor_of.get(other, 9) <= floor_of.get(room, 9)
+            if not allowed:
+                wrong.append(f"{file.relative_to(package)}: {line.strip()}")
+    assert wrong == []
+
+
+def test_wheel_and_sdist_hold_what_they_should_and_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(tmp_path)]
+    subprocess.run(build, check=True, capture_output=True, cwd=ROOT)
+    (wheel,) = tmp_path.glob("*.whl")
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    in_wheel = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in in_wheel} == {"airflow_claid"}
+    assert "airflow_claid/py.typed" in in_wheel
+    assert any(name.endswith("entry_points.txt") for name in in_wheel)
+    assert not [name for name in in_wheel if "__pycache__" in name or "/tests/" in name]
+    names = {name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name}
+    top = {name.split("/")[0] for name in names}
+    assert {"airflow_claid", "dags_examples", "docs", "tests", "README.md", "LICENSE", "CHANGELOG.md"} <= top
+    assert not top & {"demo", ".venv", "dist", ".ci"}
