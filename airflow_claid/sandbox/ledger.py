@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One request to ``/v1``.
 

@@ -30,12 +30,11 @@ _STROKES: dict[str, list[list[tuple[float, float]]]] = {
     "\u0303": [[(-0.6, 0.9), (-0.25, 0.2), (0.25, 0.8), (0.6, 0.1)]],
     "\u0304": [[(-0.5, 0.5), (0.5, 0.5)]],
     "\u0306": [[(-0.5, 0), (-0.3, 0.7), (0, 0.9), (0.3, 0.7), (0.5, 0)]],
-    "\u0307": [[(-0.06, 0.4), (0.06, 0.6)]],
-    "\u0308": [[(-0.42, 0.4), (-0.3, 0.6)], [(0.3, 0.4), (0.42, 0.6)]],
     "\u030a": [[(-0.3, 0.5), (0, 0), (0.3, 0.5), (0, 1), (-0.3, 0.5)]],
     "\u030b": [[(-0.1, 0), (-0.45, 1)], [(0.5, 0), (0.15, 1)]],
     "\u030c": [[(-0.5, 0), (0, 1), (0.5, 0)]],
 }
+_DOTS: dict[str, tuple[float, ...]] = {"\u0307": (0.0,), "\u0308": (-0.42, 0.42)}
 _BELOW = {"\u0327", "\u0328", "\u0326", "\u0323"}
 
 
@@ -73,7 +72,7 @@ def glyph(letter: str) -> Glyph:
     if letter in _STRUCK:
         return Glyph(_STRUCK[letter], (_STRIKE,))
     parts = unicodedata.normalize("NFKD", letter)
-    if _known(parts[0]) and all(mark in _STROKES or mark in _BELOW for mark in parts[1:]):
+    if _known(parts[0]) and all(mark in _STROKES or mark in _DOTS or mark in _BELOW for mark in parts[1:]):
         return Glyph(parts[0], tuple(parts[1:]))
     return Glyph("", tile=f"{ord(letter):04X}")
 
@@ -95,19 +94,30 @@ def width(text: str, size: int) -> float:
 
 def wrap(text: str, size: int, room: float) -> list[str]:
     """Break text into lines no wider than ``room`` pixels, inside words only where a word is too long."""
-    lines = [""]
+    lines, used, space = [""], 0.0, width(" ", size)
     for word in text.split():
-        candidate = f"{lines[-1]} {word}".strip()
-        if width(candidate, size) <= room:
-            lines[-1] = candidate
-            continue
-        if lines[-1]:
-            lines.append("")
-        for letter in word:
-            if lines[-1] and width(lines[-1] + letter, size) > room:
-                lines.append("")
-            lines[-1] += letter
+        wide = width(word, size)
+        if not lines[-1] or used + space + wide <= room:
+            used += wide + (space if lines[-1] else 0)
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+        else:
+            lines.append(word)
+            used = wide
+        while used > room and len(lines[-1]) > 1:
+            kept = _as_much_as_fits(lines[-1], size, room)
+            lines[-1:] = [lines[-1][:kept], lines[-1][kept:]]
+            used = width(lines[-1], size)
     return lines
+
+
+def _as_much_as_fits(line: str, size: int, room: float) -> int:
+    """Return how many letters of a line, at least one, are no wider than ``room`` pixels."""
+    used = 0.0
+    for count, letter in enumerate(line):
+        used += width(letter, size)
+        if used > room:
+            return max(1, count)
+    return len(line)
 
 
 def fit(text: str, sizes: list[int], room: float, height: float, spacing: float = 1.25) -> tuple[int, list[str]]:
@@ -132,8 +142,9 @@ def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size
             run, start = "", x
             continue
         advance = _advance(one, size)
-        for mark in one.marks:
-            _mark(draw, (x + advance / 2, y), one.base, mark, size, colour)
+        for level, mark in enumerate(one.marks):
+            raised = y - level * size * 0.17 if level and one.marks[0] not in _BELOW else y
+            _mark(draw, (x + advance / 2, raised), one.base, mark, size, colour)
         run += one.base
         x = start + font(size).getlength(run)
     draw.text((start, y), run, fill=colour, font=font(size))
@@ -167,6 +178,9 @@ def _mark(
                   fill=colour, width=thick, joint="curve")  # fmt: skip
     else:
         start = top + (box[1] - unit * 1.25 if base not in "ij" else box[1] - unit * 0.2)
-        for stroke in _STROKES[mark]:
+        for across in _DOTS.get(mark, ()):
+            x, y, radius = middle + across * unit, start + unit * 0.45, max(1.0, size * 0.055)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+        for stroke in _STROKES.get(mark, ()):
             points = [(middle + across * unit, start + down * unit) for across, down in stroke]
             draw.line(points, fill=colour, width=thick, joint="curve")

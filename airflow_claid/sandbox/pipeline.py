@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.accounts import Key
@@ -107,6 +108,8 @@ async def answer(service: Service, operation: Operation[Any], request: Request) 
         response = await _served(service, operation, request, entry, headers)
     except Refused as refused:
         response = JSONResponse(refused.body(), refused.status)
+    except ClientDisconnect:
+        response = Response(status_code=499)
     except Exception:
         log.exception("The sandbox itself failed in %s", operation.name)
         response = JSONResponse(errors.internal_error().body(), 500)
@@ -201,7 +204,7 @@ class _BadNumber(Refused):
 
 
 def _number(text: str, operation: Operation[Any]) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,30}", text):
+    if not re.fullmatch(r"-?[0-9]{1,4000}", text):
         name = "storage_id" if operation.scope == "storage" else "task_id"
         raise _BadNumber(422, name, "validation", "value is not a valid integer")
     return int(text)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from airflow_claid.sandbox import KeySettings, Latency, StorageSettings
+from airflow_claid.sandbox.__main__ import read_settings
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_tells_where_it_serves_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "airflow_claid.sandbox", "--port=0", "--key=abc", "--storage=shop=s3://b/p"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert found
+        rest = "".join(process.stdout.readline() for _ in range(4))
+        assert "abc" in rest
+        assert "storage://shop/" in rest
+        assert "/sandbox/ledger" in rest
+        headers = {"Authorization": "Bearer abc"}
+        answer = requests.post(
+            f"{found[0]}/v1/image/generate", json={"input": "a red bicycle"}, headers=headers, timeout=10
+        )
+        assert answer.json()["data"]["output"][0]["tmp_url"].startswith(found[0])
+        process.send_signal(number)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_becomes_settings() -> None:
+    line = (
+        "--key=a:storage=5 --key=b --latency=5+-2 --quota=9/3 --blocked-word=cat --ttl=60 --image-size=64 "
+        "--storage=web=https://example.com/x --storage=g=gcs://b/p/q --bucket=b=/data "
+        "--public-url=https://claid.example/ --host=0.0.0.0"
+    )
+    settings = read_settings(line.split())
+    assert settings.keys == (KeySettings("a", frozenset({"storage"}), 5), KeySettings("b"))
+    assert settings.latency == Latency(5, 2)
+    assert settings.storages == (
+        StorageSettings("web", "https://example.com/x", "web_folder"),
+        StorageSettings("g", "b", "gcs", "p/q"),
+    )
+    assert settings.buckets == {"b": "/data"}
+    assert (settings.quota, settings.blocked_words, settings.ttl, settings.image_size) == ("9/3", ("cat",), 60, 64)
+    assert (settings.public_url, settings.host) == ("https://claid.example", "0.0.0.0")
+
+
+@pytest.mark.parametrize("argument", ["--key=:x", "--key=a:nonsense", "--storage=shop", "--bucket=b", "--latency=soon"])
+def test_a_wrong_argument_ends_the_command_with_a_message(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_settings([argument])
+    assert ended.value.code == 2
+    assert argument.partition("=")[0] in capsys.readouterr().err
