@@ -22,6 +22,8 @@ PICTURE_SUFFIXES = {
 _KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", ".heic"}
 _NOT_WRITABLE = {"http", "https", "ftp", "ftps", "sftp", "data", "claid"}
 _NAME_MAX_CHARACTERS = 150
+_NAME_MAX_BYTES = 200
+"""In UTF-8: file systems take 255, of which our own additions need some."""
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|#%]+")
 
 
@@ -110,7 +112,7 @@ def _object_storage(output: str) -> Place:
     folder, last = _split(output)
     if last and _is_picture(last):
         return Place(PlaceKind.OBJECT_STORAGE, folder, last)
-    return Place(PlaceKind.OBJECT_STORAGE, output if not last else output + "/")
+    return Place(PlaceKind.OBJECT_STORAGE, output + "/" if last else folder)
 
 
 def _split(output: str) -> tuple[str, str]:
@@ -136,10 +138,11 @@ def checked_name(name: str) -> str:
             f"name={name!r} must be a text such as 'SKU-1', or None for one from the fingerprint"
         )
     name = str(name).strip()
-    if _UNSAFE_IN_NAMES.search(name) or name.startswith(".") or len(name) > _NAME_MAX_CHARACTERS:
+    if _UNSAFE_IN_NAMES.search(name) or name.startswith(".") or _is_too_long(name):
         raise ClaidValidationError(
-            f'name={name!r} cannot name a file: use up to {_NAME_MAX_CHARACTERS} characters without / \\ : * ? " < > | '
-            f"# %, not starting with a dot, for example {cleaned_name(name)!r}; folders belong in output"
+            f"name={name!r} cannot name a file: use up to {_NAME_MAX_CHARACTERS} characters ({_NAME_MAX_BYTES} bytes) "
+            f'without / \\ : * ? " < > | # %, not starting with a dot, for example {cleaned_name(name)!r}; folders '
+            "belong in output"
         )
     return name
 
@@ -147,12 +150,17 @@ def checked_name(name: str) -> str:
 def cleaned_name(name: str) -> str:
     """Make a file name of a text that comes from outside, such as the last part of a link."""
     cleaned = _UNSAFE_IN_NAMES.sub("_", unquote(name)).strip(" ._")
-    return cleaned[:_NAME_MAX_CHARACTERS] or "image"
+    return cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore") or "image"
+
+
+def _is_too_long(name: str) -> bool:
+    return len(name) > _NAME_MAX_CHARACTERS or len(name.encode(errors="replace")) > _NAME_MAX_BYTES
 
 
 def stem_of(path: str) -> str:
     """Give the file name of an address, cleaned and without its suffix."""
-    last = urlsplit(path).path.rstrip("/").rpartition("/")[2]
+    whole = urlsplit(path).path if path.startswith(("http://", "https://")) else path.partition("://")[2]
+    last = whole.rstrip("/").rpartition("/")[2]
     stem, dot, suffix = last.rpartition(".")
     return cleaned_name(stem if dot and stem and len(suffix) <= 5 else last)
 
