@@ -19,7 +19,9 @@ __all__ = ["KeySettings", "Latency", "Sandbox", "SandboxSettings", "StorageSetti
 def __getattr__(name: str) -> Any:
     """Load the server, and with it FastAPI, only when it is asked for."""
     if name == "Sandbox":
-        from airflow_claid.sandbox.server import Sandbox
-
+        try:
+            from airflow_claid.sandbox.server import Sandbox
+        except ImportError as error:
+            raise ImportError(f"{error}. Install the sandbox: pip install 'airflow-claid[sandbox]'") from error
         return Sandbox
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

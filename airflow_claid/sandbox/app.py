@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from airflow_claid.sandbox import control, operations, page
 from airflow_claid.sandbox.envelope import Envelope
-from airflow_claid.sandbox.errors import Refused
+from airflow_claid.sandbox.errors import Refused, internal_error
 from airflow_claid.sandbox.faults import DOWNLOAD
 from airflow_claid.sandbox.pipeline import Operation, answer
 from airflow_claid.sandbox.service import Service
@@ -32,6 +32,7 @@ def create_app(service: Service) -> Envelope:
     app.include_router(control.router(service))
     app.include_router(page.router(service))
     app.add_exception_handler(HTTPException, _refuse_http)
+    app.add_exception_handler(Refused, _refuse)
     return Envelope(app)
 
 
@@ -48,12 +49,18 @@ def _download(service: Service) -> Endpoint:
         found = await service.in_thread(service.temporary.fetch, folder, name, service.settings.ttl)
         if found is None:
             return gone() if service.temporary.expired(folder, service.settings.ttl) else missing()
-        response = Response(found.content, media_type=found.mime)
+        response = Response(found.content, media_type=found.mime, headers={"Cache-Control": "private, max-age=3600"})
         for fault in service.faults.draw(DOWNLOAD, request.url.path):
             response = await strike_download(fault, response)
         return response
 
     return download
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    """Tell a refusal outside ``/v1`` as those inside are told."""
+    refused = error if isinstance(error, Refused) else internal_error()
+    return JSONResponse(refused.body(), refused.status)
 
 
 async def _refuse_http(_: Request, error: Exception) -> Response:

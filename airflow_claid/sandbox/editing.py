@@ -25,7 +25,7 @@ def apply(picture: Image.Image, operations: Operations, max_megapixels: float) -
     _check_size(picture.size, operations, max_megapixels)
     background = operations.background or Background()
     if operations.restorations:
-        picture = _restored(picture, operations.restorations)
+        picture = _restored(picture, operations.restorations, sharpen=operations.resizing is None)
     if operations.generative and operations.generative.style_transfer:
         picture = _stylised(picture, operations.generative.style_transfer.style_strength)
     picture = _behind(picture, background)
@@ -66,7 +66,8 @@ def _colours(picture: Image.Image, colours: Image.Image) -> Image.Image:
     return result
 
 
-def _restored(picture: Image.Image, restorations: Restorations) -> Image.Image:
+def _restored(picture: Image.Image, restorations: Restorations, *, sharpen: bool) -> Image.Image:
+    """Repair a picture; an upscale that changes the size is sharpened after that, not here."""
     colours = picture.convert("RGB")
     if restorations.decompress:
         colours = colours.filter(
@@ -74,7 +75,7 @@ def _restored(picture: Image.Image, restorations: Restorations) -> Image.Image:
         )
     if restorations.polish:
         colours = colours.filter(ImageFilter.DETAIL)
-    if restorations.upscale:
+    if restorations.upscale and sharpen:
         colours = colours.filter(ImageFilter.UnsharpMask(1.0, 30, 2))
     return _colours(picture, colours)
 

@@ -7,12 +7,13 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.bodies.editing import AnyFormat, CompressedFormat, JpegFormat, Lossy, Metadata, PngFormat
 
-INPUT_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
+Image.init()
+INPUT_FORMATS = tuple(name for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF") if name in Image.OPEN)
 _PNG_LEVELS = {"fast": 1, "optimal": 4, "best": 9}
 _DEFAULT_QUALITY = {"webp": 75, "avif": 50, "tiff": 75}
 
@@ -110,7 +111,7 @@ def _options(kind: str, chosen: AnyFormat) -> dict[str, Any]:
     if kind == "tiff":
         return {"compression": "tiff_lzw"} if lossless else {"compression": "jpeg", "quality": quality}
     if kind == "avif":
-        if not features.check("avif"):
+        if "AVIF" not in Image.SAVE:
             raise errors.invalid_field("output.format", "this sandbox's Pillow cannot write AVIF")
         return {"quality": 100 if lossless else quality, "subsampling": "4:4:4" if lossless else "4:2:0", "speed": 9}
     return {"lossless": lossless, "quality": quality, "method": 2}

@@ -71,6 +71,11 @@ class Ledger:
             ]
         return found if last is None else found[max(0, len(found) - last) :]
 
+    def entry(self, sequence: int) -> Entry | None:
+        """Return the entry with a sequence number, if there is one."""
+        with self._lock:
+            return self._entries[sequence - 1] if 0 < sequence <= len(self._entries) else None
+
     def charged(self) -> float:
         """Return the credits charged so far."""
         with self._lock:

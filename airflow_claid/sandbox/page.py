@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from html import escape
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import HTMLResponse
+from PIL import ImageOps
 
+from airflow_claid.sandbox.delivery import fetch
+from airflow_claid.sandbox.encoding import flat, read
+from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.ledger import Entry
 from airflow_claid.sandbox.service import Service
 
 _SHOWN = 30
+_SIDE = 320
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Claid sandbox</title>
 <meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
@@ -37,7 +43,7 @@ td.number {{ text-align: right; }} .bad {{ color: #a3231f; }}
 
 
 def router(service: Service) -> APIRouter:
-    """Build the route of the page."""
+    """Build the routes of the page and of its pictures."""
     routes = APIRouter()
 
     @routes.get("/", response_class=HTMLResponse)
@@ -50,20 +56,42 @@ def router(service: Service) -> APIRouter:
             rows="".join(_row(entry) for entry in entries),
         )
 
+    @routes.get("/sandbox/pictures/{sequence}/{number}")
+    async def picture(sequence: int, number: int) -> Response:
+        entry = service.ledger.entry(sequence)
+        if entry is None or not 0 <= number < len(entry.pictures):
+            raise HTTPException(404, "There is no such picture.")
+        try:
+            content = await service.in_thread(_thumbnail, service, entry.pictures[number])
+        except Refused as refused:
+            raise HTTPException(404, refused.message) from refused
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
     return routes
 
 
 def _thumbnails(entries: list[Entry]) -> list[str]:
     found = [
-        (urlsplit(address).path, entry.prompt or entry.operation)
+        (f"/sandbox/pictures/{entry.sequence}/{number}", address, escape(entry.prompt or entry.operation))
         for entry in entries
-        for address in entry.pictures
-        if "/tmp/" in address  # noqa: S108
+        for number, address in enumerate(entry.pictures)
+        if not address.endswith(".mp4")
     ]
     return [
-        f'<a href="{escape(path)}"><img loading="lazy" src="{escape(path)}" alt="{escape(text)}"></a>'
-        for path, text in found[:24]
+        f'<a href="{escape(urlsplit(address).path) if address.startswith("http") else source}" title="{text}">'
+        f'<img loading="lazy" src="{source}" alt="{text}"></a>'
+        for source, address, text in found[:24]
     ]
+
+
+def _thumbnail(service: Service, address: str) -> bytes:
+    """Make a small JPEG of a delivered picture, wherever it is. Blocks."""
+    own = address.startswith(("http://", "https://"))
+    content = fetch(service, address) if own else service.storages.read_object(address)
+    picture, _ = read(content, service.settings.max_megapixels)
+    target = io.BytesIO()
+    flat(ImageOps.contain(picture, (_SIDE, _SIDE))).save(target, "JPEG", quality=85)
+    return target.getvalue()
 
 
 def _row(entry: Entry) -> str:

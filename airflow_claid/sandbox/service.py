@@ -38,7 +38,7 @@ class Service:
         self.jobs = Jobs()
         self.storages = Storages(settings.storages, settings.buckets)
         self.temporary = TemporaryFiles(self.clock)
-        self.quotas = self._new_quotas()
+        self.quotas = self._new_quotas(self.settings)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="claid-sandbox")
         self._tasks: set[asyncio.Task[Any]] = set()
         self._chance = random.Random(0)  # noqa: S311 - only spreads latencies
@@ -53,9 +53,10 @@ class Service:
 
     def change(self, **changes: Any) -> None:
         """Change settings while running; quotas begin anew if theirs changed."""
-        self.settings = replace(self.settings, **changes)
+        settings = replace(self.settings, **changes)
         if changes.keys() & {"quota", "creative_quota", "video_quota"}:
-            self.quotas = self._new_quotas()
+            self.quotas = self._new_quotas(settings)
+        self.settings = settings
 
     def reset(self) -> None:
         """Begin a new life: first settings, keys, credits and storages; no ledger, jobs, faults or temporary files."""
@@ -64,7 +65,7 @@ class Service:
         self.faults.release()
         for part in (self.accounts, self.ledger, self.jobs, self.storages, self.temporary):
             part.reset()
-        self.quotas = self._new_quotas()
+        self.quotas = self._new_quotas(self.settings)
 
     def close(self) -> None:
         """Let go of threads and files."""
@@ -94,8 +95,7 @@ class Service:
         if seconds > 0:
             await asyncio.sleep(seconds)
 
-    def _new_quotas(self) -> dict[str, Quota]:
-        settings = self.settings
+    def _new_quotas(self, settings: SandboxSettings) -> dict[str, Quota]:
         texts = {
             "image": settings.quota,
             "ai_edit": settings.creative_quota,

@@ -158,6 +158,17 @@ class Storages:
         except buckets.BucketError as error:
             raise errors.bad_storage(str(error)) from error
 
+    def read_object(self, uri: str) -> bytes:
+        """Return the bytes of an ``object_uri``, by any storage of its bucket; blocks."""
+        bucket, _, key = uri.partition("://")[2].partition("/")
+        for storage in self.all():
+            if storage.settings.type != "web_folder" and storage.settings.bucket == bucket:
+                try:
+                    return self._bucket(storage.settings).read(key)
+                except buckets.BucketError as error:
+                    raise errors.bad_storage(str(error)) from error
+        raise errors.bad_storage(f"No storage has the bucket '{bucket}'.")
+
     def write(self, place: Place, content: bytes, mime: str) -> None:
         """Write an object whole; blocks."""
         try:
