@@ -28,7 +28,8 @@ class Fault:
         For downloads: ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
     :param operation: the contract's operation id, such as ``generate_image``; ``download`` for temporary addresses;
         None (default) for every operation, but not for downloads.
-    :param prompt: strikes only requests with this text in their prompt or input; for downloads, in the path.
+    :param prompt: strikes only requests with this text (in any case) in their prompt; where there is none, in their
+        body; for downloads, in the path.
     :param count: strikes so many times; without it once, or for ever if there is a ``probability``.
     :param probability: strikes with this chance (0 to 1); always by default.
     :param seed: makes the chance repeatable; 0 by default.

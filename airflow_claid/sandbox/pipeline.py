@@ -158,8 +158,10 @@ def _count(service: Service, operation: Operation[Any], headers: dict[str, str])
 
 
 def _subject(call: Call[Any], order: Order) -> str:
-    """Return the text that a fault's ``prompt`` is looked for in."""
-    return order.prompt or json.dumps(call.raw, ensure_ascii=False) if call.raw is not None else ""
+    """Return the text that a fault's ``prompt`` is looked for in: the prompt, else the whole body."""
+    if order.prompt is not None:
+        return order.prompt
+    return "" if call.raw is None else json.dumps(call.raw, ensure_ascii=False)
 
 
 async def _read(call: Call[Any], operation: Operation[Any], request: Request) -> None:

@@ -83,7 +83,11 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Start serving; returns once it does."""
-        self._socket = listen(self.service)
+        try:
+            self._socket = listen(self.service)
+        except OSError:
+            self.service.close()
+            raise
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="claid-sandbox", daemon=True
         )
