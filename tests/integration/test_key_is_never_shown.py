@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
+import json
 from pathlib import Path
 
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
 from tests.integration.conftest import Airflow
+from tests.integration.standalone import standalone
 
 KEY = "k3y-that-must-not-be-seen-4711"
 
@@ -24,27 +25,35 @@ with DAG("secrets", params={{"evil": "{{{{ conn.claid_default.password }}}}"}}):
 """
 
 
-def test_the_key_appears_nowhere(airflow_home: Path, tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
+def test_the_key_appears_nowhere(tmp_path: Path) -> None:
+    home, dags = tmp_path / "airflow", tmp_path / "dags"
+    home.mkdir()
     dags.mkdir()
-    (dags / "secrets.py").write_text(textwrap.dedent(DAG.format(folder=tmp_path / "pictures")))
+    (dags / "secrets.py").write_text(DAG.format(folder=tmp_path / "pictures"))
     with Sandbox(SandboxSettings(keys=(KeySettings(KEY),))) as sandbox:
         sandbox.fault("cut", prompt="A cut door", charged=True)
         claid = {"conn_type": "claid", "password": KEY, "host": sandbox.url}
-        airflow = Airflow(airflow_home, dags)
+        airflow = Airflow(home, dags)
         airflow.connections = {
             "claid_default": claid,
             "claid_wrong": {**claid, "password": f"{KEY}-wrong"},
             "claid_nowhere": {**claid, "host": "http://127.0.0.1:9"},
         }
         airflow.settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
-        _, log = airflow.run_dag("secrets")
-    assert "401" in log
-    assert "could not reach" in log
-    assert "the answer did not arrive" in log
-    assert "[debug" in log
+        with standalone(airflow) as running:
+            run_id = running.trigger("secrets")
+            assert running.ended("secrets", run_id) == "failed"
+            rendered = running.call("GET", f"dags/secrets/dagRuns/{run_id}/taskInstances?limit=100")
+            log = running.logs()
+    for said in ("answered 401", "could not reach", "the answer did not arrive", '"level":"debug"', "of them good"):
+        assert said in log
     assert KEY not in log
-    assert KEY.encode() not in (airflow_home / "airflow.db").read_bytes()
+    assert KEY not in json.dumps(rendered)
+    assert "A green door" in json.dumps(rendered)
+    database = b"".join(file.read_bytes() for file in home.glob("airflow.db*"))
+    assert b"A green door" in database
+    assert KEY.encode() not in database
+    assert KEY not in (home / "standalone.txt").read_text(errors="replace")
     receipts = list((tmp_path / "pictures").rglob("_claid/*.json"))
     assert len(receipts) == 2
     assert not any(KEY in receipt.read_text() for receipt in receipts)

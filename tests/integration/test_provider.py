@@ -72,7 +72,8 @@ def test_wheel_and_sdist_hold_what_they_should_and_nothing_else(tmp_path: Path) 
     assert "airflow_claid/py.typed" in in_wheel
     assert any(name.endswith("entry_points.txt") for name in in_wheel)
     assert not [name for name in in_wheel if "__pycache__" in name or "/tests/" in name]
-    names = {name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name}
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     top = {name.split("/")[0] for name in names}
     assert {"airflow_claid", "dags_examples", "docs", "tests", "README.md", "LICENSE", "CHANGELOG.md"} <= top
     assert not top & {"demo", ".venv", "dist", ".ci"}

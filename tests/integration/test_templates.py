@@ -24,7 +24,7 @@ with DAG("templates", default_args={"retries": 3}, params={"colour": "red"}):
 
     ImageGenerationOperator(task_id="upstream", prompt=text(), output="file://FOLDER/a/")
     ImageGenerationOperator.partial(task_id="mapped", output="file://FOLDER/b/").expand(prompt=texts())
-    ImageGenerationOperator(task_id="own", prompt="A {{ params.colour }} door", output="file://FOLDER/{{ ds_nodash or 'x' }}/")
+    ImageGenerationOperator(task_id="own", prompt="A {{ params.colour }} door", output="file://FOLDER/c/{{ ds }}/")
 """
 
 

@@ -1,0 +1,140 @@
+"""Airflow with scheduler, workers, triggerer and API, each a process of its own, started and stopped by a test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.conftest import free_port
+from tests.integration.conftest import Airflow
+
+_QUICK = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__API__WORKERS": "1",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+}
+
+
+class Standalone:
+    """A running Airflow, spoken to by its REST API."""
+
+    def __init__(self, airflow: Airflow, url: str) -> None:
+        self.airflow = airflow
+        self.url = url
+        token = requests.get(f"{url}/auth/token", timeout=30).json()["access_token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        answer = requests.request(
+            method, f"{self.url}/api/v2/{path}", headers=self._headers, json=body or None, timeout=60
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a run once the DAG file has been read; give the run's id."""
+        self.until(lambda: self._exists(f"dags/{dag_id}"), 60)
+        run = self.call("POST", f"dags/{dag_id}/dagRuns", logical_date=None, conf=conf or {})
+        return str(run["dag_run_id"])
+
+    def state(self, dag_id: str, run_id: str) -> str:
+        return str(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def ended(self, dag_id: str, run_id: str, seconds: float = 180) -> str:
+        """Wait for a run's end; give its state."""
+        self.until(lambda: self.state(dag_id, run_id) in ("success", "failed"), seconds)
+        return self.state(dag_id, run_id)
+
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Clear all tasks of a run, as a person does in the page."""
+        self.call("POST", f"dags/{dag_id}/dagRuns/{run_id}/clear", dry_run=False)
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        return self.call("GET", path)["value"]
+
+    def logs(self) -> str:
+        """Give all task logs."""
+        files = sorted((self.airflow.home / "logs").rglob("*.log"))
+        return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+    def until(self, holds: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so after {seconds} s:\n{self.logs()[-3000:]}")
+            time.sleep(0.3)
+
+    def _exists(self, path: str) -> bool:
+        return requests.get(f"{self.url}/api/v2/{path}", headers=self._headers, timeout=30).ok
+
+
+@contextmanager
+def standalone(airflow: Airflow, seconds: float = 120) -> Iterator[Standalone]:
+    """Run ``airflow standalone`` until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    airflow.settings |= _QUICK | {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+    }
+    output = airflow.home / "standalone.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            env=airflow.environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + seconds
+        while not _healthy(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow did not start:\n{output.read_text()[-3000:]}")
+            time.sleep(0.3)
+        yield Standalone(airflow, url)
+    finally:
+        _stop(process)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        health = requests.get(f"{url}/api/v2/monitor/health", timeout=5).json()
+    except (requests.RequestException, ValueError):
+        return False
+    return bool(health["scheduler"]["status"] == "healthy")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the whole group: a killed leader must not leave a scheduler behind."""
+    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
