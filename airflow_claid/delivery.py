@@ -10,8 +10,9 @@ from typing import Protocol
 
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.downloads import Downloader
+from airflow_claid.errors import DeadLinkError
 from airflow_claid.inspection import inspect, is_plain_black, most_bytes_when_black
-from airflow_claid.object_storage import find, listed, read_if_there, write_whole
+from airflow_claid.object_storage import find, listed, read_if_there, remove, write_whole
 from airflow_claid.orders import Order
 from airflow_claid.places import PlaceKind
 
@@ -117,12 +118,13 @@ class Delivery:
         return image.with_(path=path, blocked=blocked, tmp_url=None)
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        content = self.downloader.fetch(image.tmp_url or "")
+        content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
         seen = inspect(content, announced=(image.width, image.height), max_pixels=self.downloader.rules.max_pixels)
         blocked = order.filtered and seen.blocked
         path = None if blocked else order.place.folder + order.file_name(image.position)
         if path is not None:
             write_whole(path, content)
+        self._clear_landing(image)
         return image.with_(
             path=path,
             blocked=blocked,
@@ -132,7 +134,29 @@ class Delivery:
             bytes=seen.bytes,
             sha256=seen.sha256,
             tmp_url=None,
+            object_key=None,
+            object_bucket=None,
+            object_uri=None,
+            claid_storage_uri=None,
         )
+
+    def _landed(self, image: DeliveredImage) -> bytes:
+        """Read a picture that Claid wrote beside its place, to be taken over."""
+        readable = self.storages.bucket_uri(image.claid_storage_uri or "")
+        content = read_if_there(readable) if readable else None
+        if content is None:
+            raise DeadLinkError(f"{image.claid_storage_uri} is not there, though Claid said it was written")
+        return content
+
+    def _clear_landing(self, image: DeliveredImage) -> None:
+        """Remove what was taken over; a file that stays behind is litter, not a fault."""
+        readable = self.storages.bucket_uri(image.claid_storage_uri) if image.claid_storage_uri else None
+        if readable is None:
+            return
+        try:
+            remove(readable)
+        except OSError as error:
+            log.warning("%s was taken over but could not be removed (%s)", readable, type(error).__name__)
 
 
 def _pixels(image: DeliveredImage) -> int:

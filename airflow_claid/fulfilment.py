@@ -41,7 +41,8 @@ class Terms:
     :param regenerate: pay again on purpose, once for each run of the task (a clear counts as a run, a retry does
         not).
     :param on_lost_response: ``"resubmit"`` or ``"fail"``, for an answer that is lost and cannot be looked up.
-    :param grace: seconds after asking in which a lost answer may still be on its way into connected storage.
+    :param grace: seconds after asking in which an answer may still come: into connected storage, or to another run
+        that asks for the same thing.
     :param margin: a temporary link is used again only if it lives at least so long.
     :param max_credits: stop before spending more than this in one execution; ``None`` for no ceiling.
     :param poll_interval: seconds between two looks at a job, or at a place where an answer may appear.
@@ -151,6 +152,8 @@ class Fulfilment:
         if self.terms.regenerate and not receipt.author.same_attempt(self.author):
             log.info("Paying again for %s on purpose (regenerate)", shortened(order.subject))
             return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+        if receipt.state is ReceiptState.INTENT and not receipt.author.same_attempt(self.author):
+            receipt = self._await_other_run(order, receipt, store)
         if receipt.state is ReceiptState.INTENT:
             return self._settle_lost_answer(order, receipt, store)
         if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
@@ -159,6 +162,28 @@ class Fulfilment:
             return self._reused(order, receipt, store)
         log.info("Going on with the paid request %s for %s", receipt.request_id, shortened(order.subject))
         return receipt
+
+    def _await_other_run(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        """Wait, while an answer may still come, for another run that is asking for the same thing now."""
+        author = receipt.author
+        over = self._grace_of(receipt)
+        if self.now() < over:
+            log.info(
+                "%s %s %s is asking for %s at this moment: waiting for its pictures instead of paying too",
+                author.dag_id,
+                author.run_id,
+                author.task_id,
+                shortened(order.subject),
+            )
+        while receipt.state is ReceiptState.INTENT and self.now() < over:
+            self.sleep(self.terms.poll_interval)
+            receipt = store.read(order.fingerprint) or receipt
+        return receipt
+
+    def _grace_of(self, receipt: Receipt) -> datetime:
+        """Until when the answer that a receipt waits for may still come."""
+        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
+        return asked + timedelta(seconds=self.terms.grace)
 
     def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
         """Bring a paid receipt to its end."""
@@ -264,8 +289,7 @@ class Fulfilment:
         destination = order.destination(receipt.edition)
         if destination is None:
             return []
-        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
-        over = asked + timedelta(seconds=self.terms.grace)
+        over = self._grace_of(receipt)
         while True:
             found = self.delivery.at_destination(destination)
             if found is None:

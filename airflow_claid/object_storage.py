@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def read_if_there(uri: str) -> bytes | None:
     except FileNotFoundError:
         return None
     return content
+
+
+def remove(uri: str) -> None:
+    """Remove a file; one that is not there is removed already."""
+    path = located(uri)
+    with suppress(FileNotFoundError):
+        path.fs.rm_file(path.path)
 
 
 @dataclass(frozen=True)

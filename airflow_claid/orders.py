@@ -20,6 +20,7 @@ from airflow_claid.fingerprints import fingerprint
 from airflow_claid.inputs import Source
 from airflow_claid.places import Place, PlaceKind
 
+LANDING_FOLDER = "_claid/landing/"
 _SHORT = 16
 
 
@@ -32,18 +33,22 @@ class Sent:
     job_id: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order(ABC):
     """One paid request and its place.
 
     :param base_url: Claid's address with the version.
     :param place: where the pictures go.
     :param name: what the user calls the pictures; ``None`` for a name from the fingerprint.
+    :param landing: the place's folder as a ``storage://`` address, where the place is object storage that a
+        connected storage covers. Claid then writes there, into a folder of the request's own, and we take the
+        pictures over: so an answer that is lost can be looked up. ``None`` elsewhere.
     """
 
     base_url: str
     place: Place
     name: str | None
+    landing: str | None = None
 
     @property
     @abstractmethod
@@ -101,8 +106,13 @@ class Order(ABC):
         """What the pictures are called: the user's name, or the start of the fingerprint."""
         return self.name or self.fingerprint[:_SHORT]
 
+    def _own_name(self, edition: int) -> str:
+        """Give a name that no other request has, and no other edition of this one."""
+        parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
+        return "-".join(part for part in parts if part)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class GenerateOrder(Order):
     """Images from a prompt."""
 
@@ -141,14 +151,13 @@ class GenerateOrder(Order):
         Claid chooses the file names of generated images, so only a folder of its own tells, when an answer is
         lost, which pictures were its.
         """
-        if self.place.kind is not PlaceKind.CONNECTED:
-            return None
-        parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
-        return f"{self.place.folder}{'-'.join(part for part in parts if part)}/"
+        if self.place.kind is PlaceKind.CONNECTED:
+            return f"{self.place.folder}{self._own_name(edition)}/"
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
         """Give what generates the images."""
-        request = self.request.model_copy(update={"output": self.destination(edition)})
+        request = self.request.written_to(self.destination(edition))
 
         def send(client: ClaidClient) -> Sent:
             result = client.generate_image(request)
@@ -157,7 +166,7 @@ class GenerateOrder(Order):
         return send
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EditOrder(Order):
     """One picture edited.
 
@@ -198,9 +207,9 @@ class EditOrder(Order):
 
     def destination(self, edition: int) -> str | None:
         """Give the exact file, so that a lost answer can be looked up."""
-        if self.place.kind is not PlaceKind.CONNECTED:
-            return None
-        return self.place.folder + self.file_name(1)
+        if self.place.kind is PlaceKind.CONNECTED:
+            return self.place.folder + self.file_name(1)
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
         """Give what submits a job, or sends the picture along where Claid cannot reach it."""

@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, cast
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow_claid.client import ClaidRateLimitError
+
+try:
+    from airflow.sdk import RetryDecision, RetryPolicy
+except ImportError:
+    HAS_RETRY_POLICY = False
+else:
+    HAS_RETRY_POLICY = True
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
 
     from airflow_claid.receipts import TaskStateStore
-
-log = logging.getLogger(__name__)
 
 
 def task_state_store(context: Context) -> TaskStateStore | None:
     """Give Airflow's memory of a task instance (3.3+), which outlives retries and clears; else ``None``."""
     return cast("TaskStateStore | None", context.get("task_state_store"))
+
+
+def use_retry_after(operator: BaseOperator) -> None:
+    """Have a task that met a used-up quota retried when Claid said (3.3+), unless it has a retry policy already."""
+    if HAS_RETRY_POLICY and operator.retry_policy is None:
+        operator.retry_policy = _RetryAfter()
+
+
+def wait_before_retry(seconds: float) -> None:
+    """Wait here for the time that Claid named, where Airflow (before 3.3) cannot be told to."""
+    if not HAS_RETRY_POLICY:
+        time.sleep(seconds)
+
+
+if HAS_RETRY_POLICY:
+
+    class _RetryAfter(RetryPolicy):
+        """Retries after the time that Claid named; else as the task says."""
+
+        def evaluate(
+            self,
+            exception: BaseException,
+            try_number: int,
+            max_tries: int,
+            context: Context | None = None,
+        ) -> RetryDecision:
+            if isinstance(exception, ClaidRateLimitError):
+                delay = timedelta(seconds=exception.retry_after)
+                return RetryDecision.retry(delay, reason="Claid's quota opens then")
+            return RetryDecision.default()
+
+        def serialize(self) -> dict[str, Any]:
+            return {}

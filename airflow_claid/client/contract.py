@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -13,6 +14,7 @@ from airflow_claid.client.errors import ClaidValidationError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 60
+_URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
 
 
 class RequestModel(BaseModel):
@@ -49,11 +51,11 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 def _address(value: str) -> str:
     if "://" not in value:
         raise wrong("must be an address such as https://… or storage://NAME/PATH")
-    return value
+    return quote(value, safe=_URI_CHARACTERS)
 
 
 Address = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_address)]
-"""A URI that Claid can read or write: ``https://…`` or ``storage://NAME/PATH``."""
+"""A URI that Claid can read or write, ``https://…`` or ``storage://NAME/PATH``; what no URI may hold is encoded."""
 
 
 def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> _Model:

@@ -89,6 +89,16 @@ class GenerateRequest(RequestModel):
             {"input": "prompt"} | {f"options.{name}": name for name in options},
         )
 
+    def written_to(self, output: str | None) -> GenerateRequest:
+        """Give the same request with another output."""
+        options = self.options
+        return GenerateRequest.of(
+            self.input,
+            number_of_images=options.number_of_images,
+            guidance_scale=options.guidance_scale,
+            output=output,
+        )
+
     @property
     def number_of_images(self) -> int:
         """How many images are asked for, each of them charged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cached_property
+from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
 
@@ -62,7 +63,7 @@ class ConnectedStorages:
         """
         name, _, path = storage_uri.removeprefix("storage://").partition("/")
         root = self._root(name)
-        return None if root is None else root + path
+        return None if root is None else root + unquote(path)
 
     def covering(self, uri: str) -> str | None:
         """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
@@ -70,7 +71,7 @@ class ConnectedStorages:
         for name in self._mapping:
             root = self._root(name)
             if root is not None and plain.startswith(_without_connection(root)):
-                return f"storage://{name}/{plain[len(_without_connection(root)) :]}"
+                return f"storage://{name}/{quote(plain[len(_without_connection(root)) :])}"
         return None
 
     def _root(self, name: str) -> str | None:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.client import ClaidError
+from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.delivery import Delivery
 from airflow_claid.errors import CreditCeilingError, JobFailedError, LostAnswerError, PictureError
 from airflow_claid.fulfilment import Fulfilled, Fulfilment, Terms, utc_now
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.object_storage import located
-from airflow_claid.operators.parameters import ceiling, choice, is_literal, refusing_at_once, truth
+from airflow_claid.operators.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
 from airflow_claid.orders import Order
 from airflow_claid.places import Place, PlaceKind
 from airflow_claid.receipts import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
-from airflow_claid.version_compat import task_state_store
+from airflow_claid.version_compat import task_state_store, use_retry_after, wait_before_retry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,17 +35,26 @@ class ClaidPayingOperator(BaseOperator):
         failure still goes on from what is paid.
     :param on_lost_response: (templated) what to do where an answer was lost and nothing can be looked up:
         ``"resubmit"`` asks, and may pay, again; ``"fail"`` stops for a person to decide.
+    :param lost_response_grace: (templated) seconds after asking in which an answer that seems lost may still come: how
+        long to look for it in connected storage, and to wait for another run that asks for the same thing.
     :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
     :param claid_conn_id: (templated) the Airflow connection to Claid.
     """
 
-    terms_template_fields: tuple[str, ...] = ("regenerate", "on_lost_response", "max_credits", "claid_conn_id")
+    terms_template_fields: tuple[str, ...] = (
+        "regenerate",
+        "on_lost_response",
+        "lost_response_grace",
+        "max_credits",
+        "claid_conn_id",
+    )
 
     def __init__(
         self,
         *,
         regenerate: bool | str = False,
         on_lost_response: str = "resubmit",
+        lost_response_grace: float | str = 180.0,
         max_credits: float | str | None = None,
         claid_conn_id: str = ClaidHook.default_conn_name,
         **kwargs: Any,
@@ -53,10 +62,12 @@ class ClaidPayingOperator(BaseOperator):
         super().__init__(**kwargs)
         self.regenerate = regenerate
         self.on_lost_response = on_lost_response
+        self.lost_response_grace = lost_response_grace
         self.max_credits = max_credits
         self.claid_conn_id = claid_conn_id
+        use_retry_after(self)
         with refusing_at_once():
-            if is_literal([regenerate, on_lost_response, max_credits]):
+            if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
                 self._terms()
 
     @cached_property
@@ -68,6 +79,7 @@ class ClaidPayingOperator(BaseOperator):
         return Terms(
             regenerate=truth(self.regenerate, "regenerate"),
             on_lost_response=choice(self.on_lost_response, "on_lost_response", ON_LOST_RESPONSE),
+            grace=seconds(self.lost_response_grace, "lost_response_grace"),
             max_credits=ceiling(self.max_credits, "max_credits"),
         )
 
@@ -104,6 +116,10 @@ class ClaidPayingOperator(BaseOperator):
         elif place.kind is PlaceKind.OBJECT_STORAGE:
             located(place.folder)
 
+    def _landing(self, place: Place) -> str | None:
+        """Give the place as a connected storage sees it, where one covers it, so that lost answers can be found."""
+        return self.hook.storages.covering(place.folder) if place.kind is PlaceKind.OBJECT_STORAGE else None
+
     def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
         """Push what the pictures are and what this execution cost, log it, and give the paths of the good ones."""
         images = [
@@ -134,6 +150,9 @@ def failing_at_once(subject: str) -> Iterator[None]:
             yield
     except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
         raise AirflowFailException(str(error)) from error
+    except ClaidRateLimitError as error:
+        wait_before_retry(error.retry_after)
+        raise
     except (ClaidError, PictureError) as error:
         if error.curable:
             raise

@@ -151,6 +151,7 @@ class ImageEditOperator(ClaidPayingOperator):
         self._check_place(place)
         asked = request.to_json()
         suffix = PICTURE_SUFFIXES[_format_name(self._format(place) or _DEFAULT_FORMAT)]
+        landing = self._landing(place)
         orders = []
         for path in inputs:
             found = source(path, self.hook.storages)
@@ -158,6 +159,7 @@ class ImageEditOperator(ClaidPayingOperator):
                 EditOrder(
                     base_url=self.hook.client.base_url,
                     place=place,
+                    landing=landing,
                     name=checked_name(self.name) if self.name else found.stem,
                     source=found,
                     operations=asked["operations"],

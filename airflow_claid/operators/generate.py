@@ -112,9 +112,11 @@ class ImageGenerationOperator(ClaidPayingOperator):
             number_of_images=number(self.number_of_images),
             guidance_scale=number(self.guidance_scale),
         )
+        place = generation_place(self.output_path)
         return GenerateOrder(
             base_url=self.hook.client.base_url,
-            place=generation_place(self.output_path),
+            place=place,
+            landing=self._landing(place),
             name=checked_name(self.name) if self.name else None,
             request=request,
         )

@@ -85,12 +85,22 @@ def ceiling(value: object, name: str) -> float | None:
 
     :raises ClaidValidationError: if it is neither.
     """
-    if value is None or value in ("", "None"):
-        return None
-    limit = number(value)
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
-        raise ClaidValidationError(f"{name}={value!r} must be a number of credits, 0 or more. Nothing was charged.")
-    return float(limit)
+    return None if value is None or value in ("", "None") else _not_negative(value, name, "credits")
+
+
+def seconds(value: object, name: str) -> float:
+    """Check a parameter that is a time.
+
+    :raises ClaidValidationError: if it is none.
+    """
+    return _not_negative(value, name, "seconds")
+
+
+def _not_negative(value: object, name: str, unit: str) -> float:
+    found = number(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not found >= 0:
+        raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, 0 or more. Nothing was charged.")
+    return float(found)
 
 
 def paths(value: object, name: str) -> list[str]:

@@ -1,0 +1,386 @@
+"""The rules of money, one by one, over real HTTP with a clock of the test's own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidRequestError, ClaidServerError, GenerateRequest
+from airflow_claid.client.quota import Quota
+from airflow_claid.delivery import Delivery
+from airflow_claid.downloads import Downloader, DownloadRules
+from airflow_claid.errors import (
+    CreditCeilingError,
+    DeadLinkError,
+    DownloadFailedError,
+    JobFailedError,
+    LostAnswerError,
+    ReceiptUnreadableError,
+)
+from airflow_claid.fulfilment import Fulfilled, Fulfilment, Terms
+from airflow_claid.hooks.storages import ConnectedStorages
+from airflow_claid.inputs import source
+from airflow_claid.orders import EditOrder, GenerateOrder, Order
+from airflow_claid.places import edit_place, generation_place
+from airflow_claid.receipts import Author, FolderReceipts, Receipt, ReceiptState, ReceiptStore
+from airflow_claid.sandbox import Sandbox
+
+PROMPT = "A brass lamp"
+
+
+@dataclass
+class Memory:
+    """Receipts kept in a dict, each write remembered."""
+
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    states: list[ReceiptState] = field(default_factory=list)
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        return self.receipts.get(fingerprint)
+
+    def write(self, receipt: Receipt) -> None:
+        self.states.append(receipt.state)
+        self.receipts[receipt.fingerprint] = Receipt.from_json(json.loads(json.dumps(receipt.to_json())))
+
+
+@dataclass
+class Shop:
+    """A sandbox, a bucket that is a folder, and the means to fulfil orders."""
+
+    sandbox: Sandbox
+    client: ClaidClient
+    bucket: Path
+    storages: ConnectedStorages
+    memory: Memory = field(default_factory=Memory)
+    time: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    slept: list[float] = field(default_factory=list)
+    while_sleeping: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+        self.while_sleeping()
+
+    def fulfil(
+        self, order: Order, run_id: str = "monday", store: ReceiptStore | None = None, **terms: Any
+    ) -> Fulfilled:
+        return Fulfilment(
+            client=self.client,
+            delivery=Delivery(Downloader(DownloadRules(self.client.base_url)), self.storages, lambda: self.time),
+            receipts=lambda _: store or self.memory,
+            author=Author("shop", run_id, "pictures"),
+            terms=Terms(poll_interval=1.0, **terms),
+            sleep=self.sleep,
+            now=lambda: self.time,
+        ).fulfil(order)
+
+    def generation(self, output: str | None = None, *, images: int = 1, landing: str | None = None) -> GenerateOrder:
+        return GenerateOrder(
+            base_url=self.client.base_url,
+            place=generation_place(output),
+            name=None,
+            landing=landing,
+            request=GenerateRequest.of(PROMPT, number_of_images=images),
+        )
+
+    def edit(self, input: str, output: str | None = None) -> EditOrder:  # noqa: A002
+        return EditOrder(
+            base_url=self.client.base_url,
+            place=edit_place(output),
+            name="small",
+            source=source(input, self.storages),
+            operations={"resizing": {"width": 64, "height": "auto", "fit": "bounds"}},
+            output={"format": "png"},
+            suffix=".png",
+        )
+
+    def receipt(self, order: Order) -> Receipt:
+        return self.memory.receipts[order.fingerprint]
+
+
+@pytest.fixture
+def shop(sandbox: Sandbox, claid: ClaidClient, tmp_path: Path) -> Shop:
+    sandbox.connect_storage("shop", bucket="pictures", where=tmp_path)
+    return Shop(sandbox, claid, tmp_path, ConnectedStorages(claid, {"shop": f"file://{tmp_path}"}))
+
+
+def impatient(shop: Shop) -> ClaidClient:
+    """A client that gives up on an answer after a moment."""
+    return ClaidClient(shop.sandbox.api_key, shop.sandbox.url, quota=Quota(()), read_timeout=0.5)
+
+
+def test_intent_answer_and_delivery_are_written_in_this_order(shop: Shop) -> None:
+    shop.fulfil(shop.generation(f"file://{shop.bucket}/out/"))
+    assert shop.memory.states == [ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED]
+
+
+@pytest.mark.parametrize("fault", ["cut", "500", "502", "truncated", "empty"])
+def test_a_paid_request_without_an_answer_is_found_in_connected_storage_not_paid_again(shop: Shop, fault: str) -> None:
+    order = shop.generation("storage://shop/spring/", images=2)
+    shop.sandbox.fault(fault, operation="generate_image", charged=True)
+    with pytest.raises((ClaidAnswerLostError, ClaidServerError)):
+        shop.fulfil(order)
+    assert shop.receipt(order).state is ReceiptState.INTENT
+    result = shop.fulfil(order)
+    assert len([image for image in result.images if image.good]) == 2
+    assert shop.sandbox.charged() == 2
+    assert shop.receipt(order).lost_answers == 1
+
+
+def test_an_answer_that_is_still_being_made_is_waited_for(shop: Shop) -> None:
+    order = shop.generation("storage://shop/spring/")
+    shop.sandbox.fault("latency", operation="generate_image", seconds=1.0)
+    shop.client = impatient(shop)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    assert shop.sandbox.charged() == 0
+    arrived = threading.Event()
+
+    def wait_really() -> None:
+        while not list(shop.bucket.rglob("*.png")):
+            arrived.wait(0.05)
+
+    shop.while_sleeping = wait_really
+    assert shop.fulfil(order).images[0].good
+    assert shop.slept
+    assert shop.sandbox.charged() == 1
+
+
+def test_a_request_that_never_arrived_is_sent_again_after_the_time_of_grace(shop: Shop) -> None:
+    order = shop.generation("storage://shop/spring/")
+    shop.sandbox.fault("cut", operation="generate_image", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    assert shop.fulfil(order, grace=30.0).images[0].good
+    assert 29 <= sum(shop.slept) <= 31
+    assert shop.sandbox.charged() == 1
+
+
+def test_pictures_of_a_lost_answer_and_of_the_second_request_do_not_mix(shop: Shop) -> None:
+    order = shop.generation("storage://shop/spring/")
+    shop.sandbox.fault("cut", operation="generate_image", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    path = shop.fulfil(order, grace=0.0).images[0].path or ""
+    assert f"{order.fingerprint[:16]}-2/" in path
+
+
+@pytest.mark.parametrize("output", [None, "object storage"])
+def test_where_nothing_can_be_looked_up_the_user_decides(shop: Shop, output: str | None) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/" if output else None)
+    shop.sandbox.fault("cut", operation="generate_image", charged=True)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    with pytest.raises(LostAnswerError, match="may have cost 1 credits, and on_lost_response='fail'"):
+        shop.fulfil(order, on_lost_response="fail")
+    assert shop.sandbox.charged() == 1
+    result = shop.fulfil(order, on_lost_response="resubmit")
+    assert result.images[0].good
+    assert shop.sandbox.charged() == 2
+    assert shop.receipt(order).lost_answers == 1
+    assert shop.receipt(order).credits == 2
+
+
+def test_in_a_bucket_that_a_connected_storage_covers_a_lost_answer_is_found_and_taken_over(shop: Shop) -> None:
+    output = f"file://{shop.bucket}/out/"
+    order = shop.generation(output, images=2, landing=shop.storages.covering(output))
+    shop.sandbox.fault("cut", operation="generate_image", charged=True)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    paths = [image.path for image in shop.fulfil(order).images]
+    assert paths == [f"{output}{order.file_name(n)}" for n in (1, 2)]
+    assert shop.sandbox.charged() == 2
+    files = sorted(str(file.relative_to(shop.bucket)) for file in shop.bucket.rglob("*.png"))
+    assert files == [f"out/{order.file_name(n)}" for n in (1, 2)]
+
+
+def test_an_edits_lost_answer_is_found_at_its_exact_destination(shop: Shop) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    order = shop.edit(link, "storage://shop/small/")
+    shop.sandbox.fault("cut", operation="submit_edit", charged=True)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    shop.while_sleeping = lambda: threading.Event().wait(0.05) and None
+    assert shop.fulfil(order).images[0].path == "storage://shop/small/small.png"
+    assert shop.sandbox.charged() == 2
+
+
+def test_a_file_that_was_there_before_is_not_taken_for_the_answer(shop: Shop) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    (shop.bucket / "small").mkdir()
+    (shop.bucket / "small" / "small.png").write_bytes(b"somebody else's")
+    order = shop.edit(link, "storage://shop/small/")
+    shop.sandbox.fault("cut", operation="submit_edit", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order)
+    shop.fulfil(order, grace=3.0)
+    assert (shop.bucket / "small" / "small.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_refused_or_never_sent_is_no_lost_answer(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
+    with pytest.raises(Exception, match="401"):
+        shop.fulfil(order)
+    assert shop.receipt(order).state is ReceiptState.REFUSED
+
+
+def test_a_jobs_id_is_in_the_receipt_before_the_first_poll_and_a_new_try_attaches(shop: Shop) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    order = shop.edit(link)
+    shop.sandbox.fault("job_stuck", operation="submit_edit")
+    with pytest.raises(TimeoutError, match="it is paid, and the next try waits for it again"):
+        shop.fulfil(order, timeout=5.0)
+    receipt = shop.receipt(order)
+    assert receipt.state is ReceiptState.SUBMITTED
+    with pytest.raises(TimeoutError, match=f"Job {receipt.job_id} "):
+        shop.fulfil(order, timeout=5.0)
+    assert shop.sandbox.charged() == 2
+    assert len(shop.sandbox.ledger("submit_edit")) == 1
+
+
+def test_a_failed_job_fails_and_a_new_try_asks_again(shop: Shop) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    order = shop.edit(link)
+    shop.sandbox.fault("job_error", operation="submit_edit")
+    with pytest.raises(JobFailedError, match="ended as ERROR without a picture"):
+        shop.fulfil(order)
+    assert shop.receipt(order).state is ReceiptState.FAILED
+    assert shop.fulfil(order).images[0].good
+
+
+def test_half_of_the_downloads_done_are_not_done_again(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/", images=2)
+    shop.sandbox.fault("html", operation="download", prompt="_2.png")
+    with pytest.raises(Exception, match="not a picture"):
+        shop.fulfil(order)
+    first = (shop.bucket / "out" / order.file_name(1)).stat().st_mtime_ns
+    assert not (shop.bucket / "out" / order.file_name(2)).exists()
+    result = shop.fulfil(order)
+    assert [image.good for image in result.images] == [True, True]
+    assert (shop.bucket / "out" / order.file_name(1)).stat().st_mtime_ns == first
+    assert shop.sandbox.charged() == 2
+    assert result.credits == 0
+
+
+def test_an_answer_whose_links_died_before_the_retry_is_paid_again_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    shop.sandbox.fault("truncated", operation="download", count=4)
+    with pytest.raises(DownloadFailedError):
+        shop.fulfil(order)
+    shop.sandbox.advance(25 * 3600)
+    assert shop.fulfil(order).images[0].good
+    assert "asking Claid again for 1 credits" in caplog.text
+    assert shop.sandbox.charged() == 2
+
+
+def test_a_link_that_is_dead_on_arrival_does_not_pay_in_a_circle(shop: Shop) -> None:
+    shop.sandbox.fault("expired", operation="download", probability=1)
+    with pytest.raises(DeadLinkError):
+        shop.fulfil(shop.generation(f"file://{shop.bucket}/out/"))
+    assert shop.sandbox.charged() == 1
+
+
+def test_a_temporary_link_is_reused_while_it_lives_with_a_margin(shop: Shop) -> None:
+    order = shop.generation()
+    first = shop.fulfil(order).images[0].path
+    shop.time += timedelta(hours=22, minutes=50)
+    assert shop.fulfil(order, "tuesday").images[0].path == first
+    shop.time += timedelta(minutes=20)
+    assert shop.fulfil(order, "wednesday").images[0].path != first
+    assert shop.sandbox.charged() == 2
+
+
+@pytest.mark.parametrize("content", [b"{ not json", b'{"version": 99}', b"[]", b'{"version": 1, "state": "delivered"}'])
+def test_a_receipt_that_cannot_be_understood_stops_and_charges_nothing(shop: Shop, content: bytes) -> None:
+    output = f"file://{shop.bucket}/out/"
+    order = shop.generation(output)
+    folder = shop.bucket / "out" / "_claid"
+    folder.mkdir(parents=True)
+    (folder / f"{order.fingerprint}.json").write_bytes(content)
+    with pytest.raises(ReceiptUnreadableError, match="nothing was charged"):
+        shop.fulfil(order, store=FolderReceipts(f"{output}_claid/"))
+    assert shop.sandbox.ledger() == []
+
+
+def test_a_store_that_times_out_or_refuses_stops_and_charges_nothing(shop: Shop) -> None:
+    folder = shop.bucket / "out" / "_claid"
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    (folder / f"{order.fingerprint}.json").mkdir(parents=True)
+    with pytest.raises(ReceiptUnreadableError):
+        shop.fulfil(order, store=FolderReceipts(f"file://{folder}/"))
+    assert shop.sandbox.ledger() == []
+
+
+class FullDisk(Memory):
+    """Receipts that can be read and not written."""
+
+    def write(self, receipt: Receipt) -> None:
+        raise OSError("no space left")
+
+
+def test_an_intent_that_cannot_be_written_is_not_followed_by_a_request(shop: Shop) -> None:
+    with pytest.raises(OSError, match="no space left"):
+        shop.fulfil(shop.generation(), store=FullDisk())
+    assert shop.sandbox.ledger() == []
+
+
+def test_a_run_that_meets_the_same_request_of_another_run_waits_for_its_pictures(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    shop.sandbox.fault("cut", operation="generate_image", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order, "monday")
+
+    def monday_gets_its_answer() -> None:
+        shop.while_sleeping = lambda: None
+        shop.fulfil(order, "monday")
+
+    shop.while_sleeping = monday_gets_its_answer
+    result = shop.fulfil(order, "tuesday")
+    assert result.images[0].good
+    assert result.credits == 0
+    assert shop.sandbox.charged() == 1
+
+
+def test_a_run_does_not_wait_for_ever_for_another_that_died(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    shop.sandbox.fault("cut", operation="generate_image", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        shop.fulfil(order, "monday")
+    assert shop.fulfil(order, "tuesday", grace=20.0).images[0].good
+    assert 19 <= sum(shop.slept) <= 21
+
+
+def test_the_ceiling_counts_what_this_execution_spent(shop: Shop) -> None:
+    with pytest.raises(CreditCeilingError, match="would cost 2 credits on top of 0 spent"):
+        shop.fulfil(shop.generation(images=2), max_credits=1.0)
+    assert shop.sandbox.ledger() == []
+
+
+def test_an_unknown_connected_storage_is_refused_by_claid_without_a_charge(shop: Shop) -> None:
+    with pytest.raises(ClaidRequestError):
+        shop.fulfil(shop.generation("storage://nobody/has/"))
+    assert shop.sandbox.charged() == 0
+
+
+def test_names_with_accents_reach_connected_storage_and_come_back(shop: Shop) -> None:
+    order = GenerateOrder(
+        base_url=shop.client.base_url,
+        place=generation_place("storage://shop/Frühling & Co/"),
+        name="Élan 1",
+        request=GenerateRequest.of(PROMPT),
+    )
+    (image,) = shop.fulfil(order).images
+    assert image.blocked is False
+    (file,) = (shop.bucket / "Frühling & Co").rglob("*.png")
+    assert file.parent.name.startswith("Élan 1-")
+    assert shop.fulfil(order, "tuesday").credits == 0
