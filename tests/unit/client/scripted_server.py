@@ -90,6 +90,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     server: _Listener
 
     def _answer(self) -> None:
@@ -101,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         self.send_response(reply.status)
+        self.send_header("Connection", "close")
         for name, text in reply.headers.items():
             self.send_header(name, text)
         if reply.length != "none":
