@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 
 from airflow_claid import __version__
 from airflow_claid.client.edit import EditRequest, EditResult, ImageOutput, UploadRequest
-from airflow_claid.client.errors import ClaidAnswerLostError, ClaidValidationError
+from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.jobs import EditJob
 from airflow_claid.client.operations import Operations
 from airflow_claid.client.quota import Quota
-from airflow_claid.client.storage import Storage
+from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
 
 DEFAULT_BASE_URL = "https://api.claid.ai"
@@ -195,8 +195,73 @@ class ClaidClient:
 
     def get_storage(self, storage_id: int) -> Storage:
         """Tell about one connected storage. Costs nothing. Needs the scope ``storage``."""
-        path = f"storage/storages/{_identifier(storage_id, 'storage_id')}"
-        return self._get("get_storage", path, _STORAGE, Storage)
+        return self._get("get_storage", _storage_path(storage_id), _STORAGE, Storage)
+
+    def create_storage(self, storage: StorageIn) -> Storage:
+        """Connect a storage. Costs nothing; the bucket is not touched. Needs the scope ``storage``.
+
+        Where the answer is lost, the storages are listed: if the new one is among them, all is well.
+
+        :param storage: :meth:`StorageIn.of_bucket` or :meth:`StorageIn.of_web_folder`.
+        :raises ClaidError: if Claid refused or failed; no message shows the secret.
+        """
+        call = Call("create_storage", "POST", "storage/storages", _STORAGE, json=storage.to_json())
+        try:
+            with storage.hidden():
+                return self._do_for_free(call, Storage)
+        except (ClaidAnswerLostError, ClaidServerError):
+            made = self._storage_named(storage.name)
+            if made is None or not storage.is_same_place(made):
+                raise
+            return made
+
+    def update_storage(self, storage_id: int, changes: StoragePatch) -> Storage:
+        """Change a connected storage. Costs nothing; no bucket is touched. Needs the scope ``storage``.
+
+        Doing it again does no harm.
+
+        :param storage_id: Claid's number, :attr:`Storage.id`.
+        :param changes: :meth:`StoragePatch.of`; what it does not name stays.
+        :raises ClaidError: if Claid refused or failed; no message shows the secret.
+        """
+        call = Call("update_storage", "PATCH", _storage_path(storage_id), _STORAGE, json=changes.to_json())
+        with changes.hidden():
+            return self._do_for_free(call, Storage)
+
+    def delete_storage(self, storage_id: int) -> None:
+        """Disconnect a storage. Costs nothing; the bucket keeps all it has. Needs the scope ``storage``.
+
+        :param storage_id: Claid's number, :attr:`Storage.id`.
+        :raises ClaidRequestError: with ``status`` 404 if there is no such storage.
+        """
+        self._do_for_free(Call("delete_storage", "DELETE", _storage_path(storage_id), _STORAGE), None)
+
+    def _storage_named(self, name: str) -> Storage | None:
+        """Find a storage by its name; with its access key, which only the answer about one storage tells."""
+        found = next((storage for storage in self.list_storages() if storage.name == name), None)
+        return self.get_storage(found.id) if found else None
+
+    @overload
+    def _do_for_free(self, call: Call, model: type[_Model]) -> _Model: ...
+    @overload
+    def _do_for_free(self, call: Call, model: None) -> None: ...
+    def _do_for_free(self, call: Call, model: type[_Model] | None) -> _Model | None:
+        """Send what changes something but costs nothing; an error of it never speaks of charges."""
+        try:
+            answer = self._transport.send(call)
+            return _read(call, answer, model) if model else None
+        except ClaidAnswerLostError as error:
+            lost = ClaidAnswerLostError(
+                f"{call.operation} was sent, but its answer did not arrive whole. It may have been done; it costs "
+                "nothing, and doing it again does no harm.",
+                status=error.status,
+                request_id=error.request_id,
+            )
+        except ClaidServerError as error:
+            error.may_have_been_charged = False
+            raise
+        lost.may_have_been_charged = False
+        raise lost
 
     def _post(self, operation: str, path: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
         call = Call(operation, "POST", path, _EDITING, json=body)
@@ -245,6 +310,10 @@ def _identifier(value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ClaidValidationError(f"{name}={value!r} must be the whole number that Claid gave")
     return value
+
+
+def _storage_path(storage_id: int) -> str:
+    return f"storage/storages/{_identifier(storage_id, 'storage_id')}"
 
 
 def _edit_request(
