@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.downloads import DEFAULT_HOSTS
+from airflow_claid.errors import DownloadRefusedError
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR
+from airflow_claid.sandbox import Sandbox
+from tests.conftest import Connect, free_port
+from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
+
+KEY = "hook-key-never-to-be-seen"
+Fields = dict[str, Any]
+
+
+def hook(connect: Connect, **fields: Any) -> ClaidHook:
+    return ClaidHook(connect("claid_test", **{"conn_type": "claid", "password": KEY, **fields}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "base"),
+    [
+        ({}, "https://api.claid.ai/v1"),
+        ({"host": ""}, "https://api.claid.ai/v1"),
+        ({"host": "  "}, "https://api.claid.ai/v1"),
+        ({"host": "https://api.claid.ai/v1"}, "https://api.claid.ai/v1"),
+        ({"host": "http://127.0.0.1:8765"}, "http://127.0.0.1:8765/v1"),
+        ({"host": "127.0.0.1", "port": 8765, "schema": "http"}, "http://127.0.0.1:8765/v1"),
+        ({"host": "gateway.example"}, "https://gateway.example/v1"),
+        ({"host": "gateway.example", "port": 8443}, "https://gateway.example:8443/v1"),
+        ({"host": "gateway.example", "schema": "http"}, "http://gateway.example/v1"),
+    ],
+)
+def test_the_base_url_comes_from_the_host_or_from_its_parts(connect: Connect, fields: Fields, base: str) -> None:
+    assert hook(connect, **fields).client.base_url == base
+
+
+def test_a_connection_given_as_a_uri_works_too(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    address = sandbox.url.removeprefix("http://")
+    monkeypatch.setenv("AIRFLOW_CONN_CLAID_URI", f"claid://:{sandbox.api_key}@{address}/http")
+    assert ClaidHook("claid_uri").test_connection() == (True, "OK: the API key works; connected storages: none")
+
+
+def test_a_hook_makes_one_client_and_that_only_when_it_is_needed(connect: Connect) -> None:
+    assert ClaidHook("nobody_knows").claid_conn_id == "nobody_knows"
+    made = hook(connect)
+    assert made.client is made.get_conn()
+    assert made.storages is made.storages
+    assert made.downloader is made.downloader
+    assert ClaidHook().claid_conn_id == "claid_default"
+
+
+def test_a_connection_without_a_key_is_told(connect: Connect) -> None:
+    with pytest.raises(ClaidValidationError, match=r"'claid_test' has no API key.*'API key'"):
+        assert hook(connect, password=None).client
+    works, said = hook(connect, password="").test_connection()
+    assert not works
+    assert "has no API key" in said
+
+
+def test_the_waits_come_from_the_extra(connect: Connect) -> None:
+    plain = hook(connect).client._transport
+    assert (plain.timeout, plain.max_wait) == ((10, 120), 300)
+    extra = {"connect_timeout": 3, "read_timeout": "60.5", "max_wait": 0}
+    told = hook(connect, extra=extra).client._transport
+    assert (told.timeout, told.max_wait) == ((3, 60.5), 0)
+    empty = hook(connect, extra={"read_timeout": "", "max_wait": None}).client._transport
+    assert (empty.timeout, empty.max_wait) == ((10, 120), 300)
+
+
+@pytest.mark.parametrize("value", ["soon", [1], {}])
+def test_a_wait_that_is_no_number_is_told(connect: Connect, value: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r"read_timeout=.*'claid_test' must be seconds"):
+        assert hook(connect, extra={"read_timeout": value}).client
+
+
+@pytest.mark.parametrize(
+    ("extra", "hosts"),
+    [
+        ({}, DEFAULT_HOSTS),
+        ({"download_hosts": ""}, DEFAULT_HOSTS),
+        ({"download_hosts": "cdn.example, *.claid.ai ,"}, ("cdn.example", "*.claid.ai")),
+        ({"download_hosts": ["cdn.example"]}, ("cdn.example",)),
+    ],
+)
+def test_the_hosts_of_downloads_come_from_the_extra(connect: Connect, extra: Fields, hosts: tuple[str, ...]) -> None:
+    rules = hook(connect, extra=extra).downloader.rules
+    assert rules.hosts == hosts
+    assert rules.base_url == "https://api.claid.ai/v1"
+    with pytest.raises(DownloadRefusedError):
+        rules.check("https://evil.example/a.png")
+
+
+def test_the_form_is_that_of_a_key_and_a_base_url() -> None:
+    behaviour = ClaidHook.get_ui_field_behaviour()
+    assert behaviour["hidden_fields"] == UI_FIELD_BEHAVIOUR["hidden-fields"] == ["schema", "login", "port"]
+    assert behaviour["relabeling"] == {"password": "API key", "host": "Base URL"}
+    assert ClaidHook.conn_type == CONN_TYPE == "claid"
+
+
+def test_a_working_connection_names_its_storages_and_costs_nothing(connect: Connect, sandbox: Sandbox) -> None:
+    sandbox.connect_storage("shop", bucket="pictures")
+    sandbox.connect_storage("archive", bucket="old")
+    made = hook(connect, host=sandbox.url, password=sandbox.api_key)
+    assert made.test_connection() == (True, "OK: the API key works; connected storages: shop, archive")
+    assert sandbox.charged() == 0
+    assert {entry.operation for entry in sandbox.ledger()} == {"get_edit", "list_storages"}
+
+
+def test_a_key_that_claid_does_not_know_is_told(connect: Connect, sandbox: Sandbox) -> None:
+    assert hook(connect, host=sandbox.url).test_connection() == (False, "Claid does not know this API key")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "works", "said"),
+    [
+        ({"image_editing"}, True, "OK: the API key works. It lacks the scope 'storage'"),
+        ({"storage"}, False, "The API key is known, but lacks the scope 'image_editing'"),
+        (set(), False, "lacks the scope 'image_editing'"),
+        ({"image_editing", "storage"}, True, "connected storages: none"),
+    ],
+)
+def test_each_missing_scope_is_told(
+    connect: Connect, sandbox: Sandbox, scopes: set[str], works: bool, said: str
+) -> None:
+    sandbox.add_key(KEY, scopes=scopes)
+    answer = hook(connect, host=sandbox.url).test_connection()
+    assert answer[0] is works
+    assert said in answer[1]
+
+
+def test_a_host_that_is_not_there_is_told(connect: Connect) -> None:
+    host = f"http://127.0.0.1:{free_port()}"
+    works, said = hook(connect, host=host, extra={"max_wait": 0}).test_connection()
+    assert not works
+    assert f"could not reach {host}/v1" in said
+    assert KEY not in said
+
+
+def test_a_host_that_is_no_address_is_told(connect: Connect) -> None:
+    works, said = hook(connect, host="ftp://api.claid.ai").test_connection()
+    assert not works
+    assert "base_url='ftp://api.claid.ai' is not an address" in said
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_an_answer_that_there_is_no_such_job_is_what_is_hoped_for(
+    connect: Connect, scripted: ScriptedServer, status: int
+) -> None:
+    scripted.replies(Reply(status), as_json({"data": []}))
+    assert hook(connect, host=scripted.url).test_connection()[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(502, b"<html>Bad Gateway</html>"), "get_edit answered 502: Bad Gateway"),
+        (Reply(302, headers={"Location": "https://login.example/"}), "check the base URL"),
+        (Reply(402), "buy credits"),
+        (Reply(200, b"<html>Sign in</html>"), "not with readable JSON"),
+    ],
+)
+def test_anything_else_is_told_as_it_is(connect: Connect, scripted: ScriptedServer, reply: Reply, said: str) -> None:
+    scripted.replies(reply)
+    works, message = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
+    assert not works
+    assert said in message
+    assert KEY not in message
+
+
+def test_a_list_of_storages_that_fails_is_told(connect: Connect, scripted: ScriptedServer) -> None:
+    scripted.replies(Reply(404), Reply(500))
+    works, said = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
+    assert not works
+    assert "list_storages answered 500" in said
+
+
+@pytest.mark.parametrize("form", [dict, json.dumps])
+def test_the_mapping_of_storages_is_an_object_or_its_text(connect: Connect, sandbox: Sandbox, form: Any) -> None:
+    sandbox.connect_storage("shop", bucket="pictures", path="catalogue")
+    extra = {"storages": form({"shop": "aws_default"})}
+    made = hook(connect, host=sandbox.url, password=sandbox.api_key, extra=extra)
+    assert made.storages.bucket_uri("storage://shop/a.png") == "s3://aws_default@pictures/catalogue/a.png"
+
+
+@pytest.mark.parametrize("mapping", ["shop=aws_default", '["shop"]', ["shop"], {"shop": 5}, {"shop": {"conn": "aws"}}])
+def test_a_mapping_of_another_form_is_told_with_an_example(connect: Connect, mapping: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r'must be a JSON object.*\{"shop": "aws_default"\}'):
+        assert hook(connect, extra={"storages": mapping}).storages
