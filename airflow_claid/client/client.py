@@ -206,14 +206,14 @@ class ClaidClient:
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
         call = Call("create_storage", "POST", "storage/storages", _STORAGE, json=storage.to_json())
-        try:
-            with storage.hidden():
+        with storage.hidden():
+            try:
                 return self._do_for_free(call, Storage)
-        except (ClaidAnswerLostError, ClaidServerError):
-            made = self._storage_named(storage.name)
-            if made is None or not storage.is_same_place(made):
-                raise
-            return made
+            except (ClaidAnswerLostError, ClaidServerError):
+                made = self._storage_named(storage.name)
+                if made is None or not storage.is_same_place(made):
+                    raise
+                return made
 
     def update_storage(self, storage_id: int, changes: StoragePatch) -> Storage:
         """Change a connected storage. Costs nothing; no bucket is touched. Needs the scope ``storage``.

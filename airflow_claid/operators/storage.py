@@ -1,0 +1,289 @@
+"""Connected storages, made from the Airflow connections that are there already, and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
+from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.log import mask_secret
+from pydantic import SecretStr
+
+from airflow_claid.client import ClaidError, ClaidRequestError, ClaidValidationError, Storage
+from airflow_claid.client.contract import shortened
+from airflow_claid.client.storage import BucketType, StorageIn, StoragePatch
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.operators.base import failing_at_once
+from airflow_claid.operators.parameters import is_literal, refusing_at_once, truth
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection, Context
+
+_STAND_IN = "known-later"
+_TEMPORARY_KEY = "ASIA"
+"""How the ids of AWS's temporary (session) keys begin (AWS, IAM identifiers)."""
+
+
+@dataclass(frozen=True)
+class _BucketKeys:
+    """The type of a bucket, and the keys that open it."""
+
+    type: BucketType
+    access_key: str
+    secret: SecretStr
+
+
+class ConnectStorageOperator(BaseOperator):
+    """Connect a bucket to Claid, so that ``storage://NAME/…`` is its ``BUCKET/PATH/…``.
+
+    The keys come from an Airflow connection of type ``aws`` or ``google_cloud_platform`` and go to Claid only. They
+    are in no log, error, XCom or rendered field. Costs nothing, changes nothing in the bucket, and can be run again
+    at any time: where the account has the storage already, with this type, bucket, path and access key, nothing is
+    sent; what is otherwise is changed.
+
+    :param name: (templated) NAME in ``storage://NAME/…``: up to 50 characters, without ``/``.
+    :param connection_id: (templated) the Airflow connection with the keys. ``aws``: access key id and secret as
+        login and password, or whatever else the Amazon provider finds a lasting key pair by; Claid takes no session
+        tokens, so neither a role nor a temporary key will do. ``google_cloud_platform``: a Google HMAC key, its
+        access id and secret as ``hmac_access_key`` and ``hmac_secret`` in the extra (or login and password); a
+        service account's key file is of no use to Claid.
+    :param bucket: (templated) the bucket's name alone.
+    :param path: (templated) folder in the bucket that ``storage://NAME/`` is; default: the whole bucket.
+    :param rotate: (templated) send the key pair even where nothing seems to differ. Claid never tells a secret, so a
+        new secret of the same access key cannot be seen. Default: false.
+    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
+    :returns: ``storage://NAME/``.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, a connection without a usable key
+        pair, a storage of this name that is of another type. The message names the value and the remedy.
+    """
+
+    template_fields: Sequence[str] = ("name", "connection_id", "bucket", "path", "claid_conn_id", "rotate")
+    ui_color = "#eef3ff"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        connection_id: str,
+        bucket: str,
+        path: str = "",
+        rotate: bool | str = False,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.connection_id = connection_id
+        self.bucket = bucket
+        self.path = path
+        self.rotate = rotate
+        self.claid_conn_id = claid_conn_id
+        with refusing_at_once():
+            _checked(
+                name=name if is_literal(name) else _STAND_IN,
+                bucket=bucket if is_literal(bucket) else _STAND_IN,
+                path=path if is_literal(path) else "",
+            )
+            if is_literal(rotate):
+                truth(rotate, "rotate")
+
+    @cached_property
+    def hook(self) -> ClaidHook:
+        """The hook of the connection to Claid."""
+        return ClaidHook(self.claid_conn_id)
+
+    def execute(self, context: Context) -> str:
+        """Connect the storage, or change what differs, and give its address."""
+        with failing_at_once(f"name={shortened(self.name)}"):
+            rotate = truth(self.rotate, "rotate")
+            _checked(self.name, self.bucket, self.path)
+            wanted = self._wanted()
+            there = _storage_named(self.hook, wanted.name)
+            if there is None:
+                self.hook.client.create_storage(wanted)
+                self.log.info("Connected the storage %r to the bucket %r", wanted.name, self.bucket)
+            else:
+                self._bring_up_to_date(there, wanted, rotate=rotate)
+        return f"storage://{wanted.name}/"
+
+    def _wanted(self) -> StorageIn:
+        keys = _bucket_keys(self.connection_id)
+        mask_secret(keys.secret.get_secret_value())
+        return StorageIn.of_bucket(
+            self.name,
+            type=keys.type,
+            bucket=self.bucket,
+            path=self.path or "",
+            access_key=keys.access_key,
+            secret_access_key=keys.secret,
+        )
+
+    def _bring_up_to_date(self, there: Storage, wanted: StorageIn, *, rotate: bool) -> None:
+        if there.type != wanted.type:
+            raise ClaidValidationError(
+                f"name={wanted.name!r}: the account has a storage of this name, of type {there.type!r}, and the "
+                f"connection {self.connection_id!r} is for {wanted.type!r}. Give another name, or remove the storage "
+                "with DisconnectStorageOperator first. Nothing was sent."
+            )
+        changes = wanted.changes_to(self.hook.client.get_storage(there.id), rotate=rotate)
+        if not changes:
+            self.log.info("The storage %r is connected to the bucket %r already", wanted.name, self.bucket)
+            return
+        self.hook.client.update_storage(there.id, StoragePatch.of(**changes))
+        told = ["key pair" if name == "access_key" else name for name in changes if name != "secret_access_key"]
+        self.log.info("Changed the storage %r: %s", wanted.name, ", ".join(told))
+
+
+class DisconnectStorageOperator(BaseOperator):
+    """Take a storage from the account. The bucket keeps all it has. Costs nothing.
+
+    Requests that name the storage fail from then on, also those of jobs that are on their way.
+
+    :param name: (templated) NAME in ``storage://NAME/…``.
+    :param missing_ok: (templated) whether a storage that is not there is none to worry about, so that the task can be
+        run again. Default: true.
+    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter; with ``missing_ok=False``, a storage
+        that is not there.
+    """
+
+    template_fields: Sequence[str] = ("name", "missing_ok", "claid_conn_id")
+    ui_color = "#eef3ff"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        missing_ok: bool | str = True,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.missing_ok = missing_ok
+        self.claid_conn_id = claid_conn_id
+        with refusing_at_once():
+            if is_literal(name):
+                _checked(name)
+            if is_literal(missing_ok):
+                truth(missing_ok, "missing_ok")
+
+    @cached_property
+    def hook(self) -> ClaidHook:
+        """The hook of the connection to Claid."""
+        return ClaidHook(self.claid_conn_id)
+
+    def execute(self, context: Context) -> None:
+        """Remove the storage, if it is there."""
+        with failing_at_once(f"name={shortened(self.name)}"):
+            missing_ok = truth(self.missing_ok, "missing_ok")
+            _checked(self.name)
+            there = _storage_named(self.hook, self.name)
+            if there is not None and self._removed(there):
+                self.log.info("Disconnected the storage %r; its bucket keeps all it has", self.name)
+            elif missing_ok:
+                self.log.info("There is no storage %r to disconnect", self.name)
+            else:
+                raise AirflowFailException(
+                    f"name={self.name!r}: the account has no such storage (missing_ok=False). Nothing was changed."
+                )
+
+    def _removed(self, storage: Storage) -> bool:
+        """Remove a storage; tell whether it was there to the last."""
+        try:
+            self.hook.client.delete_storage(storage.id)
+        except ClaidRequestError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+
+def _checked(name: object, bucket: object = _STAND_IN, path: object = "") -> None:
+    """Check what is known of a storage before its keys are."""
+    StorageIn.of_bucket(
+        name,  # type: ignore[arg-type]
+        bucket=bucket,  # type: ignore[arg-type]
+        path="" if path is None else path,  # type: ignore[arg-type]
+        access_key=_STAND_IN,
+        secret_access_key=_STAND_IN,
+    )
+
+
+def _storage_named(hook: ClaidHook, name: str) -> Storage | None:
+    return next((storage for storage in hook.client.list_storages() if storage.name == name), None)
+
+
+def _bucket_keys(connection_id: str) -> _BucketKeys:
+    """Take the key pair from an Airflow connection.
+
+    :raises ClaidValidationError: if it has none that Claid can use.
+    """
+    try:
+        connection = BaseHook.get_connection(connection_id)
+    except AirflowNotFoundException:
+        raise _unusable(
+            connection_id, "is not defined", "make the connection, or give the id of one that is there"
+        ) from None
+    if connection.conn_type == "aws":
+        return _aws_keys(connection)
+    if connection.conn_type == "google_cloud_platform":
+        return _google_keys(connection)
+    raise _unusable(
+        connection_id,
+        f"is of type {connection.conn_type!r}",
+        "give one of type 'aws' or 'google_cloud_platform'",
+    )
+
+
+def _aws_keys(connection: Connection) -> _BucketKeys:
+    remedy = (
+        "give a connection with the lasting key pair of an IAM user as login and password, with no session token and "
+        "no role: Claid takes only an access key and its secret"
+    )
+    extra: Mapping[str, Any] = connection.extra_dejson
+    temporary = [name for name in ("role_arn", "aws_session_token") if extra.get(name)]
+    if temporary:
+        raise _unusable(connection.conn_id, f"has {' and '.join(temporary)}, so its keys are temporary", remedy)
+    if connection.login and connection.password:
+        access_key, secret, token = connection.login, connection.password, None
+    else:
+        access_key, secret, token = _keys_by_amazon_provider(connection.conn_id, remedy)
+    if token or access_key.startswith(_TEMPORARY_KEY):
+        raise _unusable(connection.conn_id, "gives temporary keys (they go with a session token)", remedy)
+    return _BucketKeys("s3", access_key, SecretStr(secret))
+
+
+def _keys_by_amazon_provider(connection_id: str, remedy: str) -> tuple[str, str, str | None]:
+    """Have the Amazon provider find the key pair: a profile, the machine's own."""
+    try:
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    except ImportError:
+        raise _unusable(connection_id, "has no login and password", remedy) from None
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=connection_id, client_type="s3")
+    if hook.get_session().get_credentials() is None:
+        raise _unusable(connection_id, "has no login and password, and AWS finds no keys by it", remedy)
+    keys = hook.get_credentials()
+    return keys.access_key, keys.secret_key, keys.token
+
+
+def _google_keys(connection: Connection) -> _BucketKeys:
+    extra: Mapping[str, Any] = connection.extra_dejson
+    access_key = extra.get("hmac_access_key") or connection.login
+    secret = extra.get("hmac_secret") or connection.password
+    if not access_key or not secret:
+        raise _unusable(
+            connection.conn_id,
+            "has no HMAC key, which is what Claid opens Google Cloud Storage with",
+            "make one for a service account that may write the bucket ('gcloud storage hmac create "
+            "SERVICE_ACCOUNT_EMAIL', or Cloud Storage > Settings > Interoperability) and put it into the connection's "
+            'extra: {"hmac_access_key": "GOOG…", "hmac_secret": "…"}',
+        )
+    return _BucketKeys("gcs", str(access_key), SecretStr(str(secret)))
+
+
+def _unusable(connection_id: str, problem: str, remedy: str) -> ClaidError:
+    return ClaidValidationError(f"connection_id={connection_id!r} {problem}: {remedy}. Nothing was sent.")

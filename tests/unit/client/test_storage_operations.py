@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, ClaidRequestError, ClaidValidationError
+from airflow_claid.client.storage import StorageIn, StoragePatch
+from airflow_claid.sandbox import Sandbox
+from tests.unit.client import scripted_server
+from tests.unit.client.conftest import ClientOf
+from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
+from tests.unit.client.test_contract import Checker, schema
+
+SECRET = "wJalrXUtnFEMI-never-to-be-seen"
+
+
+def bucket(**parameters: Any) -> StorageIn:
+    usual = {"name": "shop", "bucket": "pictures", "access_key": "AKIA1", "secret_access_key": SECRET}
+    return StorageIn.of_bucket(**{**usual, **parameters})
+
+
+def everything_told(error: BaseException) -> str:
+    told = "".join(traceback.format_exception(error)) + repr(error.args) + repr(vars(error))
+    behind = error.__cause__ or error.__context__
+    return told + (everything_told(behind) if behind else "")
+
+
+def test_a_storage_is_connected_changed_and_disconnected_and_nothing_is_charged(
+    sandbox: Sandbox, claid: ClaidClient
+) -> None:
+    made = claid.create_storage(bucket(path="/catalogue/"))
+    assert (made.name, made.type, made.parameters.bucket, made.parameters.path) == (
+        "shop",
+        "s3",
+        "pictures",
+        "catalogue",
+    )
+    assert made.parameters.access_key == "AKIA1"
+    changed = claid.update_storage(made.id, StoragePatch.of(name="store", path=""))
+    assert (changed.id, changed.name, changed.parameters.path) == (made.id, "store", "")
+    assert changed.parameters.access_key == "AKIA1"
+    assert claid.list_storages()[0].parameters.access_key is None
+    claid.delete_storage(made.id)
+    assert claid.list_storages() == []
+    with pytest.raises(ClaidRequestError) as gone:
+        claid.delete_storage(made.id)
+    assert gone.value.status == 404
+    assert sandbox.charged() == 0
+
+
+def test_requests_and_answers_keep_to_the_contract(sandbox: Sandbox, claid: ClaidClient) -> None:
+    checker = Checker(sandbox.url)
+    checker.watch(claid)
+    numbers = [
+        claid.create_storage(bucket()).id,
+        claid.create_storage(bucket(name="google", type="gcs")).id,
+        claid.create_storage(StorageIn.of_web_folder("web", "https://shop.example/pictures")).id,
+    ]
+    claid.update_storage(numbers[0], StoragePatch.of(bucket="b", access_key="AKIA2", secret_access_key="s"))
+    claid.update_storage(numbers[2], StoragePatch.of(base_url="https://shop.example/other"))
+    for number in numbers:
+        claid.delete_storage(number)
+    assert len(checker.seen) == 8
+    assert {status for _, _, status in checker.seen} == {200}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named", "remedy"),
+    [
+        ({"name": "x" * 51}, "name=", "shorten it by 1"),
+        ({"name": "a/b"}, "name='a/b'", "folders belong in path"),
+        ({"name": "a@b"}, "name='a@b'", "holds '@'"),
+        ({"name": ""}, "name=''", "such as 'shop'"),
+        ({"name": " shop"}, "name=' shop'", "without blanks"),
+        ({"name": 5}, "name=5", "must be a text"),
+        ({"type": "ftp"}, "type='ftp'", "'s3' or 'gcs'"),
+        ({"bucket": ""}, "bucket=''", "must name the bucket"),
+        ({"bucket": "s3://moto@pictures/a/b/"}, "bucket='s3://", "use bucket='pictures' and path='a/b'"),
+        ({"bucket": "pictures/a"}, "bucket='pictures/a'", "use bucket='pictures' and path='a'"),
+        ({"path": "../x"}, "path='../x'", "must not climb"),
+        ({"path": "s3://pictures/x"}, "path='s3://pictures/x'", "the bucket belongs in bucket"),
+        ({"access_key": ""}, "access_key=''", "at least 1"),
+        ({"secret_access_key": ""}, "secret_access_key=", "is empty"),
+        ({"secret_access_key": 7}, "secret_access_key", "must be a text"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_the_remedy(parameters: dict[str, Any], named: str, remedy: str) -> None:
+    with pytest.raises(ClaidValidationError) as refused:
+        bucket(**parameters)
+    assert named in str(refused.value)
+    assert remedy in str(refused.value)
+    assert SECRET not in everything_told(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({}, "nothing to change"),
+        ({"access_key": "AKIA2"}, "go together"),
+        ({"secret_access_key": SECRET}, "go together"),
+        ({"base_url": "https://a.example", "path": "b"}, "one or the other"),
+        ({"base_url": "ftp://a.example"}, "must be the folder's address"),
+        ({"name": "a/b"}, "folders belong in path"),
+    ],
+)
+def test_changes_that_make_no_sense_are_refused(changes: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ClaidValidationError, match=remedy) as refused:
+        StoragePatch.of(**changes)
+    assert SECRET not in everything_told(refused.value)
+
+
+texts = st.text(max_size=60) | st.sampled_from(["", "shop", "a/b", "x" * 50, "x" * 51, "s3://b"])
+
+
+@given(name=texts, bucket=texts, path=texts, access_key=texts, secret=texts)
+def test_a_storage_is_refused_or_of_the_contract(
+    name: str, bucket: str, path: str, access_key: str, secret: str
+) -> None:
+    keys = {"access_key": access_key, "secret_access_key": secret}
+    for build, contract in (
+        (lambda: StorageIn.of_bucket(name, bucket=bucket, path=path, **keys), "StorageIn"),  # type: ignore[arg-type]
+        (lambda: StoragePatch.of(name=name, bucket=bucket, path=path, **keys), "StoragePatch"),  # type: ignore[arg-type]
+    ):
+        try:
+            request = build()  # type: ignore[no-untyped-call]
+        except ClaidValidationError:
+            continue
+        schema(contract).validate(json.loads(json.dumps(request.to_json())))
+
+
+def test_no_representation_shows_the_secret_but_the_body_holds_it() -> None:
+    for request in (bucket(), StoragePatch.of(access_key="AKIA1", secret_access_key=SecretStr(SECRET))):
+        body = request.to_json()
+        assert body["parameters"]["credentials"]["secret_access_key"] == SECRET
+        for shown in (repr(request), str(request), f"{body}", request.model_dump_json(), repr(request.model_dump())):
+            assert SECRET not in shown
+
+
+def failing(client: ClaidClient) -> list[Callable[[], object]]:
+    patch = StoragePatch.of(access_key="AKIA1", secret_access_key=SECRET)
+    return [lambda: client.create_storage(bucket()), lambda: client.update_storage(1, patch)]
+
+
+def test_no_error_and_no_log_shows_the_secret_even_where_the_answer_quotes_it(
+    scripted: ScriptedServer, client_of: ClientOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = scripted_server._Handler._answer
+    monkeypatch.setattr(scripted_server._Handler, "do_PATCH", answer, raising=False)
+    caplog.set_level(logging.DEBUG)
+    for name in ("urllib3", "requests", "airflow_claid"):
+        caplog.set_level(logging.DEBUG, name)
+    quoting = {"error_message": f"bad {SECRET}", "error_code": "1", "error_details": {f"p.{SECRET}": [SECRET]}}
+    fastapi = {"detail": [{"loc": ["body", SECRET], "msg": f"no {SECRET}", "type": "x"}]}
+    replies = [
+        *(as_json(quoting, status) for status in (400, 401, 403, 404, 422, 500)),
+        as_json(fastapi, 422),
+        Reply(502, f"<html>{SECRET}".encode()),
+        Reply(200, SECRET.encode()),
+        as_json({"data": SECRET}),
+        Reply(cut=True),
+    ]
+    client = client_of(scripted.url, max_wait=0)
+    for reply in replies:
+        for call in failing(client):
+            scripted.replies(reply, as_json({"data": []}))
+            with pytest.raises(ClaidError) as caught:
+                call()
+            assert SECRET not in everything_told(caught.value)
+            assert not caught.value.may_have_been_charged
+            assert "charged" not in str(caught.value)
+    sent = [request.method for request in scripted.received if SECRET.encode() in request.body]
+    assert sent == ["POST", "PATCH"] * len(replies)
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["cut", "500", "truncated"])
+def test_a_lost_answer_is_looked_up_by_listing(kind: str, sandbox: Sandbox, claid: ClaidClient) -> None:
+    sandbox.fault(kind, operation="create_storage", charged=True)
+    made = claid.create_storage(bucket())
+    assert made.name == "shop"
+    assert [storage.id for storage in claid.list_storages()] == [made.id]
+    assert len(sandbox.ledger("create_storage")) == 1
+
+
+def test_a_lost_request_that_made_nothing_fails_so_that_it_can_be_done_again(
+    sandbox: Sandbox, claid: ClaidClient
+) -> None:
+    sandbox.fault("cut", operation="create_storage", charged=False)
+    with pytest.raises(ClaidAnswerLostError, match="doing it again does no harm") as lost:
+        claid.create_storage(bucket())
+    assert lost.value.curable
+    assert claid.create_storage(bucket()).name == "shop"
+
+
+def test_a_storage_of_the_name_with_other_keys_is_not_taken_for_the_lost_one(
+    sandbox: Sandbox, claid: ClaidClient
+) -> None:
+    sandbox.connect_storage("shop", bucket="pictures", access_key="AKIA0")
+    sandbox.fault("cut", operation="create_storage", charged=False)
+    with pytest.raises(ClaidAnswerLostError):
+        claid.create_storage(bucket())
