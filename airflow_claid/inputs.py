@@ -6,11 +6,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.object_storage import content_version, located, read_if_there
-from airflow_claid.places import stem_of
+from airflow_claid.places import last_of, stem_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class Source:
     @property
     def file_name(self) -> str:
         """The file name under which it is sent along."""
-        return urlsplit(self.path).path.rstrip("/").rpartition("/")[2] or "image"
+        return last_of(self.path) or "image"
 
     def content(self) -> bytes:
         """Give the bytes to send along.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from airflow_claid.client import ClaidValidationError
 
@@ -51,7 +51,7 @@ class Place:
     @property
     def storage_name(self) -> str:
         """Name of the connected storage."""
-        return urlsplit(self.folder).netloc
+        return _host(self.folder)
 
     @property
     def receipts(self) -> str:
@@ -98,7 +98,7 @@ def edit_place(output: str | None) -> Place:
 
 def _connected(output: str) -> Place:
     folder, last = _split(output)
-    name = urlsplit(output).netloc
+    name = _host(output)
     if not name or "@" in name:
         raise _refused(output, "names no connected storage: use 'storage://NAME/PATH/'")
     if not last:
@@ -122,6 +122,10 @@ def _split(output: str) -> tuple[str, str]:
         return output + "/", "" if scheme != "storage" else rest
     folder, _, last = output.rpartition("/")
     return folder + "/", last
+
+
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0]
 
 
 def _is_picture(name: str) -> bool:
@@ -157,10 +161,17 @@ def _is_too_long(name: str) -> bool:
     return len(name) > _NAME_MAX_CHARACTERS or len(name.encode(errors="replace")) > _NAME_MAX_BYTES
 
 
+def last_of(path: str) -> str:
+    """Give the last part of an address; of a link, without its query, which an object's key does not have."""
+    rest = path.partition("://")[2]
+    if path.startswith(("http://", "https://")):
+        rest = re.split("[?#]", rest, maxsplit=1)[0]
+    return rest.partition("/")[2].rstrip("/").rpartition("/")[2]
+
+
 def stem_of(path: str) -> str:
     """Give the file name of an address, cleaned and without its suffix."""
-    whole = urlsplit(path).path if path.startswith(("http://", "https://")) else path.partition("://")[2]
-    last = whole.rstrip("/").rpartition("/")[2]
+    last = last_of(path)
     stem, dot, suffix = last.rpartition(".")
     return cleaned_name(stem if dot and stem and len(suffix) <= 5 else last)
 

@@ -45,6 +45,12 @@ def test_what_claid_can_reach_goes_as_it_is(path: str) -> None:
     assert found.file_name == "chair.png"
 
 
+def test_the_file_name_is_the_objects_own_though_it_has_a_hash(tmp_path: Path) -> None:
+    (tmp_path / "chair#1?.png").write_bytes(b"picture")
+    found = source(f"file://{tmp_path}/chair#1?.png", NONE)
+    assert (found.file_name, found.content()) == ("chair#1?.png", b"picture")
+
+
 def test_a_file_in_a_covered_bucket_is_read_by_claid_itself(s3: str) -> None:
     write_whole(f"{s3}/a/chair.png", b"picture")
     found = source(f"{s3}/a/chair.png", ShopStorage(s3))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_claid.client import ClaidValidationError
@@ -60,6 +60,7 @@ def test_a_connected_storage_knows_its_name() -> None:
             "must end with '/', because Claid takes a folder only so: use 'storage://shop/spring/'",
         ),
         ("storage://shop", "use 'storage://shop/'"),
+        ("storage://[", "must end with '/'"),
         ("storage:///spring/", "names no connected storage: use 'storage://NAME/PATH/'"),
         ("storage://aws@shop/spring/", "names no connected storage"),
         ("storage://", "names no bucket or folder"),
@@ -97,6 +98,7 @@ def test_an_edit_may_name_one_file_and_a_generation_may_not(output: str, folder:
     assert f"use {folder!r}" in str(caught.value)
 
 
+@settings(max_examples=400)
 @given(
     st.text(max_size=40) | st.builds("{}://{}".format, st.sampled_from(["s3", "storage", "file"]), st.text(max_size=30))
 )
@@ -150,6 +152,8 @@ def test_what_has_been_cleaned_is_a_name_that_fits_any_file_system(text: str) ->
     [
         ("https://shop.example/a/chair.png?signature=1#top", "chair"),
         ("https://shop.example/", "image"),
+        ("https://shop.example", "image"),
+        ("https://[shop/chair.png", "chair"),
         ("https://shop.example/..%2f..%2fetc%2fpasswd.png", "etc_passwd"),
         ("https://shop.example/../../x.png", "x"),
         ("s3://aws@bucket/a/chair.v2.jpeg", "chair.v2"),
