@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from airflow_claid.client import ClaidClient  # noqa: E402
 from airflow_claid.client.quota import Quota  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
 from tests.unit.client.scripted_server import ScriptedServer  # noqa: E402
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 GCS_BUCKET = "pictures"
 
@@ -71,7 +76,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     port = free_port()
-    yield from _served([sys.executable, "-m", "moto.server", "-p", str(port)], port)
+    with served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,9 @@ def gcs_endpoint() -> Iterator[str]:
     """A Google Cloud Storage emulator with the bucket ``pictures``."""
     port = free_port()
     command = Path(sys.executable).with_name("gcp-storage-emulator")
-    yield from _served([str(command), "start", f"--port={port}", "--in-memory", f"--default-bucket={GCS_BUCKET}"], port)
+    arguments = [str(command), "start", f"--port={port}", "--in-memory", f"--default-bucket={GCS_BUCKET}"]
+    with served(arguments, port) as address:
+        yield address
 
 
 @pytest.fixture
@@ -116,7 +124,9 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def _served(arguments: list[str], port: int, seconds: float = 60.0) -> Iterator[str]:
+@contextmanager
+def served(arguments: list[str], port: int, seconds: float = 60.0) -> Iterator[str]:
+    """Run a server until the block ends; give its address once it listens."""
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + seconds
