@@ -1,6 +1,7 @@
 # make demo   the main job, from a product list to pictures, against a local Claid
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
+# make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make lint   ruff and mypy
 # make build  wheel and sdist
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: demo up test lint format build constraints clean clean-demo
+.PHONY: demo up test crash-test crash-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -20,6 +21,13 @@ up: $(VENV)/demo-ready
 test: $(VENV)/dev-ready
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest
+
+crash-test: $(VENV)/dev-ready
+	@echo "==> Killing tasks at each moment, to each kind of place (about 4 minutes)"
+	@$(BIN)/python -m tests.crash
+
+crash-docs: $(VENV)/dev-ready
+	@$(BIN)/python -m tests.crash --update-docs
 
 lint: $(VENV)/dev-ready
 	@echo "==> ruff check, ruff format, mypy --strict"

@@ -85,15 +85,21 @@ class Standalone:
 
 
 @contextmanager
-def standalone(airflow: Airflow, seconds: float = 120) -> Iterator[Standalone]:
-    """Run ``airflow standalone`` until the block ends."""
-    port = free_port()
+def standalone(
+    airflow: Airflow, *, port: int | None = None, execution_url: str | None = None, seconds: float = 120
+) -> Iterator[Standalone]:
+    """Run ``airflow standalone`` until the block ends.
+
+    :param port: of the API; any free one by default.
+    :param execution_url: where tasks' supervisors find the API, if not there.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     airflow.settings |= _QUICK | {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url or f"{url}/execution/",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }

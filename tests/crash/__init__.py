@@ -1,0 +1,1 @@
+"""The crash table: real Airflow, real kills, and what they cost."""
