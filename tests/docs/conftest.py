@@ -1,0 +1,70 @@
+"""What the pages talk about, all of it here: a Claid, an Airflow connected to it, a bucket, a folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.conftest import Connect, s3_connection
+from tests.integration.conftest import Airflow
+
+CLAID = "http://127.0.0.1:8765"
+FOLDER = "/tmp/shop_pictures"
+BUCKET = "shop-pictures"
+
+
+@dataclass
+class Scene:
+    """The world of one page. The names that pages use are changed into those of this test."""
+
+    sandbox: Sandbox
+    airflow: Airflow
+    folder: Path
+    s3_endpoint: str
+
+    def staged(self, text: str) -> str:
+        """Put this test's Claid and folder into a text."""
+        return re.sub(rf"{re.escape(FOLDER)}\b", str(self.folder), text.replace(CLAID, self.sandbox.url))
+
+
+@pytest.fixture(scope="session")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("airflow")
+    migrated = Airflow(home)("db", "migrate")
+    assert migrated.returncode == 0, migrated.stderr[-2000:]
+    return home
+
+
+@pytest.fixture
+def scene(
+    migrated_home: Path, s3_endpoint: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Scene]:
+    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=BUCKET)
+    with Sandbox(SandboxSettings(quota="6000/60,100/1", job_seconds=0.05)) as sandbox:
+        sandbox.connect_storage(
+            "shop", bucket=BUCKET, where=s3_endpoint, access_key="test-key", secret_access_key="test-secret"
+        )
+        connections = {
+            "claid_default": {
+                "conn_type": "claid",
+                "password": sandbox.api_key,
+                "host": sandbox.url,
+                "extra": {"storages": {"shop": "aws_default"}},
+            },
+            "aws_default": s3_connection(s3_endpoint),
+        }
+        for conn_id, fields in connections.items():
+            connect(conn_id, **fields)
+        dags = tmp_path / "dags"
+        dags.mkdir()
+        monkeypatch.chdir(tmp_path)
+        airflow = Airflow(migrated_home, dags, json.loads(json.dumps(connections)))
+        yield Scene(sandbox, airflow, tmp_path / "shop_pictures", s3_endpoint)

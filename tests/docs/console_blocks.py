@@ -1,0 +1,109 @@
+"""Console blocks: each line is run, or held against what it would run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from importlib.metadata import metadata
+from pathlib import Path
+
+import requests
+from airflow.sdk import Connection
+
+from tests.conftest import Connect
+from tests.docs.conftest import Scene
+from tests.docs.json_blocks import check_connection
+from tests.docs.pages import ROOT
+
+_ENTRY = re.compile(r"(?P<name>[a-z-]+)(\[(?P<extras>[a-z,]+)\])?")
+
+
+def run_console(text: str, scene: Scene, connect: Connect) -> None:
+    """Check every line of a block."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line)
+        match words:
+            case ["make", *arguments]:
+                _check_make(arguments)
+            case ["pip", "install", *requirements]:
+                _check_requirements(requirements)
+            case ["claid-sandbox", *arguments]:
+                _start_and_stop_sandbox(arguments)
+            case ["export", assignment]:
+                _export(assignment, scene, connect)
+            case ["airflow", "dags", "test", dag_id]:
+                assert (scene.airflow.dags / f"{dag_id}.py").exists(), f"no DAG of this page is called {dag_id}"
+            case ["airflow", "connections", *_]:
+                done = scene.airflow(*words[1:])
+                assert done.returncode == 0, done.stdout + done.stderr
+            case ["curl", *arguments]:
+                _curl(arguments)
+            case [".venv/bin/python", "-m", "pytest", *paths]:
+                assert all((ROOT / path).exists() for path in paths)
+            case _:
+                raise AssertionError(f"nobody knows how to check the line {line!r}")
+
+
+def _check_make(arguments: list[str]) -> None:
+    done = subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _check_requirements(requirements: list[str]) -> None:
+    project = metadata("airflow-claid")
+    for requirement in requirements:
+        entry = _ENTRY.fullmatch(requirement)
+        assert entry, requirement
+        assert entry["name"] == project["Name"]
+        assert set((entry["extras"] or "").split(",")) - {""} <= set(project.get_all("Provides-Extra") or ())
+
+
+def _start_and_stop_sandbox(arguments: list[str]) -> None:
+    """Run the command on a free port until it answers, and stop it."""
+    command = [str(Path(sys.executable).with_name("claid-sandbox")), *arguments, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            greeting = process.stdout.readline() if process.stdout else ""
+            found = re.search(r"http://[\d.:]+", greeting)
+            assert found, f"{command} said {greeting!r}"
+            assert requests.get(f"{found[0]}/sandbox/credits", timeout=10).ok
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def _export(assignment: str, scene: Scene, connect: Connect) -> None:
+    name, _, value = assignment.partition("=")
+    conn_id = name.removeprefix("AIRFLOW_CONN_").lower()
+    if conn_id == name.lower():
+        assert name.startswith("AIRFLOW__")
+        scene.airflow.settings[name] = value
+        return
+    assert conn_id == "claid_default"
+    read = Connection.from_json if value.startswith("{") else Connection.from_uri
+    check_connection(read(value, conn_id=conn_id), connect)
+
+
+def _curl(arguments: list[str]) -> None:
+    """Do what curl would do; it may not be installed where tests run."""
+    method, headers, body, url = "", {}, None, ""
+    left = iter(arguments)
+    for argument in left:
+        match argument:
+            case "-s":
+                pass
+            case "-X":
+                method = next(left)
+            case "-H":
+                header, _, value = next(left).partition(": ")
+                headers[header] = value
+            case "-d":
+                body = next(left)
+            case _:
+                assert argument.startswith("http://127.0.0.1"), argument
+                url = argument
+    answer = requests.request(method or ("POST" if body else "GET"), url, headers=headers, data=body, timeout=10)
+    assert answer.ok, answer.text

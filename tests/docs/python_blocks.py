@@ -1,0 +1,71 @@
+"""Python blocks: whole DAGs are run by Airflow, single operators as Airflow runs them, anything else as it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.sdk import DAG
+
+from tests.docs.conftest import Scene
+from tests.unit.operators.conftest import StateStore, TaskInstance
+
+_DAG_ID = re.compile(r"@dag\(.*\)\ndef (\w+)\(")
+DAY = "2026-10-01"
+
+
+def run_python(code: str, name: str, scene: Scene) -> None:
+    """Run a block to its end; it raises what is wrong with it.
+
+    :param name: of the page and line, for the traceback.
+    """
+    if "@dag(" in code:
+        _run_dag(code, scene)
+        return
+    with DAG("page", schedule=None) as dag:
+        exec(compile(code, name, "exec"), {"__name__": "page"})
+    xcoms: dict[tuple[str, str], Any] = {}
+    for task in dag.topological_sort():
+        _run_task(task, dag, xcoms)
+
+
+def _run_dag(code: str, scene: Scene) -> None:
+    """Have Airflow run the DAG as ``airflow dags test`` does."""
+    found = _DAG_ID.search(code)
+    assert found, "a DAG without a decorated function"
+    dag_id = found[1]
+    file = scene.airflow.dags / f"{dag_id}.py"
+    file.write_text(code, encoding="utf-8")
+    status, log = scene.airflow.run_dag(dag_id)
+    assert status == 0, log[-4000:]
+    assert "Broken DAG" not in log, log[-4000:]
+
+
+@dataclass
+class PageTaskInstance(TaskInstance):
+    """A task instance that also finds what the block's other tasks returned and pushed."""
+
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[self.task_id, key] = value
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value", default: Any = None, **_: Any) -> Any:
+        return self.xcoms.get((task_ids, key), default)
+
+
+def _run_task(task: Any, dag: DAG, xcoms: dict[tuple[str, str], Any]) -> None:
+    ti = PageTaskInstance(task_id=task.task_id, xcoms=xcoms)
+    context = {
+        "ti": ti,
+        "task": task,
+        "dag": dag,
+        "ds": DAY,
+        "params": {},
+        "task_state_store": StateStore({}),
+    }
+    task.render_template_fields(context)
+    result = task.execute(context)
+    assert result, f"{task.task_id} gave nothing"
+    ti.xcom_push("return_value", result)

@@ -1,0 +1,48 @@
+"""Every code block of every page runs, in the order of the page and in one world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Connect
+from tests.docs.conftest import Scene
+from tests.docs.console_blocks import run_console
+from tests.docs.json_blocks import check_json
+from tests.docs.pages import PAGES, Block, Page
+from tests.docs.python_blocks import run_python
+
+WITH_BLOCKS = [page for page in PAGES if page.blocks]
+
+
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=str)
+def test_the_blocks_of_a_page_run(page: Page, scene: Scene, connect: Connect) -> None:
+    for block in page.blocks:
+        try:
+            _run(block, page, scene, connect)
+        except BaseException as error:
+            raise AssertionError(f"{page}:{block.line}: {type(error).__name__}: {error}") from error
+
+
+def _run(block: Block, page: Page, scene: Scene, connect: Connect) -> None:
+    text = scene.staged(block.text)
+    match block.kind:
+        case "python":
+            run_python(text, f"{page}:{block.line}", scene)
+        case "json":
+            check_json(text, scene, connect)
+        case "console" | "bash" | "sh":
+            run_console(text, scene, connect)
+        case "text":
+            _check_files(text)
+        case _:
+            raise AssertionError(f"nobody knows how to check a block of the kind {block.kind!r}")
+
+
+def _check_files(text: str) -> None:
+    """A text block lists files that the blocks before it have written; ``…`` stands for any part of a name."""
+    for line in text.splitlines():
+        path = Path(line.replace("…", "*"))
+        assert path.is_absolute(), f"a text block lists files, but {line!r} is none"
+        assert list(path.parent.glob(path.name)), f"{line} was not written"

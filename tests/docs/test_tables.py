@@ -1,0 +1,178 @@
+"""What the tables of the pages say of parameters, options, states and errors is what the code has."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from airflow_claid import client, errors, operators
+from airflow_claid.client import ClaidClient, ClaidError
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.hooks.connection_form import CONN_FIELDS
+from airflow_claid.operators.generate import ON_BLOCKED
+from airflow_claid.receipts import ReceiptState
+from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
+from airflow_claid.sandbox.__main__ import _parser
+from airflow_claid.sandbox.faults import DOWNLOAD_KINDS, KINDS
+from tests.conftest import Connect
+from tests.docs.pages import PAGES, ROOT, Page, Table, spans
+
+CLASSES = {name: getattr(room, name) for room in (client, operators) for name in room.__all__}
+WORDS_FOR_DEFAULTS = {"none": None, "the account's": None, "": inspect.Parameter.empty}
+
+
+def tables(first: str) -> list[tuple[Page, Table]]:
+    """All tables whose first column has this title."""
+    return [(page, table) for page in PAGES for table in page.tables if table.header[0] == first]
+
+
+def the_table(first: str) -> Table:
+    ((_, table),) = tables(first)
+    return table
+
+
+def parameters_of(cls: type) -> dict[str, inspect.Parameter]:
+    """All named parameters of a class and of those below it that are ours."""
+    found: dict[str, inspect.Parameter] = {}
+    for one in reversed(cls.__mro__):
+        if one.__module__.startswith("airflow_claid.") and "__init__" in vars(one):
+            found |= inspect.signature(vars(one)["__init__"]).parameters
+    return {
+        name: parameter
+        for name, parameter in found.items()
+        if name != "self" and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    }
+
+
+def documented_classes() -> Iterator[tuple[str, Table]]:
+    for page, table in tables("Parameter"):
+        (name, *_) = (*spans(table.heading), None)
+        assert name in CLASSES, f"{page}:{table.line}: the heading names no class whose parameters these are"
+        yield name, table
+
+
+@pytest.mark.parametrize(("name", "table"), list(documented_classes()))
+def test_parameters_and_their_defaults_are_those_of_the_signature(name: str, table: Table) -> None:
+    parameters = parameters_of(CLASSES[name])
+    for parameter, default in table.column("Default").items():
+        assert parameter in parameters, f"{name} has no parameter {parameter}"
+        said = default.strip("`")
+        if said.startswith("http"):
+            said = repr(said)
+        value = WORDS_FOR_DEFAULTS[said] if said in WORDS_FOR_DEFAULTS else ast.literal_eval(said)
+        assert parameters[parameter].default == value, f"{name}: {parameter}"
+
+
+@pytest.mark.parametrize("name", [*operators.__all__, "ClaidClient"])
+def test_a_page_names_every_public_parameter(name: str) -> None:
+    said = [{span for _, line in page.prose for span in spans(line)} for page in PAGES]
+    assert any(names >= {name, *parameters_of(CLASSES[name])} for names in said), (
+        f"no page names {name} and, each in a code span, {', '.join(parameters_of(CLASSES[name]))}"
+    )
+
+
+def test_extras_are_those_of_the_form() -> None:
+    assert set(the_table("Extra").names) == CONN_FIELDS.keys()
+
+
+def test_options_are_those_of_the_command() -> None:
+    known = {option for action in _parser()._actions for option in action.option_strings}
+    assert set(the_table("Option").names) == known - {"-h", "--help"}
+
+
+def test_states_kinds_and_words_are_those_of_the_code() -> None:
+    assert set(the_table("`state`").names) == {state.value for state in ReceiptState}
+    assert {word.strip('"') for word in the_table("`on_blocked`").names} == set(ON_BLOCKED)
+    kinds = {name for row in the_table("Kind").rows for name in spans(row[0])}
+    assert kinds == {*KINDS, *DOWNLOAD_KINDS}
+
+
+def test_every_exception_is_there_and_what_is_said_of_it_is_so() -> None:
+    rooms = (client, errors)
+    known = {
+        name: one
+        for room in rooms
+        for name, one in vars(room).items()
+        if inspect.isclass(one) and issubclass(one, Exception) and one is not ClaidError
+    }
+    said: dict[str, dict[str, str]] = {}
+    for _, table in tables("Exception"):
+        for row in table.rows:
+            said[spans(row[0])[0]] = dict(zip(table.header, row, strict=True))
+    assert said.keys() == known.keys()
+    for name, one in known.items():
+        if issubclass(one, ClaidError):
+            assert said[name]["Charged?"] == ("perhaps" if one.may_have_been_charged else "no"), name
+        if hasattr(one, "curable") and said[name]["Retried?"]:
+            assert said[name]["Retried?"].startswith("yes") is one.curable, name
+
+
+def test_methods_of_the_client_are_there_with_these_parameters() -> None:
+    for signature in the_table("Method").names:
+        call = ast.parse(signature, mode="eval").body
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        parameters = inspect.signature(getattr(ClaidClient, call.func.id)).parameters
+        named = {one.id for one in call.args if isinstance(one, ast.Name)}
+        assert named | {one.arg for one in call.keywords} == parameters.keys() - {"self"}, signature
+        for one in call.keywords:
+            assert parameters[one.arg or ""].default == ast.literal_eval(one.value), signature
+
+
+def test_keys_of_the_results_are_those_of_the_example() -> None:
+    page = Page(ROOT / "docs" / "results.md")
+    (example,) = (block for block in page.blocks if block.kind == "json")
+    (table,) = (table for table in page.tables if table.header[0] == "Key")
+    for key in table.names:
+        assert f'"{key}":' in example.text
+
+
+def test_make_targets_are_those_of_the_makefile() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(the_table("Target").names) <= set(phony.split())
+
+
+def test_places_in_the_repository_are_there() -> None:
+    named = [
+        name
+        for title in ("Floor", "Where")
+        for _, table in tables(title)
+        for row in table.rows
+        for name in spans(row[1 if title == "Floor" else 0])
+    ]
+    assert named
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_addresses_of_the_sandbox_answer(sandbox: Sandbox) -> None:
+    for cell in the_table("Address").names:
+        *methods, path = re.split(r"[, ]+", cell) if " " in cell else (cell, "/sandbox/faults")
+        for method in methods:
+            answer = requests.request(method, sandbox.url + path, json={}, timeout=10)
+            assert answer.status_code in (200, 422), f"{method} {path}"
+
+
+def test_what_testing_a_connection_says_is_on_the_page(connect: Connect) -> None:
+    said = the_table("Message").names
+    scopes = {"all": frozenset({"image_editing", "storage"}), "no-storage": frozenset({"image_editing"})}
+    keys = (
+        *(KeySettings(key, one) for key, one in scopes.items()),
+        KeySettings("storage-only", frozenset({"storage"})),
+    )
+    with Sandbox(SandboxSettings(keys=keys)) as sandbox:
+        sandbox.connect_storage("shop", bucket="shop-pictures")
+        told = [
+            ClaidHook(connect("claid_default", conn_type="claid", password=key, host=sandbox.url)).test_connection()[1]
+            for key in ("all", "no-storage", "unknown-key", "storage-only")
+        ]
+    assert told == said[:4]
+    _, message = ClaidHook(
+        connect("claid_default", conn_type="claid", password="x", host="http://127.0.0.1:9", extra={"max_wait": 0})
+    ).test_connection()
+    assert said[4].strip("… ") in message
