@@ -25,9 +25,15 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_claid.operators.generate", "airflow_claid.operators.edit"],
+                "python-modules": [
+                    "airflow_claid.operators.generate",
+                    "airflow_claid.operators.edit",
+                    "airflow_claid.operators.storage",
+                ],
             }
         ],
+        "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.sensors.image"]}],
+        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.triggers.image"]}],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
         "connection-types": [
             {

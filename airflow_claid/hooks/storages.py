@@ -65,6 +65,32 @@ class ConnectedStorages:
         root = self._root(name)
         return None if root is None else root + unquote(path)
 
+    def readable_uri(self, storage_uri: str) -> str:
+        """Turn ``storage://NAME/PATH`` into an address that Airflow can read, for what cannot do without one.
+
+        :raises ClaidValidationError: telling what is missing, and how to map the storage.
+        """
+        found = self.bucket_uri(storage_uri)
+        if found is not None:
+            return found
+        name = storage_uri.removeprefix("storage://").partition("/")[0]
+        if self._by_name is None:
+            problem = "cannot be looked up: give the API key the scope 'storage' in Claid's dashboard"
+        elif name not in self._by_name:
+            names = ", ".join(sorted(self._by_name)) or "none"
+            problem = f"is not one of the account (it has: {names}): connect it, or use one of those"
+        elif not self._by_name[name].writable:
+            problem = "is a web folder, which no Airflow connection reaches: wait for its https:// address instead"
+        else:
+            problem = (
+                f'is not mapped: put {{"storages": {{"{name}": "ID"}}}} into the extra of the Claid connection, where '
+                f"ID is the Airflow connection that reaches the bucket {self._by_name[name].parameters.bucket!r}, or "
+                "the address of a folder"
+            )
+        raise ClaidValidationError(
+            f"{storage_uri!r}: Airflow must look there itself, but the storage {name!r} {problem}"
+        )
+
     def covering(self, uri: str) -> str | None:
         """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
         plain = _without_connection(uri)

@@ -1,0 +1,196 @@
+"""The sensor that waits for pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+)
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.operators.parameters import is_literal, number, refusing_at_once, truth
+from airflow_claid.triggers.arrivals import Arrivals
+from airflow_claid.triggers.image import ClaidImageTrigger
+from airflow_claid.triggers.waiting import PATIENCE, Decision, Look, LookFailedError, Outcome, Watch, decide
+from airflow_claid.version_compat import task_state_store
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_claid.receipts import TaskStateStore
+
+_STAND_IN_OUTPUT = "file:///not/known/yet/"
+_FAILURES = "claid_image_sensor_failures"
+_AFTER_DEADLINE = 120.0
+"""Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
+
+
+class ClaidImageSensor(BaseSensorOperator):
+    """Wait until good images are at a place, whoever puts them there.
+
+    Good is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
+    nor do files of which a part is missing, files that are no pictures, hidden and ``.partial`` files, and the
+    receipts in ``_claid/``. A file is judged once, until it is written anew, and of a large PNG or JPEG only the
+    beginning and the end are read. Costs nothing: the sensor only looks.
+
+    In every mode the result, the time and the errors are the same. ``deferrable`` frees the worker for the whole wait;
+    ``mode="reschedule"`` frees it between looks, but judges every file anew at each of them. A look that fails for a
+    passing reason is tried again; the fifth in a row fails the task (in reschedule mode before Airflow 3.3, which has
+    no memory for it, the first one does).
+
+    :param output: (templated) where: a folder or file in a connected storage (``storage://NAME/PATH/``; the Claid
+        connection must map the storage to an Airflow connection), a folder or file that Airflow can read
+        (``s3://…``, ``gs://…``, ``file://…``, with or without ``conn_id@``), or a link to one picture (``https://…``,
+        on a host that the Claid connection's ``download_hosts`` name). A folder ends with ``/``.
+    :param number_of_images: (templated) how many must be there. Default: 1.
+    :param recursive: (templated) whether the folders in the folder count as well. Generation into connected storage
+        makes a sub-folder for each request. Default: false.
+    :param claid_conn_id: (templated) the Airflow connection to Claid; only ``storage://`` and links need it.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60), ``timeout`` (seconds, default a
+        week), ``mode``, ``soft_fail``, …
+    :returns: the paths of all good images that are there, sorted, in the form of ``output``.
+    :raises AirflowSensorTimeout: after ``timeout`` seconds; with ``soft_fail`` the task is skipped.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, a storage that is not mapped, a link
+        to a host that is not on the list.
+    :raises LookFailedError: if five looks in a row failed; a retry may succeed.
+    """
+
+    template_fields: Sequence[str] = ("output_path", "number_of_images", "recursive", "claid_conn_id")
+    ui_color = "#fff4e0"
+
+    def __init__(
+        self,
+        *,
+        output: str,
+        number_of_images: int | str = 1,
+        recursive: bool | str = False,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_path = output
+        self.number_of_images = number_of_images
+        self.recursive = recursive
+        self.claid_conn_id = claid_conn_id
+        self.deferrable = deferrable
+        self._own_memory = _Memory()
+        with refusing_at_once():
+            Watch.of(
+                output if is_literal(output) else _STAND_IN_OUTPUT,
+                number(number_of_images) if is_literal(number_of_images) else 1,
+            )
+            if is_literal(recursive):
+                truth(recursive, "recursive")
+
+    def execute(self, context: Context) -> Any:
+        """Wait here, or look once and leave the rest to the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        found = self._first_look(context)
+        if not found:
+            self.defer(
+                trigger=ClaidImageTrigger(
+                    output=self._watch.output,
+                    number_of_images=self._watch.number_of_images,
+                    recursive=self._watch.recursive,
+                    poke_interval=self.poke_interval,
+                    claid_conn_id=self.claid_conn_id,
+                    deadline=time.time() + self.timeout,
+                ),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=self.timeout + _AFTER_DEADLINE),
+            )
+        return found.xcom_value
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+        memory = self._memory(context)
+        decision = decide(self._watch, self._look(), failures=memory.failures, patience=memory.patience)
+        memory.keep(decision)
+        if decision.outcome is Outcome.REFUSED:
+            raise AirflowFailException(decision.message)
+        if decision.outcome is Outcome.FAILED:
+            raise LookFailedError(decision.message)
+        self.log.info("%s", decision.message)
+        return PokeReturnValue(decision.outcome is Outcome.ARRIVED, list(decision.paths))
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[str]:
+        """End as the trigger says, in a new process that knows only its event."""
+        status = (event or {}).get("status")
+        message = str((event or {}).get("message", ""))
+        if event is not None and status == Outcome.ARRIVED.value:
+            self.log.info("%s", message)
+            return [str(path) for path in event["paths"]]
+        if status == Outcome.TIMED_OUT.value:
+            raise AirflowSensorTimeout(f"Waited {self.timeout:g} s: {message}")
+        if status == Outcome.REFUSED.value:
+            raise AirflowFailException(message)
+        if status == Outcome.FAILED.value:
+            if self.never_fail:
+                raise AirflowSkipException(message)
+            raise LookFailedError(message)
+        raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+
+    @cached_property
+    def _watch(self) -> Watch:
+        with refusing_at_once():
+            return Watch.of(
+                self.output_path, number(self.number_of_images), recursive=truth(self.recursive, "recursive")
+            )
+
+    @cached_property
+    def _arrivals(self) -> Arrivals:
+        return Arrivals(self._watch, self.claid_conn_id)
+
+    def _look(self) -> Look | Exception:
+        try:
+            return self._arrivals.look()
+        except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them
+            return error
+
+    def _first_look(self, context: Context) -> PokeReturnValue:
+        """Look before deferring; what no retry cures ends as in the other modes."""
+        try:
+            return self.poke(context)
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
+            raise
+
+    def _memory(self, context: Context) -> _Memory:
+        if not self.reschedule or self.deferrable:
+            return self._own_memory
+        return _Memory(task_state_store(context), patience=PATIENCE if task_state_store(context) else 1)
+
+
+class _Memory:
+    """How many looks failed in a row.
+
+    :param store: Airflow's memory, for a wait that is several processes; ``None`` for one that is in this one.
+    :param patience: so many failed looks in a row end the wait; 1 where nothing can be remembered.
+    """
+
+    def __init__(self, store: TaskStateStore | None = None, patience: int = PATIENCE) -> None:
+        self._store = store
+        self.patience = patience
+        kept = store.get(_FAILURES) if store is not None else 0
+        self.failures = kept if isinstance(kept, int) else 0
+
+    def keep(self, decision: Decision) -> None:
+        """Remember a decision; one that ends the wait ends the count."""
+        failures = decision.failures if decision.outcome is Outcome.WAIT else 0
+        if self._store is not None and failures != self.failures:
+            self._store.set(_FAILURES, failures)
+        self.failures = failures

@@ -1,0 +1,3 @@
+"""Sensors tested in each of their modes."""
+
+from __future__ import annotations
