@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
@@ -24,7 +25,9 @@ OUTPUT = "{{ params.output }}"
 
 
 @dag(
-    schedule=None,
+    schedule="@daily",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
     params={
         "products": Param(f"file://{PRODUCTS}", type="string", title="Product list"),
         "output": Param("file:///tmp/product_catalogue/", type="string", pattern="/$", title="Folder of the pictures"),

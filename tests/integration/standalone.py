@@ -60,6 +60,11 @@ class Standalone:
         self.until(lambda: self.state(dag_id, run_id) in ("success", "failed"), seconds)
         return self.state(dag_id, run_id)
 
+    def backfilled(self, dag_id: str) -> list[str]:
+        """Give the states of all runs that backfills made."""
+        runs = self.call("GET", f"dags/{dag_id}/dagRuns?limit=100&run_type=backfill")["dag_runs"]
+        return [str(run["state"]) for run in runs]
+
     def clear(self, dag_id: str, run_id: str) -> None:
         """Clear all tasks of a run, as a person does in the page."""
         self.call("POST", f"dags/{dag_id}/dagRuns/{run_id}/clear", dry_run=False)

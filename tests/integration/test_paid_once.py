@@ -1,0 +1,128 @@
+"""The catalogue run again, cleared and backfilled in a whole Airflow: paid once, by the sandbox's own ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_claid.sandbox import Sandbox
+from tests.integration.conftest import ROOT, Airflow
+from tests.integration.standalone import Standalone, standalone
+
+DAGS = """
+from airflow.sdk import DAG
+from airflow_claid.operators import ImageGenerationOperator
+
+with DAG("again", params={"regenerate": False}) as dag:
+    ImageGenerationOperator(
+        task_id="generate", prompt="A lamp", output="file://FOLDER/again/", regenerate="{{ params.regenerate }}"
+    )
+
+with DAG("together", params={"n": 1}, max_active_runs=4) as dag:
+    for task_id in ("first", "second", "third"):
+        ImageGenerationOperator(task_id=task_id, prompt="Three at once", name="X", output="file://FOLDER/together/")
+
+with DAG("quota") as dag:
+    ImageGenerationOperator(task_id="generate", prompt="A patient lamp", claid_conn_id="claid_impatient", retries=1)
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox_of_module() -> object:
+    from airflow_claid.sandbox import SandboxSettings
+
+    with Sandbox(SandboxSettings(quota="", job_seconds=0.1)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("paid-once")
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path, sandbox_of_module: Sandbox) -> object:
+    home, dags = folder / "airflow", folder / "dags"
+    home.mkdir()
+    dags.mkdir()
+    (dags / "again.py").write_text(DAGS.replace("FOLDER", str(folder)))
+    catalogue = (ROOT / "dags_examples" / "product_catalogue.py").read_text(encoding="utf-8")
+    (dags / "product_catalogue.py").write_text(
+        catalogue.replace("file:///tmp/product_catalogue/", f"file://{folder}/c/")
+    )
+    (dags / "data").mkdir()
+    (dags / "data" / "products.csv").write_bytes((ROOT / "dags_examples" / "data" / "products.csv").read_bytes())
+    claid = {"conn_type": "claid", "password": sandbox_of_module.api_key, "host": sandbox_of_module.url}
+    impatient = {**claid, "extra": {"max_wait": 0}}
+    airflow = Airflow(home, dags, {"claid_default": claid, "claid_impatient": impatient})
+    with standalone(airflow) as running:
+        yield running
+
+
+def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_second_time(
+    running: Standalone, sandbox_of_module: Sandbox
+) -> None:
+    sandbox = sandbox_of_module
+    sandbox.reset()
+    first = running.trigger("product_catalogue")
+    assert running.ended("product_catalogue", first) == "success"
+    assert sandbox.charged() == 76
+
+    second = running.trigger("product_catalogue")
+    assert running.ended("product_catalogue", second) == "success"
+    assert sandbox.charged() == 76
+
+    running.clear("product_catalogue", first)
+    running.until(lambda: running.state("product_catalogue", first) not in ("success", "failed"), 30)
+    assert running.ended("product_catalogue", first) == "success"
+    assert sandbox.charged() == 76
+
+    for reprocess in ("none", "completed"):
+        days = ("--from-date", "2026-03-01", "--to-date", "2026-03-07", "--reprocess-behavior", reprocess)
+        created = running.airflow("backfill", "create", "--dag-id", "product_catalogue", *days)
+        assert created.returncode == 0, created.stderr
+        running.until(lambda: running.backfilled("product_catalogue") == ["success"] * 7, 400)
+        assert sandbox.charged() == 76
+
+
+def test_with_regenerate_a_new_run_and_a_clear_charge_again(running: Standalone, sandbox_of_module: Sandbox) -> None:
+    sandbox = sandbox_of_module
+    sandbox.reset()
+
+    def run(regenerate: bool) -> str:
+        run_id = running.trigger("again", {"regenerate": regenerate})
+        assert running.ended("again", run_id) == "success"
+        return run_id
+
+    run(False)
+    run(False)
+    assert sandbox.charged() == 1
+    last = run(True)
+    assert sandbox.charged() == 2
+    running.clear("again", last)
+    running.until(lambda: sandbox.charged() == 3, 60)
+    assert running.ended("again", last) == "success"
+
+
+def test_three_tasks_that_ask_for_the_same_at_once_lose_no_picture(
+    running: Standalone, sandbox_of_module: Sandbox, folder: Path
+) -> None:
+    sandbox = sandbox_of_module
+    sandbox.reset()
+    sandbox.fault("latency", operation="generate_image", seconds=3.0, count=3)
+    run_id = running.trigger("together")
+    assert running.ended("together", run_id) == "success"
+    paths = [running.xcom("together", run_id, task_id) for task_id in ("first", "second", "third")]
+    assert paths == [[f"file://{folder}/together/X_1.png"]] * 3
+    assert (folder / "together" / "X_1.png").stat().st_size > 10_000
+    assert 1 <= sandbox.charged() <= 3
+
+
+def test_a_used_up_quota_is_retried_when_claid_said(running: Standalone, sandbox_of_module: Sandbox) -> None:
+    sandbox = sandbox_of_module
+    sandbox.reset()
+    sandbox.fault("429", operation="generate_image")
+    run_id = running.trigger("quota")
+    assert running.ended("quota", run_id, seconds=60) == "success"
+    assert sandbox.charged() == 1
