@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
+from airflow_claid.operators.base import ClaidPayingOperator
 from tests.docs.conftest import Scene
 from tests.unit.operators.conftest import StateStore, TaskInstance
 
@@ -67,5 +68,5 @@ def _run_task(task: Any, dag: DAG, xcoms: dict[tuple[str, str], Any]) -> None:
     }
     task.render_template_fields(context)
     result = task.execute(context)
-    assert result, f"{task.task_id} gave nothing"
+    assert result or not isinstance(task, ClaidPayingOperator), f"{task.task_id} gave no picture"
     ti.xcom_push("return_value", result)
