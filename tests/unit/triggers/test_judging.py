@@ -72,7 +72,16 @@ def test_a_jpeg_with_a_long_description_is_good() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"{}", b"<html>", b"\0" * 500_000, b"%PDF-1.7", b"\0\0\0\x18ftypmp42" + b"\0" * 100, b"BM", b"II*\0", b"\xff\xd8\xff"],
+    [
+        b"{}",
+        b"<html>",
+        b"\0" * 500_000,
+        b"%PDF-1.7",
+        b"\0\0\0\x18ftypmp42" + b"\0" * 100,
+        b"BM",
+        b"II*\0",
+        b"\xff\xd8\xff",
+    ],
 )
 def test_what_is_no_picture_is_none(content: bytes) -> None:
     assert verdict(content) is Verdict.NO_PICTURE
