@@ -12,7 +12,7 @@ from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.downloads import Downloader
 from airflow_claid.errors import DeadLinkError
 from airflow_claid.inspection import inspect, is_plain_black, most_bytes_when_black
-from airflow_claid.object_storage import find, listed, read_if_there, remove, write_whole
+from airflow_claid.object_storage import checksum_if_there, find, listed, read_if_there, remove, write_whole
 from airflow_claid.orders import Order
 from airflow_claid.places import PlaceKind
 
@@ -56,7 +56,7 @@ class Delivery:
         return self._carry(order, image)
 
     def is_there(self, image: DeliveredImage, margin: timedelta) -> bool:
-        """Tell whether a delivered picture can still be used.
+        """Tell whether a delivered picture can still be used: its link lives, or its file is the one delivered.
 
         :param margin: a temporary link must live at least so long.
         """
@@ -66,8 +66,13 @@ class Delivery:
             return False
         if image.expires_at is not None:
             return self.now() + margin < datetime.fromisoformat(image.expires_at)
-        readable = self.storages.bucket_uri(image.path) if image.path.startswith("storage://") else image.path
-        return readable is None or find(readable) is not None
+        readable = self._readable(image.path)
+        if readable is None or image.checksum is None:
+            return True
+        return checksum_if_there(readable) == image.checksum
+
+    def _readable(self, path: str) -> str | None:
+        return self.storages.bucket_uri(path) if path.startswith("storage://") else path
 
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
         """Look at Claid's own destination for pictures whose answer was lost.
@@ -115,7 +120,9 @@ class Delivery:
                     "recognised: map the storage to an Airflow connection in the Claid connection's extra",
                     order.place.storage_name,
                 )
-        return image.with_(path=path, blocked=blocked, tmp_url=None)
+        readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
+        checksum = checksum_if_there(readable) if readable else None
+        return image.with_(path=path, blocked=blocked, checksum=checksum, tmp_url=None)
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
@@ -133,6 +140,7 @@ class Delivery:
             mime=seen.mime,
             bytes=seen.bytes,
             sha256=seen.sha256,
+            checksum=checksum_if_there(path) if path else None,
             tmp_url=None,
             object_key=None,
             object_bucket=None,

@@ -32,7 +32,8 @@ class DownloadRules:
     """What may be downloaded.
 
     :param base_url: the address of Claid, or of a sandbox, which may serve its own pictures.
-    :param hosts: host names from which pictures may come; ``*`` stands for any part.
+    :param hosts: host names from which pictures may come, by https; ``*`` stands for any part. A whole origin such as
+        ``http://claid-sandbox:8765`` is allowed as it is, for a sandbox in a network of your own.
     :param max_bytes: no picture may be larger.
     :param max_pixels: no picture may have more pixels; Pillow needs up to 4 bytes for each.
     :param timeout: seconds to connect, and seconds without a byte.
@@ -57,9 +58,9 @@ class DownloadRules:
             plain = False
         if not plain:
             raise DownloadRefusedError(f"{shown!r} does not name a host in the plain way; such links are not followed")
-        if (link.scheme, link.netloc) == (base.scheme, base.netloc) and (
-            link.scheme == "https" or _is_loopback(base.hostname)
-        ):
+        origin = f"{link.scheme}://{link.netloc}"
+        own = (link.scheme, link.netloc) == (base.scheme, base.netloc)
+        if origin in self.hosts or (own and (link.scheme == "https" or _is_loopback(base.hostname))):
             return
         if link.scheme != "https":
             raise DownloadRefusedError(f"{shown} is not https; such links are not followed")

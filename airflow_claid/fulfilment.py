@@ -24,6 +24,7 @@ from airflow_claid.errors import (
     LostAnswerError,
 )
 from airflow_claid.orders import Order, Sent
+from airflow_claid.places import PlaceKind
 from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,8 @@ class Fulfilment:
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
             receipt = self._completed(order, receipt, store)
             cost += order.credits
-        return Fulfilled(order, receipt.images, cost, receipt.request_id)
+        images = tuple(_as_addressed(order, image) for image in receipt.images)
+        return Fulfilled(order, images, cost, receipt.request_id)
 
     def _paid_receipt(self, order: Order, store: ReceiptStore) -> Receipt:
         """Give a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
@@ -203,7 +205,9 @@ class Fulfilment:
             len(gone),
             len(receipt.images),
             shortened(order.subject),
-            "the temporary link is dead or dies soon" if gone[0].expires_at else f"{gone[0].path} was removed",
+            "the temporary link is dead or dies soon"
+            if gone[0].expires_at
+            else f"{gone[0].path} was removed or replaced",
             order.credits,
         )
         return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
@@ -338,3 +342,10 @@ class Fulfilment:
         )
         store.write(receipt)
         return receipt
+
+
+def _as_addressed(order: Order, image: DeliveredImage) -> DeliveredImage:
+    """Give a picture's path by the connection that this order uses, not by the one of the run that paid."""
+    if order.place.kind is not PlaceKind.OBJECT_STORAGE or image.path is None:
+        return image
+    return image.with_(path=order.place.folder + order.file_name(image.position))

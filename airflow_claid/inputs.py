@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.object_storage import content_version, located, read_if_there
+from airflow_claid.object_storage import checksum_if_there, located, read_if_there
 from airflow_claid.places import last_of, stem_of
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,9 @@ def source(path: str, storages: CoveringStorages) -> Source:
         )
     if scheme in _REACHABLE:
         return Source(path, None, lambda: path)
-    try:
-        version = content_version(path)
-    except (FileNotFoundError, IsADirectoryError):
-        raise _missing(path) from None
+    version = checksum_if_there(path, "input")
+    if version is None:
+        raise _missing(path)
     covered = storages.covering(path)
     return Source(path, version, (lambda: covered) if covered else lambda: _signed(path))
 

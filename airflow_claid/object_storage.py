@@ -115,19 +115,24 @@ def listed(folder: str) -> list[StoredFile]:
     )
 
 
-def content_version(uri: str) -> str:
-    """Tell one content of an address from another.
+def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
+    """Give what tells one content of an address from another; ``None`` only where there truly is no file.
 
     The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
     address again is the same.
 
-    :raises FileNotFoundError: if there is no such file.
+    :param parameter: the parameter that the address came from, for the error.
     """
-    path = located(uri, "input")
+    path = located(uri, parameter)
     path.fs.invalidate_cache()
-    info = path.fs.info(path.path)
-    checksum = next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
-    return checksum or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
+    try:
+        info = path.fs.info(path.path)
+        if info["type"] != "file":
+            return None
+        checksum = next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
+        return checksum or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:

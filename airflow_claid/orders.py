@@ -18,7 +18,7 @@ from airflow_claid.client import (
 )
 from airflow_claid.fingerprints import fingerprint
 from airflow_claid.inputs import Source
-from airflow_claid.places import Place, PlaceKind
+from airflow_claid.places import Place, PlaceKind, without_connection
 
 LANDING_FOLDER = "_claid/landing/"
 _SHORT = 16
@@ -98,7 +98,8 @@ class Order(ABC):
     @cached_property
     def fingerprint(self) -> str:
         """The same for the same request, whoever sends it and however often."""
-        place = {"folder": self.place.folder, "file": self.place.file, "name": self.name}
+        folder = without_connection(self.place.folder)
+        place = {"folder": folder, "file": self.place.file, "name": self.name}
         return fingerprint(base_url=self.base_url, operation=self.operation, body=self.body, place=place)
 
     @property
@@ -190,7 +191,7 @@ class EditOrder(Order):
     def body(self) -> dict[str, Any]:
         """What is done to which content of which address."""
         return {
-            "input": self.source.path,
+            "input": without_connection(self.source.path),
             "version": self.source.version,
             "operations": dict(self.operations),
             "output": dict(self.output),

@@ -21,6 +21,7 @@ PICTURE_SUFFIXES = {
 
 _KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", ".heic"}
 _NOT_WRITABLE = {"http", "https", "ftp", "ftps", "sftp", "data", "claid"}
+_SAME_SCHEME = {"s3a": "s3", "gcs": "gs", "local": "file"}
 _NAME_MAX_CHARACTERS = 150
 _NAME_MAX_BYTES = 200
 """In UTF-8: file systems take 255, of which our own additions need some."""
@@ -130,6 +131,15 @@ def _host(address: str) -> str:
 
 def _is_picture(name: str) -> bool:
     return any(name.lower().endswith(suffix) for suffix in _KNOWN_SUFFIXES)
+
+
+def without_connection(uri: str) -> str:
+    """Give an address without its ``conn_id@``: the same file, whoever opens it."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme in _NOT_WRITABLE:
+        return uri
+    host, slash, path = rest.partition("/")
+    return f"{_SAME_SCHEME.get(scheme, scheme)}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def checked_name(name: str) -> str:

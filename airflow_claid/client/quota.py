@@ -82,10 +82,10 @@ class Quota:
             self._booked.append(moment)
             return moment - now
 
-    def is_closed(self) -> bool:
-        """Whether nothing may be sent now, because an answer said so after the moment was booked."""
+    def closed_for(self) -> float:
+        """Give the seconds for which nothing may be sent, because an answer said so; 0 where it may."""
         with self._lock:
-            return self._clock() < self._closed_until
+            return max(0.0, self._closed_until - self._clock())
 
     def observe(self, seen: RateLimit) -> None:
         """Follow what an answer said: the policies in force, and a quota that is used up until its reset."""

@@ -133,7 +133,7 @@ class Transport:
         return attempts(self._send_once, call)
 
     def _send_once(self, call: Call) -> Answer:
-        self._await_quota()
+        self._await_quota(call)
         response = self._exchange(call)
         seen = RateLimit.from_headers(response.headers)
         self.quota.observe(seen)
@@ -157,12 +157,19 @@ class Transport:
             )
         return Answer(body, request_id)
 
-    def _await_quota(self) -> None:
+    def _await_quota(self, call: Call) -> None:
         while True:
+            closed = self.quota.closed_for()
+            if closed > self.max_wait:
+                raise ClaidRateLimitError(
+                    f"{call.operation} was not sent: the quota is used up for {closed:.0f} s, longer than "
+                    f"max_wait={self.max_wait:g}",
+                    retry_after=closed,
+                )
             seconds = self.quota.book()
             if seconds > 0:
                 self.sleep(seconds)
-            if not self.quota.is_closed():
+            if not self.quota.closed_for():
                 return
 
     def _exchange(self, call: Call) -> requests.Response:

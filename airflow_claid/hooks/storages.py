@@ -8,10 +8,11 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
+from airflow_claid.places import without_connection
 
 log = logging.getLogger(__name__)
 
-_SCHEMES = {"s3": ("s3", "s3a"), "gcs": ("gs", "gcs")}
+_SCHEMES = {"s3": "s3", "gcs": "gs"}
 
 
 class ConnectedStorages:
@@ -93,11 +94,11 @@ class ConnectedStorages:
 
     def covering(self, uri: str) -> str | None:
         """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
-        plain = _without_connection(uri)
+        plain = without_connection(uri)
         for name in self._mapping:
             root = self._root(name)
-            if root is not None and plain.startswith(_without_connection(root)):
-                return f"storage://{name}/{quote(plain[len(_without_connection(root)) :])}"
+            if root is not None and plain.startswith(without_connection(root)):
+                return f"storage://{name}/{quote(plain[len(without_connection(root)) :])}"
         return None
 
     def _root(self, name: str) -> str | None:
@@ -112,11 +113,4 @@ class ConnectedStorages:
 
 
 def _bucket(storage: Storage, connection_id: str) -> str:
-    return f"{_SCHEMES[storage.type][0]}://{connection_id}@{storage.parameters.bucket}"
-
-
-def _without_connection(uri: str) -> str:
-    scheme, _, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    scheme = next((names[0] for names in _SCHEMES.values() if scheme in names), scheme)
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return f"{_SCHEMES[storage.type]}://{connection_id}@{storage.parameters.bucket}"

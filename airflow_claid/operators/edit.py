@@ -86,8 +86,8 @@ class ImageEditOperator(ClaidPayingOperator):
         with refusing_at_once():
             if is_literal([operations, output, output_format, metadata]):
                 self._checked_request(edit_place(output))
-            if is_literal(input):
-                paths(input, "input")
+            if is_literal(input) and not paths(input, "input"):
+                raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
             if name is not None and is_literal(name):
                 checked_name(name)
 
@@ -142,6 +142,8 @@ class ImageEditOperator(ClaidPayingOperator):
     def _orders(self) -> list[EditOrder]:
         place = edit_place(self.output_path)
         inputs = list(dict.fromkeys(paths(self.input, "input")))
+        if not inputs:
+            self.log.info("There are no pictures to edit")
         if (place.file or self.name) and len(inputs) > 1:
             raise ClaidValidationError(
                 f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any, TypeGuard
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.contract import shortened
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TRUE = {"true", "1", "yes", "on"}
@@ -104,27 +106,35 @@ def _not_negative(value: object, name: str, unit: str) -> float:
 
 
 def paths(value: object, name: str) -> list[str]:
-    """Give a list of paths from one path, a list, or a list that a template rendered to text.
+    """Give a list of paths from one path, a list, the results of a mapped task, or text that a template rendered.
 
-    :raises ClaidValidationError: if it is none of these, or empty.
+    :raises ClaidValidationError: if it is none of these.
     """
-    if isinstance(value, str):
-        text = value.strip()
-        value = _rendered_list(text) if text.startswith("[") else [text] if text else []
-    items = list(value) if _is_sequence(value) else []
-    found = [item for item in items if isinstance(item, str) and item]
-    if not found or len(found) != len(items):
+    found = list(_flat(_rendered_list(value) if isinstance(value, str) else value))
+    if not all(isinstance(path, str) and path for path in found):
         raise ClaidValidationError(
-            f"{name}={value!r} must be one path or a list of paths, not empty. Nothing was sent, nothing was charged."
+            f"{name}={shortened(value)} must be one path or a list of paths. Nothing was sent, nothing was charged."
         )
-    return found
+    return [str(path) for path in found]
+
+
+def _flat(value: object) -> Iterator[object]:
+    """Go through a list, and through the lists in it: a mapped task gives one of each."""
+    if not _is_sequence(value):
+        yield value
+        return
+    for item in value:
+        yield from _flat(item)
 
 
 def _rendered_list(text: str) -> object:
-    for quoted in (text, text.replace("'", '"')):
+    """Read a list that a template rendered to text, as JSON or as Python writes it; else give the text."""
+    if not text.strip().startswith("["):
+        return text.strip()
+    for read in (json.loads, ast.literal_eval):
         try:
-            return json.loads(quoted)
-        except ValueError:
+            return read(text)
+        except (ValueError, SyntaxError):
             continue
     return text
 

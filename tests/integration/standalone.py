@@ -60,10 +60,12 @@ class Standalone:
         self.until(lambda: self.state(dag_id, run_id) in ("success", "failed"), seconds)
         return self.state(dag_id, run_id)
 
-    def backfilled(self, dag_id: str) -> list[str]:
-        """Give the states of all runs that backfills made."""
-        runs = self.call("GET", f"dags/{dag_id}/dagRuns?limit=100&run_type=backfill")["dag_runs"]
-        return [str(run["state"]) for run in runs]
+    def runs(self, dag_id: str, run_type: str = "") -> list[tuple[str, str]]:
+        """Give id and state of all runs, or those of a type."""
+        query = f"limit=100&run_type={run_type}" if run_type else "limit=100"
+        answer = requests.get(f"{self.url}/api/v2/dags/{dag_id}/dagRuns?{query}", headers=self._headers, timeout=30)
+        runs = answer.json()["dag_runs"] if answer.ok else []
+        return [(str(run["dag_run_id"]), str(run["state"])) for run in runs]
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Clear all tasks of a run, as a person does in the page."""

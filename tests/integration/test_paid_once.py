@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from airflow_claid.sandbox import Sandbox
+from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.conftest import ROOT, Airflow
 from tests.integration.standalone import Standalone, standalone
 
@@ -29,9 +30,7 @@ with DAG("quota") as dag:
 
 
 @pytest.fixture(scope="module")
-def sandbox_of_module() -> object:
-    from airflow_claid.sandbox import SandboxSettings
-
+def sandbox_of_module() -> Iterator[Sandbox]:
     with Sandbox(SandboxSettings(quota="", job_seconds=0.1)) as sandbox:
         yield sandbox
 
@@ -42,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(folder: Path, sandbox_of_module: Sandbox) -> object:
+def running(folder: Path, sandbox_of_module: Sandbox) -> Iterator[Standalone]:
     home, dags = folder / "airflow", folder / "dags"
     home.mkdir()
     dags.mkdir()
@@ -52,7 +51,9 @@ def running(folder: Path, sandbox_of_module: Sandbox) -> object:
         catalogue.replace("file:///tmp/product_catalogue/", f"file://{folder}/c/")
     )
     (dags / "data").mkdir()
-    (dags / "data" / "products.csv").write_bytes((ROOT / "dags_examples" / "data" / "products.csv").read_bytes())
+    products = (ROOT / "dags_examples" / "data" / "products.csv").read_text(encoding="utf-8").splitlines()
+    few = [line for line in products if line.startswith(("sku", "LT-2001", "PS-1501", "XX-0001"))]
+    (dags / "data" / "products.csv").write_text("\n".join(few), encoding="utf-8")
     claid = {"conn_type": "claid", "password": sandbox_of_module.api_key, "host": sandbox_of_module.url}
     impatient = {**claid, "extra": {"max_wait": 0}}
     airflow = Airflow(home, dags, {"claid_default": claid, "claid_impatient": impatient})
@@ -64,31 +65,37 @@ def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_seco
     running: Standalone, sandbox_of_module: Sandbox
 ) -> None:
     sandbox = sandbox_of_module
-    sandbox.reset()
-    first = running.trigger("product_catalogue")
-    assert running.ended("product_catalogue", first) == "success"
-    assert sandbox.charged() == 76
+    dag = "product_catalogue"
+    running.until(lambda: [state for _, state in running.runs(dag)] == ["success"], 120)
+    (scheduled, _) = running.runs(dag)[0]
+    paid = charged_by(sandbox, "Lampe", "Nude")
+    assert paid == 1 + 1
+    assert sandbox.ledger("upload_and_edit")[-1].credits == 1
 
-    second = running.trigger("product_catalogue")
-    assert running.ended("product_catalogue", second) == "success"
-    assert sandbox.charged() == 76
-
-    running.clear("product_catalogue", first)
-    running.until(lambda: running.state("product_catalogue", first) not in ("success", "failed"), 30)
-    assert running.ended("product_catalogue", first) == "success"
-    assert sandbox.charged() == 76
+    second = running.trigger(dag)
+    assert running.ended(dag, second) == "success"
+    everything = sandbox.charged()
+    running.clear(dag, scheduled)
+    running.until(lambda: running.state(dag, scheduled) not in ("success", "failed"), 30)
+    assert running.ended(dag, scheduled) == "success"
 
     for reprocess in ("none", "completed"):
         days = ("--from-date", "2026-03-01", "--to-date", "2026-03-07", "--reprocess-behavior", reprocess)
-        created = running.airflow("backfill", "create", "--dag-id", "product_catalogue", *days)
+        created = running.airflow("backfill", "create", "--dag-id", dag, *days)
         assert created.returncode == 0, created.stderr
-        running.until(lambda: running.backfilled("product_catalogue") == ["success"] * 7, 400)
-        assert sandbox.charged() == 76
+        running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 7, 300)
+    assert charged_by(sandbox, "Lampe", "Nude") == paid
+    assert sandbox.charged() == everything
+
+
+def charged_by(sandbox: Sandbox, *prompts: str) -> float:
+    entries = sandbox.ledger("generate_image")
+    return sum(entry.credits for entry in entries if any(prompt in (entry.prompt or "") for prompt in prompts))
 
 
 def test_with_regenerate_a_new_run_and_a_clear_charge_again(running: Standalone, sandbox_of_module: Sandbox) -> None:
     sandbox = sandbox_of_module
-    sandbox.reset()
+    before = sandbox.charged()
 
     def run(regenerate: bool) -> str:
         run_id = running.trigger("again", {"regenerate": regenerate})
@@ -97,11 +104,11 @@ def test_with_regenerate_a_new_run_and_a_clear_charge_again(running: Standalone,
 
     run(False)
     run(False)
-    assert sandbox.charged() == 1
+    assert sandbox.charged() == before + 1
     last = run(True)
-    assert sandbox.charged() == 2
+    assert sandbox.charged() == before + 2
     running.clear("again", last)
-    running.until(lambda: sandbox.charged() == 3, 60)
+    running.until(lambda: sandbox.charged() == before + 3, 60)
     assert running.ended("again", last) == "success"
 
 
@@ -109,20 +116,21 @@ def test_three_tasks_that_ask_for_the_same_at_once_lose_no_picture(
     running: Standalone, sandbox_of_module: Sandbox, folder: Path
 ) -> None:
     sandbox = sandbox_of_module
-    sandbox.reset()
+    before = sandbox.charged()
     sandbox.fault("latency", operation="generate_image", seconds=3.0, count=3)
     run_id = running.trigger("together")
     assert running.ended("together", run_id) == "success"
     paths = [running.xcom("together", run_id, task_id) for task_id in ("first", "second", "third")]
     assert paths == [[f"file://{folder}/together/X_1.png"]] * 3
     assert (folder / "together" / "X_1.png").stat().st_size > 10_000
-    assert 1 <= sandbox.charged() <= 3
+    assert 1 <= sandbox.charged() - before <= 3
 
 
 def test_a_used_up_quota_is_retried_when_claid_said(running: Standalone, sandbox_of_module: Sandbox) -> None:
     sandbox = sandbox_of_module
-    sandbox.reset()
-    sandbox.fault("429", operation="generate_image")
+    before = sandbox.charged()
+    sandbox.fault("429", operation="generate_image", prompt="patient")
     run_id = running.trigger("quota")
     assert running.ended("quota", run_id, seconds=60) == "success"
-    assert sandbox.charged() == 1
+    assert [entry.status for entry in sandbox.ledger("generate_image")[-2:]] == [429, 200]
+    assert sandbox.charged() == before + 1

@@ -11,7 +11,7 @@ import pytest
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.object_storage import (
     StoredFile,
-    content_version,
+    checksum_if_there,
     find,
     listed,
     located,
@@ -102,13 +102,12 @@ def test_a_file_that_is_written_anew_is_told_from_the_one_before(folder: str) ->
 
 def test_the_version_of_a_content_changes_with_the_content_only(folder: str) -> None:
     write_whole(f"{folder}a.png", b"first!")
-    first = content_version(f"{folder}a.png")
+    first = checksum_if_there(f"{folder}a.png")
     write_whole(f"{folder}a.png", b"second")
-    assert content_version(f"{folder}a.png") != first
+    assert checksum_if_there(f"{folder}a.png") != first
     write_whole(f"{folder}a.png", b"first!")
-    assert content_version(f"{folder}a.png") == first
-    with pytest.raises(FileNotFoundError):
-        content_version(f"{folder}nothing.png")
+    assert checksum_if_there(f"{folder}a.png") == first
+    assert checksum_if_there(f"{folder}nothing.png") is None
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_between(folder: str) -> None:
@@ -181,7 +180,7 @@ def refusing_s3(connect: Connect, scripted: ScriptedServer) -> str:
     return connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
 
 
-@pytest.mark.parametrize("look", [read_if_there, find, listed, content_version])
+@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
 def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
     refusing_s3: str, scripted: ScriptedServer, look: Callable[[str], object]
 ) -> None:
@@ -197,7 +196,7 @@ def test_a_bucket_that_may_not_be_written_refuses_at_once(refusing_s3: str, scri
         write_whole(f"s3://{refusing_s3}@bucket/a.json", b"content")
 
 
-@pytest.mark.parametrize("look", [read_if_there, find, listed, content_version])
+@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
 def test_a_google_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
     connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, look: Callable[[str], object]
 ) -> None:

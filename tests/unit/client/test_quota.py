@@ -102,10 +102,10 @@ def test_a_quota_that_is_exceeded_is_closed_until_its_reset() -> None:
     clock = Clock()
     quota = Quota((Policy(4, 1),), clock)
     quota.observe(RateLimit((), remaining=-1, reset=30))
-    assert quota.is_closed()
+    assert quota.closed_for()
     assert quota.book() == 30
     clock.now += 30
-    assert not quota.is_closed()
+    assert not quota.closed_for()
     assert quota.book() == 0
 
 
@@ -125,8 +125,8 @@ def test_a_quota_that_others_used_up_is_closed_and_one_that_we_used_up_is_paced_
     moments(own, clock, 4)
     shared.observe(used_up)
     own.observe(used_up)
-    assert shared.is_closed()
-    assert not own.is_closed()
+    assert shared.closed_for()
+    assert not own.closed_for()
     assert 1 <= own.book() < 1.2
 
 

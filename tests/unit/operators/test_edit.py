@@ -195,3 +195,19 @@ def test_inputs_that_would_be_written_to_one_file_or_over_themselves_are_refused
                 task_id="r", input=pictures[0], width=9, output=f"file://{tmp_path}/generated/", output_format="png"
             )
         )
+
+
+def test_the_results_of_a_mapped_task_are_taken_as_one_list(
+    sandbox: Sandbox, new_try: NewTry, pictures: list[str], tmp_path: Path
+) -> None:
+    nested = [[pictures[0]], [pictures[1]]]
+    operator = ImageResizeOperator(task_id="r", input="{{ x }}", width=9, output=f"file://{tmp_path}/s/")
+    operator.input = nested
+    assert len(new_try()(operator)) == 2
+
+
+def test_no_pictures_to_edit_cost_nothing_and_give_nothing(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
+    operator = ImageResizeOperator(task_id="r", input="{{ x }}", width=9, output=f"file://{tmp_path}/s/")
+    operator.input = []
+    assert new_try()(operator) == []
+    assert sandbox.charged() == 0

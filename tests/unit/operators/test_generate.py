@@ -14,7 +14,7 @@ from PIL import Image
 from airflow_claid.client import ClaidServerError
 from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import Connect
+from tests.conftest import Connect, s3_connection
 from tests.unit.operators.conftest import NewTry
 
 PROMPT = "A linen sofa, “Élan”, in morning light"
@@ -268,3 +268,27 @@ def test_it_maps_over_prompts_and_chains_by_its_output() -> None:
         )
         ImageUpscaleOperator(task_id="upscale", input=generate.output, output="file:///srv/large/")
     assert dag.get_task("upscale").upstream_task_ids == {"generate"}
+
+
+def test_a_picture_that_another_prompt_replaced_is_not_taken_for_its_own(
+    sandbox: Sandbox, new_try: NewTry, tmp_path: Path
+) -> None:
+    same = {"output": f"file://{tmp_path}/", "name": "SAME"}
+    (path,) = new_try()(generation(**same))
+    first = ObjectStoragePath(path).read_bytes()
+    new_try()(generation(**same, prompt="Something else"))
+    run = new_try(run_id="tuesday")
+    assert run(generation(**same)) == [path]
+    assert ObjectStoragePath(path).read_bytes() == first
+    assert run.credits == 1
+
+
+def test_the_same_bucket_by_another_airflow_connection_is_the_same_place(
+    sandbox: Sandbox, new_try: NewTry, s3: str, s3_endpoint: str, connect: Connect
+) -> None:
+    new_try()(generation(output=f"{s3}/a/", name="X"))
+    connect("other", **s3_connection(s3_endpoint))
+    other = s3.replace("moto@", "other@")
+    run = new_try(run_id="tuesday")
+    assert run(generation(output=f"{other}/a/", name="X")) == [f"{other}/a/X_1.png"]
+    assert run.credits == 0
