@@ -9,6 +9,28 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_claid.client import ClaidRateLimitError
 
 try:
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
+except ImportError:
+    from airflow.exceptions import (  # type: ignore[no-redef,attr-defined,unused-ignore]
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
+
+try:
+    from airflow.sdk.configuration import conf
+except ImportError:
+    from airflow.configuration import conf  # type: ignore[no-redef,assignment,unused-ignore]
+
+try:
     from airflow.sdk import RetryDecision, RetryPolicy
 except ImportError:
     HAS_RETRY_POLICY = False
@@ -19,6 +41,19 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_claid.receipts import TaskStateStore
+
+
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "conf",
+    "task_state_store",
+    "use_retry_after",
+    "wait_before_retry",
+]
 
 
 def task_state_store(context: Context) -> TaskStateStore | None:

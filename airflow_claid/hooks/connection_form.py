@@ -29,7 +29,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Download hosts",
         "description": (
             "Host names from which pictures may be downloaded, separated by commas; * stands for any part. "
-            "A sandbox on another machine is named as a whole: http://claid-sandbox:8765. Default: *.claid.ai, storage.googleapis.com."
+            "A sandbox on another machine is named as a whole: http://claid-sandbox:8765. "
+            "Default: *.claid.ai, storage.googleapis.com."
         ),
         "schema": {"type": ["string", "null"]},
     },

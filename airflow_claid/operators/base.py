@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.delivery import Delivery
@@ -20,7 +19,7 @@ from airflow_claid.operators.parameters import ceiling, choice, is_literal, refu
 from airflow_claid.orders import Order
 from airflow_claid.places import Place, PlaceKind
 from airflow_claid.receipts import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
-from airflow_claid.version_compat import task_state_store, use_retry_after, wait_before_retry
+from airflow_claid.version_compat import AirflowFailException, task_state_store, use_retry_after, wait_before_retry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

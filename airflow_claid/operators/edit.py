@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
 from airflow_claid.client import ClaidRequestError, ClaidValidationError, UploadRequest
 from airflow_claid.client.contract import shortened
 from airflow_claid.errors import JobFailedError, PictureError
@@ -16,6 +14,7 @@ from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
 from airflow_claid.orders import EditOrder
 from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
+from airflow_claid.version_compat import AirflowException, AirflowFailException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

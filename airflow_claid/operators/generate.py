@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-
 from airflow_claid.client import GenerateRequest
 from airflow_claid.client.contract import shortened
 from airflow_claid.fulfilment import Fulfilled
@@ -14,6 +12,7 @@ from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once
 from airflow_claid.orders import GenerateOrder
 from airflow_claid.places import checked_name, generation_place
+from airflow_claid.version_compat import AirflowFailException, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeGuard
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.contract import shortened
+from airflow_claid.version_compat import AirflowFailException
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TRUE = {"true", "1", "yes", "on"}

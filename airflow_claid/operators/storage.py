@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
 from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
@@ -18,6 +17,7 @@ from airflow_claid.client.storage import BucketType, StorageIn, StoragePatch
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.base import failing_at_once
 from airflow_claid.operators.parameters import is_literal, refusing_at_once, truth
+from airflow_claid.version_compat import AirflowFailException, AirflowNotFoundException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context

@@ -8,13 +8,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    conf,
-)
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_claid.hooks.claid import ClaidHook
@@ -22,7 +15,14 @@ from airflow_claid.operators.parameters import is_literal, number, refusing_at_o
 from airflow_claid.triggers.arrivals import Arrivals
 from airflow_claid.triggers.image import ClaidImageTrigger
 from airflow_claid.triggers.waiting import PATIENCE, Decision, Look, LookFailedError, Outcome, Watch, decide
-from airflow_claid.version_compat import task_state_store
+from airflow_claid.version_compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+    task_state_store,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
