@@ -32,7 +32,7 @@ OUTPUT = "{{ params.output }}"
         "products": Param(f"file://{PRODUCTS}", type="string", title="Product list"),
         "output": Param("file:///tmp/product_catalogue/", type="string", pattern="/$", title="Folder of the pictures"),
     },
-    default_args={"retries": 2},
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=30)},
     max_active_tasks=8,
     tags=["claid", "example"],
     doc_md=__doc__,

@@ -81,8 +81,8 @@ def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_seco
 
     for reprocess in ("none", "completed"):
         days = ("--from-date", "2026-03-01", "--to-date", "2026-03-07", "--reprocess-behavior", reprocess)
-        created = running.airflow("backfill", "create", "--dag-id", dag, *days)
-        assert created.returncode == 0, created.stderr
+        create = ("backfill", "create", "--dag-id", dag, *days)
+        running.until(lambda create=create: running.airflow(*create).returncode == 0, 120)
         running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 7, 300)
     assert charged_by(sandbox, "Lampe", "Nude") == paid
     assert sandbox.charged() == everything
