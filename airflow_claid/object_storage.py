@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidValidationError
+
+log = logging.getLogger(__name__)
 
 _LOCAL = {"file", "local"}
 
@@ -44,6 +47,13 @@ def write_whole(uri: str, content: bytes) -> None:
             file.write(content)
         return
     final = Path(path.path)
+    with _partial(final, content) as partial:
+        partial.replace(final)
+
+
+@contextmanager
+def _partial(final: Path, content: bytes) -> Iterator[Path]:
+    """Write the content beside its final name, hidden, and remove what is left of it in the end."""
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -51,9 +61,34 @@ def write_whole(uri: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(final)
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def create_whole(uri: str, content: bytes) -> bool:
+    """Write a file, whole, only if there is none of its name; tell whether it was written.
+
+    Of several who try at the same moment one succeeds, where the storage can tell (local folders, S3, Google Cloud
+    Storage; elsewhere as far as its file system knows).
+    """
+    path = located(uri)
+    if path.protocol not in _LOCAL:
+        try:
+            path.fs.pipe_file(path.path, content, mode="create")
+        except FileExistsError:
+            return False
+        except (OSError, TypeError, NotImplementedError) as error:
+            log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
+            write_whole(uri, content)
+        return True
+    final = Path(path.path)
+    with _partial(final, content) as partial:
+        try:
+            os.link(partial, final)
+        except FileExistsError:
+            return False
+    return True
 
 
 def read_if_there(uri: str) -> bytes | None:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
-from airflow_claid.object_storage import read_if_there, write_whole
+from airflow_claid.object_storage import create_whole, read_if_there, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -149,8 +149,11 @@ class ReceiptStore(Protocol):
         :raises ReceiptUnreadableError: in every other case.
         """
 
+    def create(self, receipt: Receipt) -> bool:
+        """Keep the first receipt of a request; tell whether it was: of several runs that try at once, one succeeds."""
+
     def write(self, receipt: Receipt) -> None:
-        """Keep a receipt, whole or not at all."""
+        """Keep a receipt, whole or not at all, in place of the one before."""
 
 
 class FolderReceipts:
@@ -171,10 +174,13 @@ class FolderReceipts:
         except Exception as error:
             raise _unreadable(uri, error) from error
 
+    def create(self, receipt: Receipt) -> bool:
+        """Write the file unless there is one."""
+        return create_whole(self._uri(receipt.fingerprint), _as_text(receipt))
+
     def write(self, receipt: Receipt) -> None:
         """Write the file."""
-        content = json.dumps(receipt.to_json(), indent=1, ensure_ascii=False).encode()
-        write_whole(self._uri(receipt.fingerprint), content)
+        write_whole(self._uri(receipt.fingerprint), _as_text(receipt))
 
     def _uri(self, fingerprint: str) -> str:
         return f"{self._folder}{fingerprint}.json"
@@ -210,6 +216,11 @@ class TaskStateReceipts:
         except Exception as error:
             raise _unreadable(f"task_state_store key {key}", error) from error
 
+    def create(self, receipt: Receipt) -> bool:
+        """Keep the value; nobody else writes it, for it is one task instance's own."""
+        self.write(receipt)
+        return True
+
     def write(self, receipt: Receipt) -> None:
         """Keep the value."""
         self._store.set(self._key(receipt.fingerprint), receipt.to_json())
@@ -225,8 +236,16 @@ class NoReceipts:
     def read(self, fingerprint: str) -> None:
         """Give none."""
 
+    def create(self, receipt: Receipt) -> bool:
+        """Keep none."""
+        return True
+
     def write(self, receipt: Receipt) -> None:
         """Keep none."""
+
+
+def _as_text(receipt: Receipt) -> bytes:
+    return json.dumps(receipt.to_json(), indent=1, ensure_ascii=False).encode()
 
 
 def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:

@@ -14,6 +14,7 @@ import boto3
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings, StorageSettings
 from tests.conftest import free_port, served
+from tests.crash import same_moment
 from tests.crash.holding_proxy import HoldingProxy
 from tests.crash.moments import MOMENTS, Moment, Stage, half_downloaded
 from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
@@ -170,4 +171,4 @@ def _proxy(stack: ExitStack, upstream: str) -> HoldingProxy:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--update-docs" in sys.argv))
+    sys.exit(same_moment.main() or main("--update-docs" in sys.argv))

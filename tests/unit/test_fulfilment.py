@@ -45,6 +45,10 @@ class Memory:
     def read(self, fingerprint: str) -> Receipt | None:
         return self.receipts.get(fingerprint)
 
+    def create(self, receipt: Receipt) -> bool:
+        self.write(receipt)
+        return True
+
     def write(self, receipt: Receipt) -> None:
         self.states.append(receipt.state)
         self.receipts[receipt.fingerprint] = Receipt.from_json(json.loads(json.dumps(receipt.to_json())))
