@@ -238,10 +238,10 @@ class Fulfilment:
             asked_at=self.now().isoformat(),
             before=self.delivery.state_of(destination) if destination else None,
         )
-        if former is None and not store.create(receipt):
-            return self._paid_receipt(order, store)
         if former is not None:
             store.write(receipt)
+        elif not store.create(receipt) and store.read(order.fingerprint) != receipt:
+            return self._paid_receipt(order, store)
         try:
             sent = send(self.client)
         except ClaidError as error:

@@ -388,3 +388,37 @@ def test_names_with_accents_reach_connected_storage_and_come_back(shop: Shop) ->
     (file,) = (shop.bucket / "Frühling & Co").rglob("*.png")
     assert file.parent.name.startswith("Élan 1-")
     assert shop.fulfil(order, "tuesday").credits == 0
+
+
+class Stammering(Memory):
+    """A store that keeps the first receipt and, asked twice by a nervous client, says that there was one."""
+
+    def create(self, receipt: Receipt) -> bool:
+        self.write(receipt)
+        return False
+
+
+def test_a_receipt_that_was_created_though_the_store_denies_it_is_our_own(shop: Shop) -> None:
+    result = shop.fulfil(shop.generation(), store=Stammering(), on_lost_response="fail")
+    assert result.images[0].good
+    assert shop.sandbox.charged() == 1
+
+
+class SlowerThanAnother(Memory):
+    """A store in which another run's receipt appears between our look and our creation."""
+
+    other: Callable[[], None]
+
+    def create(self, receipt: Receipt) -> bool:
+        self.other()
+        return False
+
+
+def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    store = SlowerThanAnother(shop.memory.receipts)
+    store.other = lambda: shop.fulfil(order, "monday") and None
+    result = shop.fulfil(order, "tuesday", store=store)
+    assert result.images[0].good
+    assert result.credits == 0
+    assert shop.sandbox.charged() == 1
