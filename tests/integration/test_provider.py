@@ -75,5 +75,5 @@ def test_wheel_and_sdist_hold_what_they_should_and_nothing_else(tmp_path: Path) 
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     top = {name.split("/")[0] for name in names}
-    assert {"airflow_claid", "dags_examples", "docs", "tests", "README.md", "LICENSE", "CHANGELOG.md"} <= top
+    assert {"airflow_claid", "dags_examples", "docs", "scripts", "tests", "README.md", "LICENSE", "CHANGELOG.md"} <= top
     assert not top & {"demo", ".venv", "dist", ".ci"}

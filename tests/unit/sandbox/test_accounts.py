@@ -61,6 +61,9 @@ def test_the_ledger_tells_what_was_asked_by_whom_and_what_it_cost_without_the_ke
     client: Client, sandbox: Sandbox
 ) -> None:
     client.generate("a green chair", options={"number_of_images": 2})
+    deadline = time.monotonic() + 5
+    while sandbox.ledger()[0].delivered is None and time.monotonic() < deadline:
+        time.sleep(0.01)
     text = requests.get(f"{sandbox.url}/sandbox/ledger", timeout=10)
     assert sandbox.api_key not in text.text
     (entry,) = text.json()

@@ -84,7 +84,7 @@ def test_truncated_json_comes_after_charging(client: Client, sandbox: Sandbox) -
     with pytest.raises(requests.JSONDecodeError):
         answer.json()
     assert sandbox.charged() == 4
-    assert sandbox.ledger()[0].delivered is True
+    wait_until(lambda: sandbox.ledger()[0].delivered is True)
 
 
 def test_latency_before_charging_delays_the_charge(client: Client, sandbox: Sandbox) -> None:
@@ -121,7 +121,7 @@ def test_an_answer_is_held_after_charging_until_it_is_released(client: Client, s
         assert not answer.done()
         assert requests.post(f"{sandbox.url}/sandbox/faults/release", timeout=10).json() == {"released": 1}
         assert answer.result(5).status_code == 200
-    assert sandbox.ledger()[0].delivered is True
+    wait_until(lambda: sandbox.ledger()[0].delivered is True)
 
 
 def test_a_hold_ends_by_itself_after_its_seconds(client: Client, sandbox: Sandbox) -> None:
