@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from airflow_claid.client import OutputImage
+from airflow_claid.links import is_signed
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class DeliveredImage:
             object_uri=image.object_uri,
             claid_storage_uri=image.claid_storage_uri,
         )
+
+    def without_signed_links(self) -> DeliveredImage:
+        """Give a copy for a receipt: a signed link opens a bucket to whoever reads it, so it is not kept."""
+        tmp_url = None if self.tmp_url and is_signed(self.tmp_url) else self.tmp_url
+        path = None if self.path and is_signed(self.path) else self.path
+        return self.with_(tmp_url=tmp_url, path=path)
 
     @property
     def good(self) -> bool:

@@ -153,7 +153,8 @@ class Delivery:
         readable = self.storages.bucket_uri(image.claid_storage_uri or "")
         content = read_if_there(readable) if readable else None
         if content is None:
-            raise DeadLinkError(f"{image.claid_storage_uri} is not there, though Claid said it was written")
+            where = image.claid_storage_uri or "A link that was signed, and so was not kept in the receipt,"
+            raise DeadLinkError(f"{where} gives no picture")
         return content
 
     def _clear_landing(self, image: DeliveredImage) -> None:

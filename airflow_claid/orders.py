@@ -18,6 +18,7 @@ from airflow_claid.client import (
 )
 from airflow_claid.fingerprints import fingerprint
 from airflow_claid.inputs import Source
+from airflow_claid.links import unsigned
 from airflow_claid.places import Place, PlaceKind, without_connection
 
 LANDING_FOLDER = "_claid/landing/"
@@ -191,7 +192,7 @@ class EditOrder(Order):
     def body(self) -> dict[str, Any]:
         """What is done to which content of which address."""
         return {
-            "input": without_connection(self.source.path),
+            "input": without_connection(self.subject),
             "version": self.source.version,
             "operations": dict(self.operations),
             "output": dict(self.output),
@@ -199,8 +200,8 @@ class EditOrder(Order):
 
     @property
     def subject(self) -> str:
-        """The input's address."""
-        return self.source.path
+        """The input's address, without a signature: the same picture, however often its link is signed."""
+        return unsigned(self.source.path)
 
     def file_name(self, position: int) -> str:
         """The file that ``output`` names, or the input's name with the format's suffix."""

@@ -110,7 +110,7 @@ class Receipt:
 
     def to_json(self) -> dict[str, Any]:
         """Give all facts as JSON, the ones that a person looks for first."""
-        images = [image.to_json() for image in self.images]
+        images = [image.without_signed_links().to_json() for image in self.images]
         return {"version": VERSION, **asdict(self), "state": self.state.value, "images": images}
 
     @classmethod

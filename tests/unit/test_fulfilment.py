@@ -14,6 +14,7 @@ import pytest
 
 from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidRequestError, ClaidServerError, GenerateRequest
 from airflow_claid.client.quota import Quota
+from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.delivery import Delivery
 from airflow_claid.downloads import Downloader, DownloadRules
 from airflow_claid.errors import (
@@ -422,3 +423,25 @@ def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid
     assert result.images[0].good
     assert result.credits == 0
     assert shop.sandbox.charged() == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["X-Amz-Signature=a1&X-Amz-Expires=60", "Signature=a1&Expires=9&GoogleAccessId=x", "sig=a1"]
+)
+def test_a_signed_link_is_kept_nowhere_and_signing_anew_is_the_same_request(shop: Shop, query: str) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    first = shop.edit(f"{link}?{query}&versionId=3")
+    again = shop.edit(f"{link}?{query.replace('a1', 'b2')}&versionId=3")
+    other = shop.edit(f"{link}?{query}&versionId=4")
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    shop.fulfil(first)
+    text = json.dumps(shop.receipt(first).to_json())
+    assert "a1" not in text.replace(first.fingerprint, "").replace(link, "")
+    assert "versionId=3" in text
+
+
+def test_a_signed_temporary_link_is_not_in_the_receipt() -> None:
+    image = DeliveredImage(1, None, None, tmp_url="https://storage.googleapis.com/b/a.png?X-Goog-Signature=abc")
+    assert image.without_signed_links().tmp_url is None
+    public = DeliveredImage(1, None, None, tmp_url="https://dl.claid.ai/u/a.png")
+    assert public.without_signed_links() == public
