@@ -426,17 +426,17 @@ def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid
 
 
 @pytest.mark.parametrize(
-    "query", ["X-Amz-Signature=a1&X-Amz-Expires=60", "Signature=a1&Expires=9&GoogleAccessId=x", "sig=a1"]
+    "query", ["X-Amz-Signature=s1gned&X-Amz-Expires=60", "Signature=s1gned&Expires=9&GoogleAccessId=x", "sig=s1gned"]
 )
 def test_a_signed_link_is_kept_nowhere_and_signing_anew_is_the_same_request(shop: Shop, query: str) -> None:
     link = shop.fulfil(shop.generation()).images[0].path or ""
     first = shop.edit(f"{link}?{query}&versionId=3")
-    again = shop.edit(f"{link}?{query.replace('a1', 'b2')}&versionId=3")
+    again = shop.edit(f"{link}?{query.replace("s1gned", "anew")}&versionId=3")
     other = shop.edit(f"{link}?{query}&versionId=4")
     assert first.fingerprint == again.fingerprint != other.fingerprint
     shop.fulfil(first)
     text = json.dumps(shop.receipt(first).to_json())
-    assert "a1" not in text.replace(first.fingerprint, "").replace(link, "")
+    assert "s1gned" not in text
     assert "versionId=3" in text
 
 
