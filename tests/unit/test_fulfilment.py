@@ -431,7 +431,7 @@ def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid
 def test_a_signed_link_is_kept_nowhere_and_signing_anew_is_the_same_request(shop: Shop, query: str) -> None:
     link = shop.fulfil(shop.generation()).images[0].path or ""
     first = shop.edit(f"{link}?{query}&versionId=3")
-    again = shop.edit(f"{link}?{query.replace("s1gned", "anew")}&versionId=3")
+    again = shop.edit(f"{link}?{query.replace('s1gned', 'anew')}&versionId=3")
     other = shop.edit(f"{link}?{query}&versionId=4")
     assert first.fingerprint == again.fingerprint != other.fingerprint
     shop.fulfil(first)
