@@ -99,13 +99,14 @@ class Delivery:
 
     def _leave(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         link = image.tmp_url or ""
+        if image.expires_at is not None and datetime.fromisoformat(image.expires_at) <= self.now():
+            raise DeadLinkError(f"The temporary link of a picture died at {image.expires_at}")
         blocked = False
         if order.filtered:
             pixels = _pixels(image)
             suspect = self.downloader.fetch_if_small(link, most_bytes_when_black(pixels))
             blocked = suspect is not None and is_plain_black(suspect, pixels)
-        expires = image.expires_at or (self.now() + TEMPORARY_LIFE).isoformat()
-        return image.with_(path=link, blocked=blocked, expires_at=expires)
+        return image.with_(path=link, blocked=blocked)
 
     def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         path = image.claid_storage_uri or image.object_uri
@@ -122,7 +123,7 @@ class Delivery:
                 )
         readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
         checksum = checksum_if_there(readable) if readable else None
-        return image.with_(path=path, blocked=blocked, checksum=checksum, tmp_url=None)
+        return image.with_(path=path, blocked=blocked, checksum=checksum, tmp_url=None, expires_at=None)
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
@@ -131,7 +132,6 @@ class Delivery:
         path = None if blocked else order.place.folder + order.file_name(image.position)
         if path is not None:
             write_whole(path, content)
-        self._clear_landing(image)
         return image.with_(
             path=path,
             blocked=blocked,
@@ -142,6 +142,7 @@ class Delivery:
             sha256=seen.sha256,
             checksum=checksum_if_there(path) if path else None,
             tmp_url=None,
+            expires_at=None,
             object_key=None,
             object_bucket=None,
             object_uri=None,
@@ -157,9 +158,9 @@ class Delivery:
             raise DeadLinkError(f"{where} gives no picture")
         return content
 
-    def _clear_landing(self, image: DeliveredImage) -> None:
+    def clear_landing(self, storage_uri: str) -> None:
         """Remove what was taken over; a file that stays behind is litter, not a fault."""
-        readable = self.storages.bucket_uri(image.claid_storage_uri) if image.claid_storage_uri else None
+        readable = self.storages.bucket_uri(storage_uri)
         if readable is None:
             return
         try:

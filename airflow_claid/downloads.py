@@ -35,14 +35,14 @@ class DownloadRules:
     :param hosts: host names from which pictures may come, by https; ``*`` stands for any part. A whole origin such as
         ``http://claid-sandbox:8765`` is allowed as it is, for a sandbox in a network of your own.
     :param max_bytes: no picture may be larger.
-    :param max_pixels: no picture may have more pixels; Pillow needs up to 4 bytes for each.
+    :param max_pixels: no picture may have more pixels; Pillow opens none with more than 178 million.
     :param timeout: seconds to connect, and seconds without a byte.
     """
 
     base_url: str
     hosts: tuple[str, ...] = DEFAULT_HOSTS
     max_bytes: int = 200_000_000
-    max_pixels: int = 200_000_000
+    max_pixels: int = 178_000_000
     timeout: tuple[float, float] = (10.0, 60.0)
 
     def check(self, url: str) -> None:

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from airflow_claid.client import ClaidClient, ClaidError, JobOutcome
+import tenacity
+
+from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, JobOutcome
 from airflow_claid.client.contract import shortened
 from airflow_claid.delivered_image import DeliveredImage
-from airflow_claid.delivery import Delivery
+from airflow_claid.delivery import TEMPORARY_LIFE, Delivery
 from airflow_claid.errors import (
     CreditCeilingError,
     DeadLinkError,
@@ -28,6 +30,9 @@ from airflow_claid.places import PlaceKind
 from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
 
 log = logging.getLogger(__name__)
+
+
+_ENDED = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
 
 
 def utc_now() -> datetime:
@@ -139,12 +144,17 @@ class Fulfilment:
         except DeadLinkError as error:
             if cost > 0:
                 raise
+            latest = store.read(order.fingerprint)
+            if latest is not None and latest.state in _ENDED:
+                return Fulfilled(order, self._handed_on(order, latest), cost, latest.request_id)
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
             receipt = self._completed(order, receipt, store)
             cost += order.credits
-        images = tuple(_as_addressed(order, image) for image in receipt.images)
-        return Fulfilled(order, images, cost, receipt.request_id)
+        return Fulfilled(order, self._handed_on(order, receipt), cost, receipt.request_id)
+
+    def _handed_on(self, order: Order, receipt: Receipt) -> tuple[DeliveredImage, ...]:
+        return tuple(_as_addressed(order, image) for image in receipt.images)
 
     def _paid_receipt(self, order: Order, store: ReceiptStore) -> Receipt:
         """Give a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
@@ -246,11 +256,33 @@ class Fulfilment:
             sent = send(self.client)
         except ClaidError as error:
             if not error.may_have_been_charged:
-                store.write(receipt.but(state=ReceiptState.REFUSED))
+                paid_before = former is not None and former.state in _ENDED
+                store.write(former if former and paid_before else receipt.but(state=ReceiptState.REFUSED))
             raise
+        if not sent.images and sent.job_id is None:
+            raise ClaidAnswerLostError(
+                f"{order.operation} for {shortened(order.subject)} was answered without a picture. It may have been "
+                f"charged [request id {sent.request_id}]",
+                request_id=sent.request_id,
+            )
         receipt = self._answered(receipt, order, sent)
-        store.write(receipt)
+        self._write_patiently(store, receipt)
         return receipt
+
+    def _write_patiently(self, store: ReceiptStore, receipt: Receipt) -> None:
+        """Write down what is paid, again and again for a minute: without it the next try pays again."""
+        attempts = tenacity.Retrying(
+            wait=tenacity.wait_exponential(multiplier=1, max=15),
+            stop=tenacity.stop_after_attempt(7),
+            sleep=self.sleep,
+            before_sleep=lambda state: log.warning(
+                "The receipt of the paid request %s could not be written (%s); trying again",
+                receipt.request_id,
+                state.outcome.exception() if state.outcome else None,
+            ),
+            reraise=True,
+        )
+        attempts(store.write, receipt)
 
     def _answered(self, receipt: Receipt, order: Order, sent: Sent) -> Receipt:
         self.spent += order.credits
@@ -261,7 +293,8 @@ class Fulfilment:
             request_id=sent.request_id,
             job_id=sent.job_id,
             images=tuple(
-                DeliveredImage.from_answer(position, image) for position, image in enumerate(sent.images, start=1)
+                DeliveredImage.from_answer(position, image).with_(expires_at=self._death_of_links(None))
+                for position, image in enumerate(sent.images, start=1)
             ),
         )
 
@@ -314,10 +347,11 @@ class Fulfilment:
             job = self.client.get_edit(receipt.job_id or 0)
             if job.outcome is JobOutcome.DONE and job.output is not None:
                 image = DeliveredImage.from_answer(1, job.output)
+                image = image.with_(expires_at=self._death_of_links(receipt.paid_at))
                 receipt = receipt.but(state=ReceiptState.PAID, images=(image,))
                 store.write(receipt)
                 return receipt
-            if job.outcome is not JobOutcome.PENDING:
+            if job.outcome not in (JobOutcome.PENDING, JobOutcome.UNKNOWN):
                 store.write(receipt.but(state=ReceiptState.FAILED))
                 raise JobFailedError(
                     f"Job {job.id} for {shortened(receipt.subject)} ended as {job.status} without a picture: "
@@ -330,7 +364,20 @@ class Fulfilment:
                 )
             self.sleep(self.terms.poll_interval)
 
+    def _death_of_links(self, made_at: str | None) -> str:
+        """Tell when temporary links die; for a job at the earliest, for nobody says when it made them."""
+        made = datetime.fromisoformat(made_at) if made_at else self.now()
+        return (made + TEMPORARY_LIFE).isoformat()
+
     def _deliver(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+        landed = [image.claid_storage_uri for image in receipt.images if order.landing and image.claid_storage_uri]
+        if len(receipt.images) < order.number_of_images:
+            log.warning(
+                "Claid gave %d of %d images for %s",
+                len(receipt.images),
+                order.number_of_images,
+                shortened(order.subject),
+            )
         for image in receipt.images:
             if image.path is not None or image.blocked:
                 continue
@@ -344,6 +391,8 @@ class Fulfilment:
             state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED, delivered_at=self.now().isoformat()
         )
         store.write(receipt)
+        for storage_uri in landed:
+            self.delivery.clear_landing(storage_uri)
         return receipt
 
 

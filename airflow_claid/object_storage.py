@@ -79,6 +79,8 @@ def create_whole(uri: str, content: bytes) -> bool:
         except FileExistsError:
             return False
         except (OSError, TypeError, NotImplementedError) as error:
+            if find(uri) is not None:
+                return False
             log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
             write_whole(uri, content)
         return True

@@ -84,11 +84,18 @@ def edit_place(output: str | None) -> Place:
     output = str(output).strip()
     scheme, separator, rest = output.partition("://")
     if not separator:
-        raise _refused(output, f"has no scheme: for a local folder use 'file://{output.rstrip('/')}/'")
+        local = f"for a local folder use 'file://{output.rstrip('/')}/'" if output.startswith("/") else "use file:///…/"
+        raise _refused(output, f"has no scheme: {local}, s3://…/, gs://…/ or storage://NAME/…/")
+    if scheme != scheme.lower():
+        raise _refused(output, f"must have its scheme in lower case: use '{scheme.lower()}://{rest}'")
     if scheme in _NOT_WRITABLE:
         raise _refused(
             output,
             f"cannot be written to: {scheme!r} is no storage; use s3://…, gs://…, file:///… or storage://NAME/…/",
+        )
+    if scheme in ("file", "local") and not rest.startswith("/"):
+        raise _refused(
+            output, f"is no absolute path, and every worker would take it for another: use '{scheme}:///{rest}'"
         )
     if not rest.strip("/"):
         raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
@@ -142,23 +149,23 @@ def without_connection(uri: str) -> str:
     return f"{_SAME_SCHEME.get(scheme, scheme)}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def checked_name(name: str) -> str:
+def checked_name(name: object) -> str:
     """Check the ``name`` under which pictures are filed: one file name's worth of text, without a folder.
 
     :raises ClaidValidationError: naming the value and the remedy.
     """
-    if not str(name).strip():
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or str(name).strip() in ("", "None"):
         raise ClaidValidationError(
             f"name={name!r} must be a text such as 'SKU-1', or None for one from the fingerprint"
         )
-    name = str(name).strip()
-    if _UNSAFE_IN_NAMES.search(name) or name.startswith(".") or _is_too_long(name):
+    text = str(name).strip()
+    if _UNSAFE_IN_NAMES.search(text) or text.startswith(".") or _is_too_long(text):
         raise ClaidValidationError(
             f"name={name!r} cannot name a file: use up to {_NAME_MAX_CHARACTERS} characters ({_NAME_MAX_BYTES} bytes) "
-            f'without / \\ : * ? " < > | # %, not starting with a dot, for example {cleaned_name(name)!r}; folders '
+            f'without / \\ : * ? " < > | # %, not starting with a dot, for example {cleaned_name(text)!r}; folders '
             "belong in output"
         )
-    return name
+    return text
 
 
 def cleaned_name(name: str) -> str:

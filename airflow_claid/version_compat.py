@@ -70,7 +70,7 @@ def use_retry_after(operator: BaseOperator) -> None:
 def wait_before_retry(seconds: float) -> None:
     """Wait here for the time that Claid named, where Airflow (before 3.3) cannot be told to."""
     if not HAS_RETRY_POLICY:
-        time.sleep(seconds)
+        time.sleep(min(seconds, 600.0))
 
 
 if HAS_RETRY_POLICY:

@@ -67,7 +67,7 @@ class Problem:
 
     def __str__(self) -> str:
         details = "; ".join(f"{name}: {', '.join(messages)}" for name, messages in self.details.items())
-        return f"{self.message} ({details})" if details else self.message
+        return without_queries(f"{self.message} ({details})" if details else self.message)
 
 
 def error_for(
@@ -111,6 +111,11 @@ def error_for(
     if status < 400:
         return ClaidRequestError(f"{said}. Redirects are not followed: check the base URL.", **facts)
     return ClaidRequestError(said, **facts)
+
+
+def without_queries(text: str) -> str:
+    """Cut the queries of the links in a text, which may be signatures that open a bucket."""
+    return re.sub(r"(https?://[^\s'\"<>?]+)\?[^\s'\"<>]*", r"\1?…", text)
 
 
 def _details(details: Mapping[str, Any]) -> dict[str, list[str]]:

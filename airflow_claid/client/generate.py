@@ -19,6 +19,8 @@ GENERATED_SIDE = 1024
 def _prompt(value: object) -> str:
     if not isinstance(value, str):
         raise wrong(f"must be a text, not {type(value).__name__}; map over a list with .expand(prompt=…)")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise wrong("holds half of a character (a lone surrogate), which is no text: mend the source it comes from")
     length = len(value.strip())
     if length < PROMPT_MIN_CHARACTERS:
         raise wrong(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from airflow_claid.client.answers import without_queries
 from airflow_claid.client.contract import AnswerModel
 from airflow_claid.client.images import InputImage, OutputImage
 
@@ -67,4 +68,4 @@ class EditJob(AnswerModel):
     @property
     def reasons(self) -> str:
         """What Claid said went wrong, in one line."""
-        return "; ".join(error.error for error in self.errors or ()) or "Claid gave no reason"
+        return without_queries("; ".join(error.error for error in self.errors or ())) or "Claid gave no reason"

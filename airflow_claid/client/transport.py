@@ -240,7 +240,10 @@ def _never_sent(reason: object) -> bool:
     """Whether the connection failed before a byte of the request; other TLS errors can come after it."""
     if isinstance(reason, SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError, ProxyError))
+    if isinstance(reason, ProxyError):
+        cause = reason.original_error
+        return isinstance(cause, (NewConnectionError, ConnectTimeoutError)) or "Tunnel connection failed" in str(cause)
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 def _bill(call: Call) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidRequestError, ClaidValidationError, UploadRequest
@@ -13,7 +13,7 @@ from airflow_claid.inputs import source
 from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
 from airflow_claid.orders import EditOrder
-from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
+from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
 from airflow_claid.version_compat import AirflowException, AirflowFailException
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class ImageEditOperator(ClaidPayingOperator):
     def execute(self, context: Context) -> list[str]:
         """Edit the pictures, or find them paid for already, and give their paths."""
         with failing_at_once(f"input={shortened(self.input)}"):
-            orders = self._orders()
+            inputs = paths(self.input, "input")
+            orders = self._orders(list(dict.fromkeys(inputs)))
             fulfilment = self._fulfilment(context)
             begun: list[Begun] = []
             failed: dict[str, Exception] = {}
@@ -108,10 +109,11 @@ class ImageEditOperator(ClaidPayingOperator):
                     results.append(fulfilment.complete(one))
                 except _OF_ONE_PICTURE as error:
                     failed[one.order.subject] = error
-        good = self._hand_on(context, results, fulfilment.spent)
+        self._hand_on(context, results, fulfilment.spent)
         if failed:
             raise _failure(failed, len(orders))
-        return good
+        edited = {order.source.path: result.images[0].path for order, result in zip(orders, results, strict=True)}
+        return [path for path in (edited[one] for one in inputs) if path]
 
     def _checked_request(self, place: Place) -> UploadRequest:
         output: dict[str, Any] = {"format": self._format(place), "metadata": self.metadata}
@@ -138,9 +140,8 @@ class ImageEditOperator(ClaidPayingOperator):
             )
         return self.output_format or said
 
-    def _orders(self) -> list[EditOrder]:
+    def _orders(self, inputs: list[str]) -> list[EditOrder]:
         place = edit_place(self.output_path)
-        inputs = list(dict.fromkeys(paths(self.input, "input")))
         if not inputs:
             self.log.info("There are no pictures to edit")
         if (place.file or self.name) and len(inputs) > 1:
@@ -161,15 +162,20 @@ class ImageEditOperator(ClaidPayingOperator):
                     base_url=self.hook.client.base_url,
                     place=place,
                     landing=landing,
-                    name=checked_name(self.name) if self.name else found.stem,
+                    name=checked_name(self.name) if self.name not in (None, "") else found.stem,
                     source=found,
                     operations=asked["operations"],
                     output=asked.get("output") or {},
                     suffix=suffix,
                 )
             )
-        _check_files(orders)
+        _check_files(orders, self._lies_at)
         return orders
+
+    def _lies_at(self, path: str) -> str:
+        """Give the file that an address means, whatever storage or connection it names."""
+        readable = self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None
+        return without_connection(readable or path)
 
 
 class ImageUpscaleOperator(ImageEditOperator):
@@ -223,18 +229,23 @@ class ImageResizeOperator(ImageEditOperator):
         super().__init__(input=input, operations=operations, **kwargs)
 
 
-def _format_name(output_format: str | Mapping[str, Any]) -> str:
+def _format_name(output_format: object) -> str:
+    if not isinstance(output_format, (str, Mapping)):
+        raise ClaidValidationError(
+            f"output_format={output_format!r} must be a name such as 'png', or a dict such as {{'type': 'png'}}. "
+            "Nothing was sent, nothing was charged."
+        )
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
 
-def _check_files(orders: Sequence[EditOrder]) -> None:
+def _check_files(orders: Sequence[EditOrder], lies_at: Callable[[str], str]) -> None:
     """Refuse inputs that would be written to one file, or over themselves."""
     written: dict[str, str] = {}
     for order in orders:
         if not order.place.folder:
             continue
         target = order.place.folder + order.file_name(1)
-        if target == order.subject:
+        if lies_at(target) == lies_at(order.source.path):
             raise ClaidValidationError(
                 f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
                 "name. Nothing was sent, nothing was charged."

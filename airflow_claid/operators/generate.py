@@ -116,7 +116,7 @@ class ImageGenerationOperator(ClaidPayingOperator):
             base_url=self.hook.client.base_url,
             place=place,
             landing=self._landing(place),
-            name=checked_name(self.name) if self.name else None,
+            name=checked_name(self.name) if self.name not in (None, "") else None,
             request=request,
         )
 

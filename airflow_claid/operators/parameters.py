@@ -51,8 +51,15 @@ def number(value: object) -> Any:
     return value
 
 
-def sides_as_numbers(operations: Mapping[str, Any]) -> dict[str, Any]:
+def sides_as_numbers(operations: object) -> dict[str, Any]:
     """Turn a width or height in pixels that a template rendered to text back into a number."""
+    if isinstance(operations, str):
+        operations = _rendered(operations)
+    if not isinstance(operations, Mapping):
+        raise ClaidValidationError(
+            f"operations={shortened(operations)} must be a dict such as {{'resizing': {{'width': 800}}}}. Nothing was "
+            "sent, nothing was charged."
+        )
     resizing = operations.get("resizing")
     if not isinstance(resizing, Mapping):
         return dict(operations)
@@ -128,8 +135,10 @@ def _flat(value: object) -> Iterator[object]:
 
 def _rendered_list(text: str) -> object:
     """Read a list that a template rendered to text, as JSON or as Python writes it; else give the text."""
-    if not text.strip().startswith("["):
-        return text.strip()
+    return _rendered(text) if text.strip().startswith("[") else text.strip()
+
+
+def _rendered(text: str) -> object:
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)

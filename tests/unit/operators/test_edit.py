@@ -16,7 +16,7 @@ from airflow_claid.operators import (
     ImageUpscaleOperator,
 )
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import Connect
+from tests.conftest import Connect, s3_connection
 from tests.unit.operators.conftest import NewTry
 
 
@@ -211,3 +211,24 @@ def test_no_pictures_to_edit_cost_nothing_and_give_nothing(sandbox: Sandbox, new
     operator.input = []
     assert new_try()(operator) == []
     assert sandbox.charged() == 0
+
+
+def test_the_same_input_twice_is_paid_once_and_given_twice(
+    sandbox: Sandbox, new_try: NewTry, pictures: list[str], tmp_path: Path
+) -> None:
+    given = [pictures[0], pictures[1], pictures[0]]
+    run = new_try()
+    paths = run(ImageResizeOperator(task_id="r", input=given, width=9, output=f"file://{tmp_path}/s/"))
+    assert paths == [f"file://{tmp_path}/s/VASE_{n}.jpg" for n in (1, 2, 1)]
+    assert run.credits == 2
+
+
+def test_an_input_is_not_overwritten_through_another_connection(
+    new_try: NewTry, s3: str, s3_endpoint: str, connect: Connect
+) -> None:
+    connect("other", **s3_connection(s3_endpoint))
+    new_try()(ImageGenerationOperator(task_id="g", prompt="A blue vase", name="V", output=f"{s3}/a/"))
+    target = f"{s3.replace('moto@', 'other@')}/a/"
+    operator = ImageResizeOperator(task_id="r", input=f"{s3}/a/V_1.png", width=9, output=target, output_format="png")
+    with pytest.raises(AirflowFailException, match="would overwrite the input"):
+        new_try()(operator)
