@@ -171,7 +171,8 @@ def checked_name(name: object) -> str:
 def cleaned_name(name: str) -> str:
     """Make a file name of a text that comes from outside, such as the last part of a link."""
     cleaned = _UNSAFE_IN_NAMES.sub("_", unquote(name)).strip(" ._")
-    return cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore") or "image"
+    short = cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore")
+    return "image" if short in ("", "None") else short
 
 
 def _is_too_long(name: str) -> bool:
