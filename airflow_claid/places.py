@@ -171,7 +171,7 @@ def checked_name(name: object) -> str:
 def cleaned_name(name: str) -> str:
     """Make a file name of a text that comes from outside, such as the last part of a link."""
     cleaned = _UNSAFE_IN_NAMES.sub("_", unquote(name)).strip(" ._")
-    short = cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore")
+    short = cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore").strip()
     return "image" if short in ("", "None") else short
 
 
