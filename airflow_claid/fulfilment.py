@@ -28,6 +28,7 @@ from airflow_claid.errors import (
 from airflow_claid.orders import Order, Sent
 from airflow_claid.places import PlaceKind
 from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
+from airflow_claid.terms import Terms
 
 log = logging.getLogger(__name__)
 
@@ -38,30 +39,6 @@ _ENDED = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
 def utc_now() -> datetime:
     """Tell the time, in UTC."""
     return datetime.now(timezone.utc)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """On what terms an order is fulfilled.
-
-    :param regenerate: pay again on purpose, once for each run of the task (a clear counts as a run, a retry does
-        not).
-    :param on_lost_response: ``"resubmit"`` or ``"fail"``, for an answer that is lost and cannot be looked up.
-    :param grace: seconds after asking in which an answer may still come: into connected storage, or to another run
-        that asks for the same thing.
-    :param margin: a temporary link is used again only if it lives at least so long.
-    :param max_credits: stop before spending more than this in one execution; ``None`` for no ceiling.
-    :param poll_interval: seconds between two looks at a job, or at a place where an answer may appear.
-    :param timeout: seconds to wait for a job.
-    """
-
-    regenerate: bool = False
-    on_lost_response: str = "resubmit"
-    grace: float = 180.0
-    margin: timedelta = timedelta(hours=1)
-    max_credits: float | None = None
-    poll_interval: float = 2.0
-    timeout: float = 3600.0
 
 
 @dataclass(frozen=True)

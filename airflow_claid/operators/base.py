@@ -12,13 +12,14 @@ from airflow.sdk import BaseOperator
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.delivery import Delivery
 from airflow_claid.errors import CreditCeilingError, JobFailedError, LostAnswerError, PictureError
-from airflow_claid.fulfilment import Fulfilled, Fulfilment, Terms, utc_now
+from airflow_claid.fulfilment import Fulfilled, Fulfilment, utc_now
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.object_storage import located
 from airflow_claid.operators.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
 from airflow_claid.orders import Order
 from airflow_claid.places import Place, PlaceKind
 from airflow_claid.receipts import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.terms import Terms
 from airflow_claid.version_compat import AirflowFailException, task_state_store, use_retry_after, wait_before_retry
 
 if TYPE_CHECKING:

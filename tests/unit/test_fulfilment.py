@@ -25,13 +25,14 @@ from airflow_claid.errors import (
     LostAnswerError,
     ReceiptUnreadableError,
 )
-from airflow_claid.fulfilment import Fulfilled, Fulfilment, Terms
+from airflow_claid.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.hooks.storages import ConnectedStorages
 from airflow_claid.inputs import source
 from airflow_claid.orders import EditOrder, GenerateOrder, Order
 from airflow_claid.places import edit_place, generation_place
 from airflow_claid.receipts import Author, FolderReceipts, Receipt, ReceiptState, ReceiptStore
 from airflow_claid.sandbox import Sandbox
+from airflow_claid.terms import Terms
 
 PROMPT = "A brass lamp"
 

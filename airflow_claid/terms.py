@@ -1,0 +1,30 @@
+"""The terms on which an order is fulfilled: what may be spent, and how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms an order is fulfilled.
+
+    :param regenerate: pay again on purpose, once for each run of the task (a clear counts as a run, a retry does
+        not).
+    :param on_lost_response: ``"resubmit"`` or ``"fail"``, for an answer that is lost and cannot be looked up.
+    :param grace: seconds after asking in which an answer may still come: into connected storage, or to another run
+        that asks for the same thing.
+    :param margin: a temporary link is used again only if it lives at least so long.
+    :param max_credits: stop before spending more than this in one execution; ``None`` for no ceiling.
+    :param poll_interval: seconds between two looks at a job, or at a place where an answer may appear.
+    :param timeout: seconds to wait for a job.
+    """
+
+    regenerate: bool = False
+    on_lost_response: str = "resubmit"
+    grace: float = 180.0
+    margin: timedelta = timedelta(hours=1)
+    max_credits: float | None = None
+    poll_interval: float = 2.0
+    timeout: float = 3600.0
