@@ -158,15 +158,15 @@ class Delivery:
             raise DeadLinkError(f"{where} gives no picture")
         return content
 
-    def clear_landing(self, storage_uri: str) -> None:
-        """Remove what was taken over; a file that stays behind is litter, not a fault."""
-        readable = self.storages.bucket_uri(storage_uri)
-        if readable is None:
-            return
+    def clear_landing(self, destination: str) -> None:
+        """Remove what was taken over from where Claid wrote it; what stays behind is litter, not a fault."""
         try:
-            remove(readable)
+            for image in self.at_destination(destination) or ():
+                readable = self.storages.bucket_uri(image.claid_storage_uri or "")
+                if readable is not None:
+                    remove(readable)
         except OSError as error:
-            log.warning("%s was taken over but could not be removed (%s)", readable, type(error).__name__)
+            log.warning("%s was taken over but could not be removed (%s)", destination, type(error).__name__)
 
 
 def _pixels(image: DeliveredImage) -> int:

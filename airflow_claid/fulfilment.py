@@ -347,7 +347,6 @@ class Fulfilment:
         return (made + TEMPORARY_LIFE).isoformat()
 
     def _deliver(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
-        landed = [image.claid_storage_uri for image in receipt.images if order.landing and image.claid_storage_uri]
         if len(receipt.images) < order.number_of_images:
             log.warning(
                 "Claid gave %d of %d images for %s",
@@ -368,8 +367,9 @@ class Fulfilment:
             state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED, delivered_at=self.now().isoformat()
         )
         store.write(receipt)
-        for storage_uri in landed:
-            self.delivery.clear_landing(storage_uri)
+        destination = order.destination(receipt.edition)
+        if order.landing and destination:
+            self.delivery.clear_landing(destination)
         return receipt
 
 

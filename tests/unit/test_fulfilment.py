@@ -518,3 +518,14 @@ def test_the_link_of_a_job_that_ended_a_day_ago_is_not_handed_on(shop: Shop) -> 
     result = shop.fulfil(order)
     assert result.credits == 1
     assert result.images[0].path != "http://x.test/a.png"
+
+
+def test_nothing_stays_behind_where_claid_wrote_when_a_run_stopped_between_two_pictures(shop: Shop) -> None:
+    output = f"file://{shop.bucket}/out/"
+    order = shop.generation(output, images=2, landing=shop.storages.covering(output))
+    begun = shop.fulfilment("monday").begin(order)
+    first = shop.fulfilment("monday").delivery.deliver(order, begun.receipt.images[0])
+    shop.memory.write(begun.receipt.but(images=(first, begun.receipt.images[1])))
+    assert shop.fulfil(order).credits == 0
+    files = sorted(file.name for file in shop.bucket.rglob("*.png"))
+    assert files == [order.file_name(1), order.file_name(2)]
