@@ -26,7 +26,17 @@ class DownloadFailedError(PictureError):
 
 
 class JobFailedError(Exception):
-    """Claid ended a job without a picture."""
+    """Claid ended a job without a result."""
+
+
+class JobGoneError(JobFailedError):
+    """Claid does not know a job that was paid."""
+
+
+class JobTimeoutError(TimeoutError):
+    """A job takes longer than was to be waited; it goes on, and a retry waits for it again without paying."""
+
+    curable = True
 
 
 class ReceiptUnreadableError(Exception):

@@ -15,16 +15,16 @@ from datetime import datetime, timedelta, timezone
 
 import tenacity
 
-from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, JobOutcome
+from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, Job, JobKind
 from airflow_claid.client.contract import shortened
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.delivery import TEMPORARY_LIFE, Delivery
 from airflow_claid.errors import (
     CreditCeilingError,
     DeadLinkError,
-    JobFailedError,
     LostAnswerError,
 )
+from airflow_claid.job_waiting import JobDecision, Waiting, decide, pause
 from airflow_claid.orders import Order, Sent
 from airflow_claid.places import PlaceKind
 from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
@@ -108,16 +108,18 @@ class Fulfilment:
         receipt = self._paid_receipt(order, store)
         return Begun(order, store, receipt, self.spent - spent_before)
 
-    def complete(self, begun: Begun) -> Fulfilled:
+    def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
         """Wait for a paid order's job, if it has one, and bring its pictures to their place.
 
+        :param deadline: until when to wait for a job; by default for the terms' ``timeout`` from now.
         :raises PictureError: if a picture could not be brought to its place; a retry pays nothing again.
-        :raises JobFailedError: if Claid ended the job without a picture.
-        :raises TimeoutError: if the job takes longer than the terms allow; a retry waits for the same job.
+        :raises JobFailedError: if Claid ended the job without a result.
+        :raises JobTimeoutError: if the job takes longer than that; a retry waits for the same job.
         """
+        deadline = deadline or self.now() + timedelta(seconds=self.terms.timeout)
         order, store, receipt, cost = begun.order, begun.store, begun.receipt, begun.credits
         try:
-            receipt = self._completed(order, receipt, store)
+            receipt = self._completed(order, receipt, store, deadline)
         except DeadLinkError as error:
             if cost > 0:
                 raise
@@ -126,7 +128,7 @@ class Fulfilment:
                 return Fulfilled(order, self._handed_on(order, latest), cost, latest.request_id)
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
-            receipt = self._completed(order, receipt, store)
+            receipt = self._completed(order, receipt, store, deadline)
             cost += order.credits
         return Fulfilled(order, self._handed_on(order, receipt), cost, receipt.request_id)
 
@@ -165,7 +167,7 @@ class Fulfilment:
                 shortened(order.subject),
             )
         while receipt.state is ReceiptState.INTENT and self.now() < over:
-            self.sleep(self.terms.poll_interval)
+            self.sleep(self.terms.look_interval)
             receipt = store.read(order.fingerprint) or receipt
         return receipt
 
@@ -174,10 +176,10 @@ class Fulfilment:
         asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
         return asked + timedelta(seconds=self.terms.grace)
 
-    def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
+    def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
         """Bring a paid receipt to its end."""
         if receipt.state is ReceiptState.SUBMITTED:
-            receipt = self._await_job(receipt, store)
+            receipt = self._await_job(order, receipt, store, deadline)
         if receipt.state is ReceiptState.PAID:
             receipt = self._deliver(order, receipt, store)
         return receipt
@@ -246,6 +248,9 @@ class Fulfilment:
         self._write_patiently(store, receipt)
         return receipt
 
+    def _add_to_spent(self, more: float) -> None:
+        self.spent += more
+
     def _write_patiently(self, store: ReceiptStore, receipt: Receipt) -> None:
         """Write down what is paid, again and again for a minute: without it the next try pays again."""
         attempts = tenacity.Retrying(
@@ -262,7 +267,7 @@ class Fulfilment:
         attempts(store.write, receipt)
 
     def _answered(self, receipt: Receipt, order: Order, sent: Sent) -> Receipt:
-        self.spent += order.credits
+        self._add_to_spent(order.credits)
         return receipt.but(
             state=ReceiptState.SUBMITTED if sent.job_id is not None else ReceiptState.PAID,
             paid_at=self.now().isoformat(),
@@ -316,30 +321,52 @@ class Fulfilment:
                 found = []
             if len(found) >= order.number_of_images or self.now() >= over:
                 return found[: order.number_of_images]
-            self.sleep(self.terms.poll_interval)
+            self.sleep(self.terms.look_interval)
 
-    def _await_job(self, receipt: Receipt, store: ReceiptStore) -> Receipt:
-        deadline = self.now() + timedelta(seconds=self.terms.timeout)
+    def _await_job(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
+        """Look at a job until it ends, and write down what it made."""
+        kind, job_id = order.job_kind, receipt.job_id
+        if kind is None or job_id is None:
+            raise ValueError(f"the receipt {receipt.fingerprint} waits for a job, but names none")
+        name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
+        decision = JobDecision(Waiting.WAIT, "")
+        looks = 0
         while True:
-            job = self.client.get_edit(receipt.job_id or 0)
-            if job.outcome is JobOutcome.DONE and job.output is not None:
-                image = DeliveredImage.from_answer(1, job.output)
-                image = image.with_(expires_at=self._death_of_links(receipt.paid_at))
-                receipt = receipt.but(state=ReceiptState.PAID, images=(image,))
-                store.write(receipt)
-                return receipt
-            if job.outcome not in (JobOutcome.PENDING, JobOutcome.UNKNOWN):
-                store.write(receipt.but(state=ReceiptState.FAILED))
-                raise JobFailedError(
-                    f"Job {job.id} for {shortened(receipt.subject)} ended as {job.status} without a picture: "
-                    f"{job.reasons} [request id {receipt.request_id}]"
-                )
-            if self.now() >= deadline:
-                raise TimeoutError(
-                    f"Job {job.id} for {shortened(receipt.subject)} is {job.status} after {self.terms.timeout:g} s. "
-                    "Claid cannot cancel it; it is paid, and the next try waits for it again without paying."
-                )
-            self.sleep(self.terms.poll_interval)
+            seen = self._look(kind, job_id)
+            said = decision.message
+            decision = decide(name, seen, failures=decision.failures, overdue=self.now() >= deadline)
+            if decision.waiting is not Waiting.WAIT:
+                break
+            if decision.message != said:
+                log.info("%s", decision.message)
+            left = (deadline - self.now()).total_seconds()
+            self.sleep(pause(looks, self.terms.poll_interval, left))
+            looks += 1
+        if decision.succeeded and decision.job is not None:
+            receipt = self._made(order, receipt, decision.job)
+            store.write(receipt)
+        elif decision.waiting is Waiting.ENDED:
+            store.write(receipt.but(state=ReceiptState.FAILED))
+        decision.raise_if_fruitless()
+        return receipt
+
+    def _look(self, kind: JobKind, job_id: int) -> Job | Exception:
+        try:
+            return self.client.get_job(kind, job_id)
+        except ClaidError as error:
+            return error
+
+    def _made(self, order: Order, receipt: Receipt, job: Job) -> Receipt:
+        """Take over what a job made; where the price depends on it, that is known only now."""
+        images = tuple(
+            DeliveredImage.from_answer(position, output).with_(expires_at=self._death_of_links(receipt.paid_at))
+            for position, output in enumerate(job.outputs, start=1)
+        )
+        more = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
+        self._add_to_spent(more)
+        if job.errors:
+            log.warning("Job %s made %d, and said: %s", job.id, len(images), job.reasons)
+        return receipt.but(state=ReceiptState.PAID, images=images, credits=receipt.credits + more)
 
     def _death_of_links(self, made_at: str | None) -> str:
         """Tell when temporary links die; for a job at the earliest, for nobody says when it made them."""

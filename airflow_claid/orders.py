@@ -12,6 +12,7 @@ from airflow_claid.client import (
     ClaidClient,
     EditRequest,
     GenerateRequest,
+    JobKind,
     OutputImage,
     UploadRequest,
     prices,
@@ -75,6 +76,15 @@ class Order(ABC):
     @abstractmethod
     def credits(self) -> float:
         """What sending it costs, as far as is known."""
+
+    @property
+    def job_kind(self) -> JobKind | None:
+        """Which kind of job it becomes; ``None`` for one that is answered at once."""
+        return None
+
+    def credits_when_done(self, pictures: int) -> float:
+        """Tell what it has cost in all, once it is known how many pictures it was about."""
+        return self.credits
 
     @property
     @abstractmethod
@@ -184,6 +194,7 @@ class EditOrder(Order):
     suffix: str
 
     operation = "edit_image"
+    job_kind = JobKind.EDIT
     filtered = False
     number_of_images = 1
     credits = prices.EDITED_IMAGE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_claid.client.ai_edit import AIEditRequest
+from airflow_claid.client.batch import BatchEditRequest
 from airflow_claid.client.client import DEFAULT_BASE_URL, ClaidClient
 from airflow_claid.client.edit import EditRequest, EditResult, UploadRequest
 from airflow_claid.client.errors import (
@@ -16,13 +18,18 @@ from airflow_claid.client.errors import (
     ClaidServerError,
     ClaidValidationError,
 )
+from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.images import InputImage, OutputImage
-from airflow_claid.client.jobs import EditJob, JobOutcome
-from airflow_claid.client.storage import Storage
+from airflow_claid.client.jobs import Job, JobKind, JobOutcome
+from airflow_claid.client.scene import SceneRequest, SceneResult
+from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
+from airflow_claid.client.video import VideoRequest
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "AIEditRequest",
+    "BatchEditRequest",
     "ClaidAnswerLostError",
     "ClaidAuthenticationError",
     "ClaidClient",
@@ -34,14 +41,21 @@ __all__ = [
     "ClaidScopeError",
     "ClaidServerError",
     "ClaidValidationError",
-    "EditJob",
     "EditRequest",
     "EditResult",
+    "FashionRequest",
     "GenerateRequest",
     "GenerateResult",
     "InputImage",
+    "Job",
+    "JobKind",
     "JobOutcome",
     "OutputImage",
+    "SceneRequest",
+    "SceneResult",
     "Storage",
+    "StorageIn",
+    "StoragePatch",
     "UploadRequest",
+    "VideoRequest",
 ]

@@ -11,19 +11,35 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, ValidationError
 
 from airflow_claid import __version__
+from airflow_claid.client.ai_edit import AIEditRequest
+from airflow_claid.client.batch import BatchEditRequest
 from airflow_claid.client.edit import EditRequest, EditResult, ImageOutput, UploadRequest
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
+from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
-from airflow_claid.client.jobs import EditJob
+from airflow_claid.client.jobs import Job, JobKind
 from airflow_claid.client.operations import Operations
 from airflow_claid.client.quota import Quota
+from airflow_claid.client.scene import SceneRequest, SceneResult
 from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
+from airflow_claid.client.video import VideoRequest
 
 DEFAULT_BASE_URL = "https://api.claid.ai"
 
 _EDITING = "image_editing"
 _STORAGE = "storage"
+_SCENES = "image_generation"
+_VIDEOS = "video_generation"
+
+_JOBS = {
+    JobKind.EDIT: ("image/edit/async", _EDITING),
+    JobKind.BATCH_EDIT: ("image/edit/batch", _EDITING),
+    JobKind.AI_EDIT: ("image/ai-edit", _EDITING),
+    JobKind.FASHION_MODEL: ("image/ai-fashion-models", _EDITING),
+    JobKind.VIDEO: ("video/generate", _VIDEOS),
+}
+"""Address and scope of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -113,7 +129,7 @@ class ClaidClient:
                 prompt, number_of_images=number_of_images, guidance_scale=guidance_scale, output=output
             )
         )
-        return self._post("generate_image", "image/generate", request.to_json(), GenerateResult)
+        return self._post("generate_image", "image/generate", _EDITING, request.to_json(), GenerateResult)
 
     def edit_image(
         self,
@@ -131,7 +147,7 @@ class ClaidClient:
         :raises ClaidError: the kind tells whether it may have been charged.
         """
         request = _edit_request(input, operations, output)
-        return self._post("edit_image", "image/edit", request.to_json(), EditResult)
+        return self._post("edit_image", "image/edit", _EDITING, request.to_json(), EditResult)
 
     def submit_edit(
         self,
@@ -139,17 +155,87 @@ class ClaidClient:
         operations: Mapping[str, Any] | Operations | None = None,
         *,
         output: Mapping[str, Any] | ImageOutput | str | None = None,
-    ) -> EditJob:
+    ) -> Job:
         """Edit a picture as a job: the answer comes at once, :meth:`get_edit` tells when it is done.
 
         Takes, costs and raises what :meth:`edit_image` does. Claid cannot cancel a job.
         """
-        request = _edit_request(input, operations, output)
-        return self._post("submit_edit", "image/edit/async", request.to_json(), EditJob)
+        return self._submit(JobKind.EDIT, _edit_request(input, operations, output).to_json())
 
-    def get_edit(self, job_id: int) -> EditJob:
-        """Ask how a job stands. Costs no credit; counts against the quota as far as is known."""
-        return self._get("get_edit", f"image/edit/async/{_identifier(job_id, 'job_id')}", _EDITING, EditJob)
+    def get_edit(self, job_id: int) -> Job:
+        """Ask how an edit stands; see :meth:`get_job`."""
+        return self.get_job(JobKind.EDIT, job_id)
+
+    def submit_batch_edit(self, request: BatchEditRequest) -> Job:
+        """Edit the pictures of a folder, or of a list, as one job. Needs the scope ``image_editing``.
+
+        Reckoned at 1 credit a picture; Claid lists a folder itself, so its price is known when it is done.
+
+        :param request: :meth:`BatchEditRequest.of`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        return self._submit(JobKind.BATCH_EDIT, request.to_json())
+
+    def get_batch_edit(self, job_id: int) -> Job:
+        """Ask how a batch stands; see :meth:`get_job`."""
+        return self.get_job(JobKind.BATCH_EDIT, job_id)
+
+    def submit_ai_edit(self, request: AIEditRequest) -> Job:
+        """Change a picture as a prompt says. Costs 2 credits an image. Needs the scope ``image_editing``.
+
+        :param request: :meth:`AIEditRequest.of`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        return self._submit(JobKind.AI_EDIT, request.to_json())
+
+    def get_ai_edit(self, job_id: int) -> Job:
+        """Ask how an AI edit stands; see :meth:`get_job`."""
+        return self.get_job(JobKind.AI_EDIT, job_id)
+
+    def submit_fashion_model(self, request: FashionRequest) -> Job:
+        """Show garments on a person. Costs 2 credits an image. Needs the scope ``image_editing``.
+
+        :param request: :meth:`FashionRequest.of`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        return self._submit(JobKind.FASHION_MODEL, request.to_json())
+
+    def get_fashion_model(self, job_id: int) -> Job:
+        """Ask how fashion models stand; see :meth:`get_job`."""
+        return self.get_job(JobKind.FASHION_MODEL, job_id)
+
+    def create_scene(self, request: SceneRequest) -> SceneResult:
+        """Put a product into a scene and wait for the answer. Needs the scope ``image_generation``.
+
+        Reckoned at 1 credit an image; a prompt that Claid writes itself costs half a credit more.
+
+        :param request: :meth:`SceneRequest.of`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        return self._post("create_scene", "scene/create", _SCENES, request.to_json(), SceneResult)
+
+    def submit_video(self, request: VideoRequest) -> Job:
+        """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. Needs the scope ``video_generation``.
+
+        :param request: :meth:`VideoRequest.of`.
+        :raises ClaidError: the kind tells whether it may have been charged.
+        """
+        return self._submit(JobKind.VIDEO, request.to_json())
+
+    def get_video(self, job_id: int) -> Job:
+        """Ask how a video stands; see :meth:`get_job`."""
+        return self.get_job(JobKind.VIDEO, job_id)
+
+    def get_job(self, kind: JobKind, job_id: int) -> Job:
+        """Ask how a job of any kind stands. Costs no credit; counts against the quota as far as is known.
+
+        :param kind: of the job; asking for it as another kind finds nothing.
+        :param job_id: :attr:`Job.id`.
+        :raises ClaidRequestError: with ``status`` 404 if there is no such job.
+        """
+        path, scope = _JOBS[kind]
+        call = Call(f"get_{kind.value}", "GET", f"{path}/{_identifier(job_id, 'job_id')}", scope)
+        return _read_job(call, self._transport.send(call), kind)
 
     def upload_and_edit(
         self,
@@ -263,8 +349,13 @@ class ClaidClient:
         lost.may_have_been_charged = False
         raise lost
 
-    def _post(self, operation: str, path: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
-        call = Call(operation, "POST", path, _EDITING, json=body)
+    def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
+        path, scope = _JOBS[kind]
+        call = Call(f"submit_{kind.value}", "POST", path, scope, json=body)
+        return _read_job(call, self._transport.send(call), kind)
+
+    def _post(self, operation: str, path: str, scope: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
+        call = Call(operation, "POST", path, scope, json=body)
         return _read(call, self._transport.send(call), model)
 
     def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
@@ -329,6 +420,11 @@ def _rows(call: Call, answer: Answer) -> list[Any]:
     if not isinstance(rows, list):
         raise _not_understood(call, answer.request_id)
     return rows
+
+
+def _read_job(call: Call, answer: Answer, kind: JobKind) -> Job:
+    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+    return _parse(call, {**data, "kind": kind} if isinstance(data, Mapping) else data, answer.request_id, Job)
 
 
 def _read(call: Call, answer: Answer, model: type[_Model]) -> _Model:

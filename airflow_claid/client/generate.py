@@ -8,31 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from airflow_claid.client.contract import Address, AnswerModel, Integer, RequestModel, checked, wrong
 from airflow_claid.client.images import OutputImage
+from airflow_claid.client.prompts import prompt_of
 
-PROMPT_MIN_CHARACTERS = 3
-PROMPT_MAX_CHARACTERS = 1024
 MAX_IMAGES = 4
 GENERATED_SIDE = 1024
 """Width and height of a generated image, in pixels."""
-
-
-def _prompt(value: object) -> str:
-    if not isinstance(value, str):
-        raise wrong(f"must be a text, not {type(value).__name__}; map over a list with .expand(prompt=…)")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise wrong("holds half of a character (a lone surrogate), which is no text: mend the source it comes from")
-    length = len(value.strip())
-    if length < PROMPT_MIN_CHARACTERS:
-        raise wrong(
-            f"has {length} characters; Claid takes {PROMPT_MIN_CHARACTERS} to {PROMPT_MAX_CHARACTERS}: "
-            "describe the picture in a few words"
-        )
-    if length > PROMPT_MAX_CHARACTERS:
-        raise wrong(
-            f"has {length} characters; Claid takes {PROMPT_MIN_CHARACTERS} to {PROMPT_MAX_CHARACTERS}: "
-            f"shorten it by {length - PROMPT_MAX_CHARACTERS}"
-        )
-    return value.strip()
 
 
 def _number_of_images(value: object) -> object:
@@ -67,7 +47,7 @@ class GenerateOptions(RequestModel):
 class GenerateRequest(RequestModel):
     """One paid request for images of one prompt."""
 
-    input: Annotated[str, BeforeValidator(_prompt)]
+    input: Annotated[str, prompt_of(3, 1024)]
     options: GenerateOptions = GenerateOptions()
     output: Annotated[Address, AfterValidator(_folder)] | None = None
 

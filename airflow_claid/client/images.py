@@ -6,7 +6,7 @@ from airflow_claid.client.contract import AnswerModel
 
 
 class InputImage(AnswerModel):
-    """The picture that an edit was given."""
+    """The picture that an edit was given; for a video also the prompt that Claid wrote itself."""
 
     ext: str | None = None
     mps: float | None = None
@@ -14,6 +14,7 @@ class InputImage(AnswerModel):
     format: str | None = None
     width: int | None = None
     height: int | None = None
+    generated_prompt: str | None = None
 
 
 class OutputImage(InputImage):

@@ -79,11 +79,14 @@ def _color(value: object) -> object:
     return value
 
 
+Color = Annotated[str, BeforeValidator(_color)]
+
+
 class Background(RequestModel):
     """What happens to the background."""
 
     remove: bool | RemoveBackground | None = None
-    color: Annotated[str, BeforeValidator(_color)] | None = None
+    color: Color | None = None
     blur: bool | BlurBackground | None = None
 
 

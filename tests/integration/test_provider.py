@@ -37,7 +37,7 @@ def test_the_floors_import_only_from_below() -> None:
         ["client"],
         [
             "delivered_image", "delivery", "downloads", "errors", "fingerprints", "fulfilment", "inputs",
-            "inspection", "links", "object_storage", "orders", "places", "receipts", "terms", "version_compat",
+            "inspection", "job_waiting", "links", "object_storage", "orders", "places", "receipts", "terms", "version_compat",
         ],
         ["hooks"],
         ["operators", "sensors", "triggers"],

@@ -85,7 +85,7 @@ class Shop:
             delivery=Delivery(Downloader(DownloadRules(self.client.base_url)), self.storages, lambda: self.time),
             receipts=lambda _: store or self.memory,
             author=Author("shop", run_id, "pictures"),
-            terms=Terms(poll_interval=1.0, **terms),
+            terms=Terms(look_interval=1.0, poll_interval=1.0, **terms),
             sleep=self.sleep,
             now=lambda: self.time,
         )
@@ -245,7 +245,7 @@ def test_a_jobs_id_is_in_the_receipt_before_the_first_poll_and_a_new_try_attache
     link = shop.fulfil(shop.generation()).images[0].path or ""
     order = shop.edit(link)
     shop.sandbox.fault("job_stuck", operation="submit_edit")
-    with pytest.raises(TimeoutError, match="it is paid, and the next try waits for it again"):
+    with pytest.raises(TimeoutError, match="is paid, and the next try waits for it again"):
         shop.fulfil(order, timeout=5.0)
     receipt = shop.receipt(order)
     assert receipt.state is ReceiptState.SUBMITTED
@@ -259,7 +259,7 @@ def test_a_failed_job_fails_and_a_new_try_asks_again(shop: Shop) -> None:
     link = shop.fulfil(shop.generation()).images[0].path or ""
     order = shop.edit(link)
     shop.sandbox.fault("job_error", operation="submit_edit")
-    with pytest.raises(JobFailedError, match="ended as ERROR without a picture"):
+    with pytest.raises(JobFailedError, match="ended as ERROR without a result"):
         shop.fulfil(order)
     assert shop.receipt(order).state is ReceiptState.FAILED
     assert shop.fulfil(order).images[0].good

@@ -98,14 +98,14 @@ def test_a_submitted_edit_is_done_after_a_while(claid: ClaidClient, sandbox: San
     job = claid.submit_edit(link, {"resizing": {"width": 100}})
     assert job.status == "ACCEPTED"
     assert job.outcome is JobOutcome.PENDING
-    assert job.output is None
+    assert job.outputs == ()
     for _ in range(1000):
         done = claid.get_edit(job.id)
         if done.outcome is not JobOutcome.PENDING:
             break
     assert done.outcome is JobOutcome.DONE
-    assert done.output is not None
-    assert done.output.width == 100
+    assert len(done.outputs) == 1
+    assert done.outputs[0].width == 100
     assert done.request_id != job.request_id
 
 
@@ -139,7 +139,7 @@ def test_each_status_has_its_meaning(
     scripted.replies(as_json({"data": {"id": 7, "status": status, "errors": None, "result": {}}}))
     job = told.get_edit(7)
     assert job.outcome is outcome
-    assert job.output is None
+    assert job.outputs == ()
     assert job.reasons == "Claid gave no reason"
     assert scripted.received[0].path == "/v1/image/edit/async/7"
 

@@ -1,0 +1,137 @@
+"""Waiting for jobs: what one look at a job means, when to look again, and when the wait ends.
+
+:func:`decide` is the one place where the wait for a job ends. The loop in a worker, the trigger and the sensor all
+feed it, so that the three ways of waiting cannot drift apart. It knows no network and no clock.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import Enum
+
+from airflow_claid.client import ClaidError, ClaidRateLimitError, Job, JobOutcome
+from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
+
+PATIENCE = 5
+"""So many looks in a row must fail before the wait does."""
+
+_FIRST_LOOK = 1 / 8
+_SHORTEST_PAUSE = 0.05
+
+
+class Waiting(str, Enum):
+    """What a look at a job asks of whoever waits."""
+
+    ENDED = "ended"
+    """Claid has ended the job, with or without a result."""
+    WAIT = "wait"
+    TIMED_OUT = "timed out"
+    REFUSED = "refused"
+    """The job cannot be looked at until somebody changes something."""
+    UNREACHABLE = "unreachable"
+    """Several looks in a row failed for reasons that may pass."""
+
+
+@dataclass(frozen=True)
+class JobDecision:
+    """What to do after a look at a job.
+
+    :param waiting: the decision.
+    :param message: what the look showed, for the log or the error.
+    :param job: as the look showed it, where it showed one.
+    :param error: in which the look ended, where it failed.
+    :param failures: looks that failed in a row, to be handed to the next decision.
+    """
+
+    waiting: Waiting
+    message: str
+    job: Job | None = None
+    error: Exception | None = None
+    failures: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job ended with something to show."""
+        return self.job is not None and self.job.outcome is JobOutcome.DONE and bool(self.job.outputs)
+
+    def raise_if_fruitless(self) -> None:
+        """Raise what a wait that ended without a result raises, in whatever way it was waited.
+
+        :raises JobFailedError: if Claid ended the job without a result; a job that Claid does not know is a
+            :class:`JobGoneError`.
+        :raises JobTimeoutError: if the time was over first; a retry waits for the same job, and pays nothing.
+        :raises ClaidError: if the job could not be looked at.
+        """
+        if self.waiting is Waiting.ENDED and not self.succeeded:
+            raise JobFailedError(self.message)
+        if self.waiting is Waiting.TIMED_OUT:
+            raise JobTimeoutError(self.message)
+        if self.waiting is Waiting.REFUSED and getattr(self.error, "status", None) == 404:
+            raise JobGoneError(self.message)
+        if self.waiting in (Waiting.REFUSED, Waiting.UNREACHABLE) and self.error is not None:
+            raise self.error
+
+
+def decide(
+    name: str, seen: Job | Exception, *, failures: int = 0, overdue: bool = False, patience: int = PATIENCE
+) -> JobDecision:
+    """Decide what to do after a look at a job.
+
+    A status that nobody knows is waited out: Claid may have a new word for work in progress, and what is paid is not
+    given up for a word. ``PAUSED`` is waited out too.
+
+    :param name: what the job is called in messages.
+    :param seen: the job as it is, or the error that the look ended in.
+    :param failures: how many looks in a row failed before this one.
+    :param overdue: whether the time to wait is over.
+    :param patience: so many failed looks in a row end the wait. A used-up quota is no failure.
+    """
+    if isinstance(seen, Job):
+        return _decided(name, seen, overdue=overdue)
+    message = f"{name} could not be looked at: {seen}"
+    if isinstance(seen, ClaidError) and not seen.curable:
+        if seen.status == 404:
+            message += (
+                ". Claid does not know the job, or knows it no more. It was paid; check base URL and API key, or run "
+                "with regenerate=True to ask, and pay, again"
+            )
+        return JobDecision(Waiting.REFUSED, message, error=seen)
+    if not isinstance(seen, ClaidRateLimitError):
+        failures += 1
+        message += f" (failed looks in a row: {failures}; the wait ends at {patience})"
+    if failures >= patience:
+        return JobDecision(Waiting.UNREACHABLE, message, error=seen, failures=failures)
+    if overdue:
+        return JobDecision(Waiting.TIMED_OUT, f"{message}. {_GOES_ON}", error=seen, failures=failures)
+    return JobDecision(Waiting.WAIT, message, error=seen, failures=failures)
+
+
+_GOES_ON = (
+    "The time to wait is over. Claid cannot cancel a job: it goes on and is paid, and the next try waits for it "
+    "again without paying"
+)
+
+
+def _decided(name: str, job: Job, *, overdue: bool) -> JobDecision:
+    if job.outcome is JobOutcome.DONE and job.outputs:
+        return JobDecision(Waiting.ENDED, f"{name} is {job.status}: {len(job.outputs)} made", job)
+    if job.outcome in (JobOutcome.DONE, JobOutcome.FAILED):
+        return JobDecision(Waiting.ENDED, f"{name} ended as {job.status} without a result: {job.reasons}", job)
+    unknown = ", a status that this version does not know" if job.outcome is JobOutcome.UNKNOWN else ""
+    message = f"{name} is {job.status}{unknown}"
+    if overdue:
+        return JobDecision(Waiting.TIMED_OUT, f"{message}. {_GOES_ON}", job)
+    return JobDecision(Waiting.WAIT, message, job)
+
+
+def pause(looks: int, poll_interval: float, left: float) -> float:
+    """Seconds until the next look: short at first, doubling up to the interval, with jitter, not past the end.
+
+    :param looks: how many looks there were.
+    :param poll_interval: the longest pause; jitter only shortens it, so that a job's end is seen within one.
+    :param left: seconds until the wait is over.
+    """
+    growing = poll_interval * min(1.0, _FIRST_LOOK * 2.0 ** min(looks, 10))
+    jittered = growing * random.uniform(0.8, 1.0)  # noqa: S311 - spreads looks, guards nothing
+    return max(0.0, min(max(jittered, _SHORTEST_PAUSE), left))
