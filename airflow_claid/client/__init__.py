@@ -17,6 +17,7 @@ from airflow_claid.client.errors import (
     ClaidScopeError,
     ClaidServerError,
     ClaidValidationError,
+    ClaidWebhookError,
 )
 from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
@@ -25,6 +26,7 @@ from airflow_claid.client.jobs import Job, JobKind, JobOutcome
 from airflow_claid.client.scene import SceneRequest, SceneResult
 from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.video import VideoRequest
+from airflow_claid.client.webhooks import job_from_webhook
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -41,6 +43,7 @@ __all__ = [
     "ClaidScopeError",
     "ClaidServerError",
     "ClaidValidationError",
+    "ClaidWebhookError",
     "EditRequest",
     "EditResult",
     "FashionRequest",
@@ -58,4 +61,5 @@ __all__ = [
     "StoragePatch",
     "UploadRequest",
     "VideoRequest",
+    "job_from_webhook",
 ]

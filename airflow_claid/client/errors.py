@@ -86,3 +86,7 @@ class ClaidAnswerLostError(ClaidError):
 
     curable = True
     may_have_been_charged = True
+
+
+class ClaidWebhookError(ClaidError):
+    """A webhook was not signed with your secret, or is not a job's: refuse it. Checking it costs nothing."""

@@ -13,6 +13,7 @@ from airflow_claid.sandbox.settings import (
     Latency,
     SandboxSettings,
     StorageSettings,
+    web_address,
 )
 
 
@@ -63,6 +64,8 @@ def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
         ttl=given.ttl,
         image_size=given.image_size,
         public_url=given.public_url.rstrip("/") if given.public_url else None,
+        webhook_url=given.webhook_url,
+        webhook_secret=given.webhook_secret,
     )
 
 
@@ -99,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         help="side of generated pictures in pixels (default: %(default)s)",
     )
     add("--public-url", help="address that clients see, if another than the listening one")
+    add("--webhook-url", type=web_address, metavar="URL", help="where the answers of ended jobs are posted")
+    add("--webhook-secret", metavar="SECRET", help="signs what is posted, in X-Claid-Hmac-SHA256")
     return parser
 
 

@@ -25,10 +25,14 @@ class FaultBody(BaseModel):
     charged: bool | None = None
     seconds: float | None = None
     location: str | None = None
+    status: str | None = None
 
 
 class SettingsBody(BaseModel):
-    """Body of ``PUT /sandbox/settings``; what is left out stays. ``latency`` is text such as ``5+-2``."""
+    """Body of ``PUT /sandbox/settings``; what is left out stays. ``latency`` is text such as ``5+-2``.
+
+    An empty ``webhook_url`` posts nothing from then on.
+    """
 
     model_config = ConfigDict(extra="forbid")
     quota: str | None = None
@@ -39,6 +43,8 @@ class SettingsBody(BaseModel):
     ttl: float | None = None
     blocked_words: tuple[str, ...] | None = None
     polls_count: bool | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
 
 
 class StorageBody(BaseModel):
@@ -64,7 +70,7 @@ class KeyBody(BaseModel):
 
 
 class AdvanceBody(BaseModel):
-    """Body of ``POST /sandbox/advance``: seconds to let pass for quotas and temporary addresses."""
+    """Body of ``POST /sandbox/advance``: seconds to let pass for quotas, jobs and temporary addresses."""
 
     seconds: float
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-Kind = Literal["latency", "429", "500", "502", "empty", "truncated", "cut", "hold", "job_error", "job_stuck"]
+Kind = Literal[
+    "latency", "429", "500", "502", "empty", "truncated", "cut", "hold", "job_error", "job_stuck", "job_status"
+]
 DownloadKind = Literal["redirect", "truncated", "html", "huge", "slow", "expired", "cut"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DOWNLOAD_KINDS: tuple[str, ...] = get_args(DownloadKind)
@@ -24,7 +26,8 @@ class Fault:
 
     :param kind: for operations: ``latency``, ``429``, ``500``, ``502`` (with an HTML body), ``empty`` (an empty 200),
         ``truncated`` (half of the JSON), ``cut`` (the connection ends without a byte), ``hold`` (the answer waits for
-        a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends).
+        a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends), ``job_status``
+        (a submitted job takes ``status``).
         For downloads: ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
     :param operation: the contract's operation id, such as ``generate_image``; ``download`` for temporary addresses;
         None (default) for every operation, but not for downloads.
@@ -35,7 +38,10 @@ class Fault:
     :param seed: makes the chance repeatable; 0 by default.
     :param charged: whether the request has been charged, and its pictures made, when the fault strikes. Without it,
         what is usual for the kind: true for ``empty``, ``truncated`` and ``hold``; else false. Never true for ``429``.
-    :param seconds: length of a latency, a slow download (2 by default), or the longest time of a hold (600).
+    :param seconds: length of a latency, a slow download (2 by default), or the longest time of a hold (600). For
+        ``job_stuck`` and ``job_status``: after so long the job goes on; without it, never.
+    :param status: for ``job_status``: any word, such as ``PAUSED``, or one that the contract does not have. The job
+        takes it as soon as it has been accepted; ``DONE`` (without a result), ``ERROR`` and ``CANCELLED`` are final.
     :param location: where a redirect leads.
     """
 
@@ -48,11 +54,14 @@ class Fault:
     charged: bool | None = None
     seconds: float | None = None
     location: str | None = None
+    status: str | None = None
 
     def __post_init__(self) -> None:
         known = DOWNLOAD_KINDS if self.operation == DOWNLOAD else KINDS
         if self.kind not in known:
             raise ValueError(f"Fault kind {self.kind!r} is none of {', '.join(known)}.")
+        if (self.kind == "job_status") != bool(self.status):
+            raise ValueError("The fault 'job_status', and no other, has a status.")
         if self.kind == "429" and self.charged:
             raise ValueError("A 429 is never charged.")
         if self.kind in _CHARGED_UNLESS_TOLD and self.charged is False and self.operation != DOWNLOAD:
@@ -62,6 +71,11 @@ class Fault:
     def after_charge(self) -> bool:
         """Whether it strikes after charging."""
         return self.kind in _CHARGED_UNLESS_TOLD if self.charged is None else self.charged
+
+    @property
+    def halt(self) -> str | None:
+        """The status at which it halts a job."""
+        return "PROCESSING" if self.kind == "job_stuck" else self.status
 
     @property
     def wait(self) -> float:

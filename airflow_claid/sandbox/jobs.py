@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow_claid.sandbox import errors
 
+FINAL = frozenset({"DONE", "ERROR", "CANCELLED"})
+
 
 @dataclass
 class Job:
@@ -18,7 +20,8 @@ class Job:
     :param kind: the operation that made it, such as ``submit_edit``.
     :param path: path of its address below ``/v1``.
     :param request: the request's body, shown in answers.
-    :param status: ``ACCEPTED``, ``PROCESSING``, then ``DONE`` or ``ERROR``.
+    :param status: ``ACCEPTED``, ``WAITING``, ``PROCESSING``, then ``DONE`` or ``ERROR``; what a fault says.
+    :param begun: moment of the sandbox's clock from which its seconds count.
     :param result: what the contract puts in ``result`` or ``results``; empty until done.
     """
 
@@ -31,6 +34,12 @@ class Job:
     status: str = "ACCEPTED"
     errors: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | list[Any] | None = None
+    begun: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in FINAL
 
     def fail(self, message: str) -> None:
         """End with one error."""

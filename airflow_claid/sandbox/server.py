@@ -141,10 +141,10 @@ class Sandbox:
         Once by default; ``count=3`` three times, ``probability=0.1`` at times, ``probability=1`` for ever.
 
         :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
-            ``job_stuck``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``,
+            ``job_stuck``, ``job_status``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``,
             ``expired``, ``cut``.
         :param conditions: the other fields of :class:`airflow_claid.sandbox.faults.Fault`: ``operation``, ``prompt``,
-            ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``location``.
+            ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``location``, ``status``.
         """
         return self.service.faults.add(Fault(kind, **conditions))
 
@@ -166,11 +166,11 @@ class Sandbox:
         self.service.reset()
 
     def change(self, **settings: Any) -> None:
-        """Change settings while running: ``quota``, ``latency``, ``ttl``, ``blocked_words`` and others."""
+        """Change settings while running: ``quota``, ``latency``, ``ttl``, ``webhook_url`` and others."""
         self.service.change(**settings)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass for quotas and temporary addresses, without waiting."""
+        """Let ``seconds`` pass for quotas, jobs and temporary addresses, without waiting."""
         self.service.advance(seconds)
 
     def connect_storage(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from airflow_claid.sandbox.accounts import Accounts
+from airflow_claid.sandbox.clock import Clock
 from airflow_claid.sandbox.faults import Faults
 from airflow_claid.sandbox.jobs import Jobs
 from airflow_claid.sandbox.ledger import Ledger
@@ -18,6 +18,7 @@ from airflow_claid.sandbox.quota import Quota
 from airflow_claid.sandbox.settings import SandboxSettings
 from airflow_claid.sandbox.storages import Storages
 from airflow_claid.sandbox.temporary import TemporaryFiles
+from airflow_claid.sandbox.webhooks import Webhooks
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,17 +26,18 @@ THREADS = 8
 
 
 class Service:
-    """One sandbox: its keys, credits, quota, storages, jobs, faults, temporary files and ledger."""
+    """One sandbox: its keys, credits, quota, storages, jobs, webhooks, faults, temporary files and ledger."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._first_settings = settings
         self.settings = settings
         self.base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-        self._advanced = 0.0
+        self.clock = Clock()
         self.accounts = Accounts(settings.keys)
         self.ledger = Ledger()
         self.faults = Faults()
         self.jobs = Jobs()
+        self.webhooks = Webhooks()
         self.storages = Storages(settings.storages, settings.buckets)
         self.temporary = TemporaryFiles(self.clock)
         self.quotas = self._new_quotas(self.settings)
@@ -43,13 +45,9 @@ class Service:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._chance = random.Random(0)  # noqa: S311 - only spreads latencies
 
-    def clock(self) -> float:
-        """Return seconds on this sandbox's own clock, which :meth:`advance` moves."""
-        return time.monotonic() + self._advanced
-
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass for quotas and temporary addresses."""
-        self._advanced += seconds
+        """Let ``seconds`` pass for quotas, jobs and temporary addresses."""
+        self.clock.advance(seconds)
 
     def change(self, **changes: Any) -> None:
         """Change settings while running; quotas begin anew if theirs changed."""
@@ -63,12 +61,15 @@ class Service:
         self.settings = self._first_settings
         self.faults.remove()
         self.faults.release()
-        for part in (self.accounts, self.ledger, self.jobs, self.storages, self.temporary):
+        for task in list(self._tasks):
+            task.get_loop().call_soon_threadsafe(task.cancel)
+        for part in (self.accounts, self.ledger, self.jobs, self.webhooks, self.storages, self.temporary):
             part.reset()
         self.quotas = self._new_quotas(self.settings)
 
     def close(self) -> None:
         """Let go of threads and files."""
+        self.webhooks.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.temporary.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 SCOPES = frozenset({"image_editing", "image_generation", "video_generation", "storage"})
 DEFAULT_KEY = "sandbox-key"
@@ -117,6 +118,10 @@ class SandboxSettings:
     :param image_size: side of a generated picture in pixels; 1024, as the real one. Smaller only for benchmarks.
     :param max_megapixels: largest picture, in or out, in millions of pixels; 150 by default.
     :param public_url: address put before ``/tmp/…`` and job addresses, if clients see another than the sandbox does.
+    :param webhook_url: http(s) address to which the answer of each job that ends is posted; None (default) or an
+        empty string: nothing is posted.
+    :param webhook_secret: signs what is posted, in the header ``X-Claid-Hmac-SHA256``; None (default) or an empty
+        string: nothing is signed.
     """
 
     host: str = "127.0.0.1"
@@ -135,3 +140,17 @@ class SandboxSettings:
     image_size: int = 1024
     max_megapixels: float = 150.0
     public_url: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.webhook_url:
+            web_address(self.webhook_url)
+
+
+def web_address(text: str) -> str:
+    """Return an http(s) address as it is; anything else is a ``ValueError``."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("A webhook's address begins with http:// or https:// and has a host.")
+    return text
