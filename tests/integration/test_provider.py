@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.integration.conftest import ROOT, Airflow
 
-HEAVY = ("PIL", "boto3", "botocore", "s3fs", "gcsfs", "google.cloud", "fastapi", "uvicorn", "limits")
+HEAVY = ("PIL", "boto3", "botocore", "s3fs", "gcsfs", "google.cloud", "fastapi", "uvicorn", "limits", "pyarrow")
 
 
 def test_airflow_lists_the_provider(airflow: Airflow) -> None:
@@ -37,7 +37,8 @@ def test_the_floors_import_only_from_below() -> None:
         ["client"],
         [
             "delivered_image", "delivery", "downloads", "errors", "fingerprints", "fulfilment", "inputs",
-            "inspection", "job_waiting", "links", "object_storage", "orders", "places", "receipts", "terms", "version_compat",
+            "inspection", "job_waiting", "links", "manifest", "object_storage", "orders", "places", "prompt_columns",
+            "prompt_files", "receipts", "terms", "version_compat",
         ],
         ["hooks"],
         ["operators", "sensors", "triggers"],
