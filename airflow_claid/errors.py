@@ -49,3 +49,9 @@ class LostAnswerError(Exception):
 
 class CreditCeilingError(Exception):
     """The next request would spend more than ``max_credits``; it was not sent."""
+
+
+class ErrandFailedError(Exception):
+    """Some orders of a task failed. ``curable`` tells whether a retry may succeed."""
+
+    curable = False

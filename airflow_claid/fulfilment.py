@@ -65,6 +65,11 @@ class Begun:
     receipt: Receipt
     credits: float
 
+    @property
+    def waiting(self) -> bool:
+        """Whether its job is not known to have ended."""
+        return self.receipt.state is ReceiptState.SUBMITTED
+
 
 @dataclass
 class Fulfilment:
@@ -108,6 +113,15 @@ class Fulfilment:
         receipt = self._paid_receipt(order, store)
         return Begun(order, store, receipt, self.spent - spent_before)
 
+    def resume(self, order: Order, receipt: Receipt, spent: float) -> Begun:
+        """Go on with an order that was begun in another process of the same try.
+
+        :param receipt: as it was then; the one that is kept goes first, where one is.
+        :param spent: credits that this try has spent on it.
+        """
+        store = self.receipts(order)
+        return Begun(order, store, store.read(order.fingerprint) or receipt, spent)
+
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
         """Wait for a paid order's job, if it has one, and bring its pictures to their place.
 
@@ -129,7 +143,7 @@ class Fulfilment:
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
             receipt = self._completed(order, receipt, store, deadline)
-            cost += order.credits
+        cost += receipt.credits - begun.receipt.credits
         return Fulfilled(order, self._handed_on(order, receipt), cost, receipt.request_id)
 
     def _handed_on(self, order: Order, receipt: Receipt) -> tuple[DeliveredImage, ...]:

@@ -32,8 +32,18 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
-        "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.sensors.image"]}],
-        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.triggers.image"]}],
+        "sensors": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["airflow_claid.sensors.image", "airflow_claid.sensors.job"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["airflow_claid.triggers.image", "airflow_claid.triggers.job"],
+            }
+        ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
         "connection-types": [
             {

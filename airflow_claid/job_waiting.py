@@ -12,6 +12,7 @@ from enum import Enum
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError, Job, JobOutcome
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
+from airflow_claid.version_compat import AirflowNotFoundException
 
 PATIENCE = 5
 """So many looks in a row must fail before the wait does."""
@@ -90,8 +91,8 @@ def decide(
     if isinstance(seen, Job):
         return _decided(name, seen, overdue=overdue)
     message = f"{name} could not be looked at: {seen}"
-    if isinstance(seen, ClaidError) and not seen.curable:
-        if seen.status == 404:
+    if isinstance(seen, AirflowNotFoundException) or (isinstance(seen, ClaidError) and not seen.curable):
+        if getattr(seen, "status", None) == 404:
             message += (
                 ". Claid does not know the job, or knows it no more. It was paid; check base URL and API key, or run "
                 "with regenerate=True to ask, and pay, again"

@@ -68,9 +68,19 @@ class Order(ABC):
         """The prompt or the input, for logs and receipts."""
 
     @property
+    def prompt(self) -> str | None:
+        """The prompt, where there is one."""
+        return None
+
+    @property
+    def input(self) -> str | None:
+        """The picture that it starts from, where there is one."""
+        return None
+
+    @property
     @abstractmethod
     def number_of_images(self) -> int:
-        """How many pictures a whole answer has."""
+        """How many pictures a whole answer has; 0 where only Claid knows."""
 
     @property
     @abstractmethod
@@ -144,6 +154,11 @@ class GenerateOrder(Order):
         return self.request.input
 
     @property
+    def prompt(self) -> str:
+        """The prompt."""
+        return self.request.input
+
+    @property
     def number_of_images(self) -> int:
         """How many images are asked for."""
         return self.request.number_of_images
@@ -213,6 +228,11 @@ class EditOrder(Order):
     def subject(self) -> str:
         """The input's address, without a signature: the same picture, however often its link is signed."""
         return unsigned(self.source.path)
+
+    @property
+    def input(self) -> str:
+        """The input's address."""
+        return self.subject
 
     def file_name(self, position: int) -> str:
         """The file that ``output`` names, or the input's name with the format's suffix."""

@@ -27,9 +27,7 @@ class AIEditOptions(RequestModel):
     def _goes_with_the_model(self) -> AIEditOptions:
         given = [name for name in _OF_MODEL_V1 if getattr(self, name) is not None]
         if given and self.model != "v1":
-            raise wrong(
-                f"{', '.join(given)} work with model v1 only: add model='v1', or leave them out"
-            )
+            raise wrong(f"{', '.join(given)} work with model v1 only: add model='v1', or leave them out")
         return self
 
 

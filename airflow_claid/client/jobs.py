@@ -83,7 +83,8 @@ class Job(AnswerModel):
         if not isinstance(data, Mapping):
             return data
         found = data.get("results") or data.get("result") or ()
-        parts = [part for part in ([found] if isinstance(found, Mapping) else found) if isinstance(part, Mapping)]
+        found = found if isinstance(found, (list, tuple)) else [found]
+        parts = [part for part in found if isinstance(part, Mapping)]
         return {
             **data,
             "inputs": [one for part in parts for one in _one_or_many(part, "input_object")],

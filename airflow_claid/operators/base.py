@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,14 @@ from airflow.sdk import BaseOperator
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.delivery import Delivery
-from airflow_claid.errors import CreditCeilingError, JobFailedError, LostAnswerError, PictureError
+from airflow_claid.errands import Errand
+from airflow_claid.errors import (
+    CreditCeilingError,
+    ErrandFailedError,
+    JobFailedError,
+    LostAnswerError,
+    PictureError,
+)
 from airflow_claid.fulfilment import Fulfilled, Fulfilment, utc_now
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.object_storage import located
@@ -20,7 +28,13 @@ from airflow_claid.orders import Order
 from airflow_claid.places import Place, PlaceKind
 from airflow_claid.receipts import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
 from airflow_claid.terms import Terms
-from airflow_claid.version_compat import AirflowFailException, task_state_store, use_retry_after, wait_before_retry
+from airflow_claid.version_compat import (
+    AirflowException,
+    AirflowFailException,
+    task_state_store,
+    use_retry_after,
+    wait_before_retry,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -68,12 +82,47 @@ class ClaidPayingOperator(BaseOperator):
         use_retry_after(self)
         with refusing_at_once():
             if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
-                self._terms()
+                ClaidPayingOperator._terms(self)
 
     @cached_property
     def hook(self) -> ClaidHook:
         """The hook of the connection."""
         return ClaidHook(self.claid_conn_id)
+
+    def execute(self, context: Context) -> list[str]:
+        """Get the pictures, or find them paid for already, and give their paths."""
+        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+            errand = Errand(fulfilment, self._orders())
+            errand.begin()
+            return self._end(context, errand, errand.complete(utc_now() + timedelta(seconds=self._terms().timeout)))
+
+    @property
+    def _subject(self) -> str:
+        """What the task is about, for errors."""
+        raise NotImplementedError
+
+    def _orders(self) -> list[Order]:
+        """Give what is asked, checked.
+
+        :raises ClaidValidationError: naming the parameter, its value and the remedy.
+        """
+        raise NotImplementedError
+
+    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+        """Hand on what there is, then fail if something failed."""
+        good = self._hand_on(context, results, errand.fulfilment.spent)
+        errand.raise_failures()
+        return good
+
+    @contextmanager
+    def _telling_costs(self, context: Context) -> Iterator[Fulfilment]:
+        """Give the fulfilment; if what is done with it fails, XCom ``credits`` tells all the same what was spent."""
+        fulfilment = self._fulfilment(context)
+        try:
+            yield fulfilment
+        except Exception:
+            context["ti"].xcom_push(key="credits", value=fulfilment.spent)
+            raise
 
     def _terms(self) -> Terms:
         return Terms(
@@ -126,8 +175,8 @@ class ClaidPayingOperator(BaseOperator):
             {
                 **image.to_json(),
                 "name": result.order.name,
-                "prompt": result.order.subject if result.order.filtered else None,
-                "input": None if result.order.filtered else result.order.subject,
+                "prompt": result.order.prompt,
+                "input": result.order.input,
                 "fingerprint": result.order.fingerprint,
                 "request_id": result.request_id,
                 "credits": result.credits / len(result.images),
@@ -150,6 +199,8 @@ def failing_at_once(subject: str) -> Iterator[None]:
             yield
     except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
         raise AirflowFailException(str(error)) from error
+    except ErrandFailedError as error:
+        raise (AirflowException if error.curable else AirflowFailException)(str(error)) from error
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
         raise

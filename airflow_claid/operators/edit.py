@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client import ClaidRequestError, ClaidValidationError, UploadRequest
+from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
 from airflow_claid.client.contract import shortened
-from airflow_claid.errors import JobFailedError, PictureError
-from airflow_claid.fulfilment import Begun, Fulfilled
+from airflow_claid.errands import Errand
+from airflow_claid.fulfilment import Fulfilled
 from airflow_claid.inputs import source
-from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.jobs import ClaidJobOperator
 from airflow_claid.operators.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
-from airflow_claid.orders import EditOrder
+from airflow_claid.orders import EditOrder, Order
 from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
-from airflow_claid.version_compat import AirflowException, AirflowFailException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _DEFAULT_FORMAT = "jpeg"
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
-_OF_ONE_PICTURE = (ClaidRequestError, JobFailedError, PictureError)
 
 
-class ImageEditOperator(ClaidPayingOperator):
+class ImageEditOperator(ClaidJobOperator):
     """Edit one picture or several with any of Claid's operations.
 
     Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
-    can reach are edited as jobs: all are submitted, then waited for; a retry waits for the same jobs. Others are
-    sent along one by one. A retry, a clear, a new run or a backfill of the same edit of the same content pays
-    nothing again, as for :class:`ImageGenerationOperator`.
+    can reach are edited as jobs: all are submitted, then waited for, in the worker or (``deferrable``) in the
+    triggerer; a retry waits for the same jobs. Others are sent along one by one, and are done when they are sent.
+    A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
+    :class:`ImageGenerationOperator`.
 
     :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
         ``storage://NAME/…``, or any path of Airflow's object storage.
@@ -44,6 +43,8 @@ class ImageEditOperator(ClaidPayingOperator):
         Claid's default, JPEG.
     :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
     :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
+    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+        ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.
     :returns: the paths of the edited pictures, in the order of the inputs. XCom ``images`` has a dict for each;
@@ -59,10 +60,12 @@ class ImageEditOperator(ClaidPayingOperator):
         "output_format",
         "metadata",
         "name",
-        *ClaidPayingOperator.terms_template_fields,
+        *ClaidJobOperator.waiting_template_fields,
+        *ClaidJobOperator.terms_template_fields,
     )
     template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
     ui_color = "#e9f7ef"
+    job_kind = JobKind.EDIT
 
     def __init__(
         self,
@@ -90,29 +93,15 @@ class ImageEditOperator(ClaidPayingOperator):
             if name is not None and is_literal(name):
                 checked_name(name)
 
-    def execute(self, context: Context) -> list[str]:
-        """Edit the pictures, or find them paid for already, and give their paths."""
-        with failing_at_once(f"input={shortened(self.input)}"):
-            inputs = paths(self.input, "input")
-            orders = self._orders(list(dict.fromkeys(inputs)))
-            fulfilment = self._fulfilment(context)
-            begun: list[Begun] = []
-            failed: dict[str, Exception] = {}
-            for order in orders:
-                try:
-                    begun.append(fulfilment.begin(order))
-                except _OF_ONE_PICTURE as error:
-                    failed[order.subject] = error
-            results: list[Fulfilled] = []
-            for one in begun:
-                try:
-                    results.append(fulfilment.complete(one))
-                except _OF_ONE_PICTURE as error:
-                    failed[one.order.subject] = error
-        self._hand_on(context, results, fulfilment.spent)
-        if failed:
-            raise _failure(failed, len(orders))
-        edited = {order.source.path: result.images[0].path for order, result in zip(orders, results, strict=True)}
+    @property
+    def _subject(self) -> str:
+        return f"input={shortened(self.input)}"
+
+    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+        """Give the paths in the order of the inputs."""
+        super()._end(context, errand, results)
+        inputs = paths(self.input, "input")
+        edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
         return [path for path in (edited[one] for one in inputs) if path]
 
     def _checked_request(self, place: Place) -> UploadRequest:
@@ -140,7 +129,8 @@ class ImageEditOperator(ClaidPayingOperator):
             )
         return self.output_format or said
 
-    def _orders(self, inputs: list[str]) -> list[EditOrder]:
+    def _orders(self) -> list[Order]:
+        inputs = list(dict.fromkeys(paths(self.input, "input")))
         place = edit_place(self.output_path)
         if not inputs:
             self.log.info("There are no pictures to edit")
@@ -170,7 +160,7 @@ class ImageEditOperator(ClaidPayingOperator):
                 )
             )
         _check_files(orders, self._lies_at)
-        return orders
+        return list(orders)
 
     def _lies_at(self, path: str) -> str:
         """Give the file that an address means, whatever storage or connection it names."""
@@ -256,11 +246,3 @@ def _check_files(orders: Sequence[EditOrder], lies_at: Callable[[str], str]) -> 
                 "in tasks of their own with a name each. Nothing was sent, nothing was charged."
             )
         written[target] = order.subject
-
-
-def _failure(failed: Mapping[str, Exception], number_of_inputs: int) -> Exception:
-    """Make the error for the pictures that failed; a retry is worth it if one of them may succeed then."""
-    reasons = "; ".join(f"input={shortened(path)}: {error}" for path, error in failed.items())
-    said = f"{len(failed)} of {number_of_inputs} pictures failed, the others are kept and not paid again. {reasons}"
-    curable = any(getattr(error, "curable", False) for error in failed.values())
-    return AirflowException(said) if curable else AirflowFailException(said)

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import GenerateRequest
 from airflow_claid.client.contract import shortened
+from airflow_claid.errands import Errand
 from airflow_claid.fulfilment import Fulfilled
-from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.base import ClaidPayingOperator
+from airflow_claid.operators.blocked import ON_BLOCKED, end_without_images
 from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once
-from airflow_claid.orders import GenerateOrder
+from airflow_claid.orders import GenerateOrder, Order
 from airflow_claid.places import checked_name, generation_place
-from airflow_claid.version_compat import AirflowFailException, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-ON_BLOCKED = ("fail", "skip", "keep")
 
 _STAND_IN_PROMPT = "a prompt that is not known yet"
 
@@ -93,40 +92,30 @@ class ImageGenerationOperator(ClaidPayingOperator):
             if is_literal(on_blocked):
                 choice(on_blocked, "on_blocked", ON_BLOCKED)
 
-    def execute(self, context: Context) -> list[str]:
-        """Generate the images, or find them paid for already, and give their paths."""
-        with failing_at_once(f"prompt={shortened(self.prompt)}"):
-            on_blocked = choice(self.on_blocked, "on_blocked", ON_BLOCKED)
-            order = self._order()
-            self._check_place(order.place)
-            result = self._fulfilment(context).fulfil(order)
-        good = self._hand_on(context, [result], result.credits)
+    @property
+    def _subject(self) -> str:
+        return f"prompt={shortened(self.prompt)}"
+
+    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+        good = super()._end(context, errand, results)
         if not good:
-            self._end_without_images(result, on_blocked)
+            end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
         return good
 
-    def _order(self) -> GenerateOrder:
+    def _orders(self) -> list[Order]:
+        choice(self.on_blocked, "on_blocked", ON_BLOCKED)
         request = GenerateRequest.of(
             self.prompt,
             number_of_images=number(self.number_of_images),
             guidance_scale=number(self.guidance_scale),
         )
         place = generation_place(self.output_path)
-        return GenerateOrder(
+        self._check_place(place)
+        order = GenerateOrder(
             base_url=self.hook.client.base_url,
             place=place,
             landing=self._landing(place),
             name=checked_name(self.name) if self.name not in (None, "") else None,
             request=request,
         )
-
-    def _end_without_images(self, result: Fulfilled, on_blocked: str) -> None:
-        said = (
-            f"Claid's content filter blacked out all {len(result.images)} images of the prompt "
-            f"{shortened(result.order.subject)} ({result.credits:g} credits spent by this run). Change the prompt"
-        )
-        if on_blocked == "fail":
-            raise AirflowFailException(f"{said}, or set on_blocked='skip'.")
-        if on_blocked == "skip":
-            raise AirflowSkipException(f"{said}.")
-        self.log.warning("%s; going on without images (on_blocked='keep')", said)
+        return [order]

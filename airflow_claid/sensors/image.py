@@ -12,9 +12,10 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.parameters import is_literal, number, refusing_at_once, truth
+from airflow_claid.sensors.memory import Memory
 from airflow_claid.triggers.arrivals import Arrivals
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.triggers.waiting import PATIENCE, Decision, Look, LookFailedError, Outcome, Watch, decide
+from airflow_claid.triggers.waiting import Look, LookFailedError, Outcome, Watch, decide
 from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
@@ -27,10 +28,7 @@ from airflow_claid.version_compat import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_claid.receipts import TaskStateStore
-
 _STAND_IN_OUTPUT = "file:///not/known/yet/"
-_FAILURES = "claid_image_sensor_failures"
 _AFTER_DEADLINE = 120.0
 """Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
 
@@ -85,7 +83,7 @@ class ClaidImageSensor(BaseSensorOperator):
         self.recursive = recursive
         self.claid_conn_id = claid_conn_id
         self.deferrable = deferrable
-        self._own_memory = _Memory()
+        self._own_memory = Memory()
         with refusing_at_once():
             Watch.of(
                 output if is_literal(output) else _STAND_IN_OUTPUT,
@@ -118,7 +116,7 @@ class ClaidImageSensor(BaseSensorOperator):
         """Look once."""
         memory = self._memory(context)
         decision = decide(self._watch, self._look(), failures=memory.failures, patience=memory.patience)
-        memory.keep(decision)
+        memory.keep(decision.failures if decision.outcome is Outcome.WAIT else 0)
         if decision.outcome is Outcome.REFUSED:
             raise AirflowFailException(decision.message)
         if decision.outcome is Outcome.FAILED:
@@ -169,28 +167,7 @@ class ClaidImageSensor(BaseSensorOperator):
                 raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
             raise
 
-    def _memory(self, context: Context) -> _Memory:
+    def _memory(self, context: Context) -> Memory:
         if not self.reschedule or self.deferrable:
             return self._own_memory
-        return _Memory(task_state_store(context), patience=PATIENCE if task_state_store(context) else 1)
-
-
-class _Memory:
-    """How many looks failed in a row.
-
-    :param store: Airflow's memory, for a wait that is several processes; ``None`` for one that is in this one.
-    :param patience: so many failed looks in a row end the wait; 1 where nothing can be remembered.
-    """
-
-    def __init__(self, store: TaskStateStore | None = None, patience: int = PATIENCE) -> None:
-        self._store = store
-        self.patience = patience
-        kept = store.get(_FAILURES) if store is not None else 0
-        self.failures = kept if isinstance(kept, int) else 0
-
-    def keep(self, decision: Decision) -> None:
-        """Remember a decision; one that ends the wait ends the count."""
-        failures = decision.failures if decision.outcome is Outcome.WAIT else 0
-        if self._store is not None and failures != self.failures:
-            self._store.set(_FAILURES, failures)
-        self.failures = failures
+        return Memory.between_processes(task_state_store(context))

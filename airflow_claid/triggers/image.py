@@ -6,19 +6,15 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from airflow_claid.triggers.arrivals import Arrivals
+from airflow_claid.triggers.threads import in_thread
 from airflow_claid.triggers.waiting import Decision, Look, Outcome, Watch, decide
 
-_THREADS = 8
 _SHORTEST_INTERVAL = 0.1
-_looking = ThreadPoolExecutor(_THREADS, thread_name_prefix="claid-look")
-"""All looks of a process: a slow bucket must not take the few threads that everybody shares."""
 
 
 class ClaidImageTrigger(BaseTrigger):
@@ -88,12 +84,7 @@ class ClaidImageTrigger(BaseTrigger):
 
 
 async def _seen_by(arrivals: Arrivals) -> Look | Exception:
-    """Look in a thread of our own.
-
-    Not by ``asyncio.to_thread``: before Airflow 3.3 a thread of a triggerer can only ask for connections if asgiref
-    knows the loop that it belongs to.
-    """
     try:
-        return await sync_to_async(arrivals.look, thread_sensitive=False, executor=_looking)()
+        return await in_thread("look", arrivals.look)
     except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them
         return error

@@ -12,11 +12,9 @@ from enum import Enum
 from airflow_claid.client import ClaidError, ClaidValidationError
 from airflow_claid.downloads import without_query
 from airflow_claid.errors import PictureError
+from airflow_claid.job_waiting import PATIENCE
 from airflow_claid.places import Place, edit_place
 from airflow_claid.version_compat import AirflowNotFoundException
-
-PATIENCE = 5
-"""So many looks in a row must fail before the wait does."""
 
 _LINKS = ("https://", "http://")
 

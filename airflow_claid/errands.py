@@ -1,0 +1,123 @@
+"""Errands: the orders of one task, all asked for first and then waited for; one that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_claid.client import ClaidRequestError
+from airflow_claid.client.contract import shortened
+from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutError, PictureError
+from airflow_claid.fulfilment import Begun, Fulfilled, Fulfilment
+from airflow_claid.orders import Order
+from airflow_claid.receipts import Receipt
+
+_OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
+"""What concerns one order; any other error concerns them all and ends the errand."""
+
+
+@dataclass
+class Errand:
+    """The orders of one task.
+
+    :param fulfilment: fulfils each of them.
+    :param orders: what is asked.
+    """
+
+    fulfilment: Fulfilment
+    orders: Sequence[Order]
+    begun: list[Begun] = field(default_factory=list)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """See to it that all orders are paid; see :meth:`Fulfilment.begin`."""
+        for order in self.orders:
+            try:
+                self.begun.append(self.fulfilment.begin(order))
+            except _OF_ONE_ORDER as error:
+                self.failed[order.subject] = error
+
+    def complete(self, deadline: datetime) -> list[Fulfilled]:
+        """Wait for the jobs, bring all pictures to their place; see :meth:`Fulfilment.complete`.
+
+        :param deadline: until when to wait for all of them together.
+        """
+        results = []
+        for one in self.begun:
+            try:
+                results.append(self.fulfilment.complete(one, deadline))
+            except _OF_ONE_ORDER as error:
+                self.failed[one.order.subject] = error
+        return results
+
+    @property
+    def waiting(self) -> list[int]:
+        """The ids of the jobs that are not known to have ended."""
+        return [one.receipt.job_id for one in self.begun if one.waiting and one.receipt.job_id is not None]
+
+    @property
+    def job_ids(self) -> list[int]:
+        """The ids of all jobs, of this execution or an earlier one."""
+        return [one.receipt.job_id for one in self.begun if one.receipt.job_id is not None]
+
+    @property
+    def credits(self) -> float:
+        """What the jobs that are waited for cost, as far as is known."""
+        return sum(one.order.credits for one in self.begun if one.waiting)
+
+    def raise_failures(self) -> None:
+        """Raise what went wrong, if anything did: of one order its own error, of several one that tells of all.
+
+        :raises ErrandFailedError: if some of several orders failed; curable if one of them may succeed on a retry.
+        """
+        if not self.failed:
+            return
+        if len(self.orders) == 1:
+            raise next(iter(self.failed.values()))
+        reasons = "; ".join(f"input={shortened(subject)}: {error}" for subject, error in self.failed.items())
+        error = ErrandFailedError(
+            f"{len(self.failed)} of {len(self.orders)} pictures failed, the others are kept and not paid again. "
+            f"{reasons}"
+        )
+        error.curable = any(getattr(one, "curable", False) for one in self.failed.values())
+        raise error
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what :meth:`resumed` needs in another process: no key, no signed link."""
+        return {
+            "begun": [{"receipt": one.receipt.to_json(), "credits": one.credits} for one in self.begun],
+            "spent": self.fulfilment.spent,
+            "failed": {
+                subject: {"message": str(error), "curable": bool(getattr(error, "curable", False))}
+                for subject, error in self.failed.items()
+            },
+        }
+
+    @classmethod
+    def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], facts: Mapping[str, Any]) -> Errand:
+        """Go on with what :meth:`to_json` gave; nothing is asked for again.
+
+        :raises ErrandFailedError: if an order that was paid is no longer among the orders, because its input changed.
+        """
+        errand = cls(fulfilment, orders)
+        fulfilment.spent = float(facts["spent"])
+        carried = {one["receipt"]["fingerprint"]: one for one in facts["begun"]}
+        for order in orders:
+            one = carried.pop(order.fingerprint, None)
+            if one is not None:
+                errand.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
+        if carried:
+            names = ", ".join(shortened(one["receipt"]["subject"]) for one in carried.values())
+            error = ErrandFailedError(
+                f"{names} changed while the task waited, so its job is of another picture. A retry asks, and pays, for "
+                "what is there now"
+            )
+            error.curable = True
+            raise error
+        for subject, said in facts["failed"].items():
+            error = ErrandFailedError(said["message"])
+            error.curable = said["curable"]
+            errand.failed[subject] = error
+        return errand

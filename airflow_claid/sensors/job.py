@@ -1,0 +1,203 @@
+"""The sensor that waits for jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.triggers.base import StartTriggerArgs
+
+from airflow_claid.client import Job, JobKind
+from airflow_claid.errors import JobFailedError
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.job_waiting import JobDecision, Waiting, decide
+from airflow_claid.operators.parameters import choice, is_literal, job_numbers, refusing_at_once
+from airflow_claid.sensors.memory import Memory
+from airflow_claid.triggers.job import ClaidJobTrigger
+from airflow_claid.version_compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+    task_state_store,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+JOB_KINDS = tuple(kind.value for kind in JobKind)
+_AFTER_DEADLINE = 120.0
+"""Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
+
+
+class ClaidJobSensor(BaseSensorOperator):
+    """Wait until Claid has done a job, whoever submitted it.
+
+    Costs nothing: the sensor only asks. ``DONE`` ends it well; ``ERROR`` and ``CANCELLED`` fail it without a retry,
+    with Claid's reasons; every other status, ``PAUSED`` and ones that nobody knows yet among them, is waited out. A
+    look that fails for a passing reason is tried again; the fifth in a row fails the task. In poke, reschedule and
+    deferrable mode the result, the time and the errors are the same.
+
+    :param job_id: (templated) Claid's number, or a list, such as the result of an operator with
+        ``wait_for_completion=False``.
+    :param kind: (templated) ``"edit"``, ``"batch_edit"``, ``"ai_edit"``, ``"fashion_model"`` or ``"video"``: the number
+        alone finds nothing.
+    :param claid_conn_id: (templated) the Airflow connection to Claid.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :param start_from_trigger: begin in the triggerer, without a worker at all; ``job_id`` must then be literal, or
+        (from Airflow 3.3) a template such as ``"{{ ti.xcom_pull('video') }}"``. Default: false.
+    :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60; the trigger's first looks come
+        sooner), ``timeout`` (seconds, default a week), ``mode``, ``soft_fail``, …
+    :returns: the most lasting addresses that Claid gave of what the jobs made, in their order: ``storage://…``, the
+        object's address, or a link that lives 24 hours. They are not looked into: a picture that the content filter
+        blacked out is among them. The operators of each kind bring pictures to their place and do look.
+    :raises AirflowSensorTimeout: after ``timeout`` seconds; the jobs go on. With ``soft_fail`` the task is skipped.
+    :raises AirflowFailException: for a job that ended without a result, and for what no retry can cure.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "kind", "claid_conn_id")
+    ui_color = "#fff4e0"
+    start_trigger_args: ClassVar[StartTriggerArgs] = StartTriggerArgs(  # type: ignore[misc]
+        trigger_cls="airflow_claid.triggers.job.ClaidJobTrigger", next_method="execute_complete"
+    )
+
+    def __init__(
+        self,
+        *,
+        job_id: int | str | Sequence[int],
+        kind: str,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.kind = kind
+        self.claid_conn_id = claid_conn_id
+        self.deferrable = deferrable or start_from_trigger
+        self.start_from_trigger = start_from_trigger
+        self._own_memory = Memory()
+        self._ended: dict[int, Job] = {}
+        with refusing_at_once():
+            if is_literal(job_id):
+                job_numbers(job_id, "job_id")
+            if is_literal(kind):
+                choice(kind, "kind", JOB_KINDS)
+        if start_from_trigger:
+            self.start_trigger_args = StartTriggerArgs(  # type: ignore[misc]
+                trigger_cls="airflow_claid.triggers.job.ClaidJobTrigger",
+                trigger_kwargs={
+                    "kind": kind,
+                    "job_ids": job_id,
+                    "poll_interval": self.poke_interval,
+                    "claid_conn_id": claid_conn_id,
+                },
+                next_method="execute_complete",
+                timeout=timedelta(seconds=self.timeout),
+            )
+
+    def execute(self, context: Context) -> Any:
+        """Wait here, or look once and leave the rest to the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        found = self._skipping(lambda: self.poke(context))
+        if not found:
+            self.defer(
+                trigger=ClaidJobTrigger(
+                    kind=self.kind,
+                    job_ids=self._numbers,
+                    deadline=time.time() + self.timeout,
+                    poll_interval=self.poke_interval,
+                    claid_conn_id=self.claid_conn_id,
+                ),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=self.timeout + _AFTER_DEADLINE),
+            )
+        return found.xcom_value
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once at each job that is not known to have ended."""
+        memory = self._memory(context)
+        failures, waiting = 0, False
+        for job_id in self._numbers:
+            if job_id in self._ended:
+                continue
+            decision = self._look(job_id, memory)
+            failures = max(failures, decision.failures)
+            waiting = waiting or decision.waiting is Waiting.WAIT
+            self.log.info("%s", decision.message)
+            if decision.succeeded and decision.job is not None:
+                self._ended[job_id] = decision.job
+        memory.keep(failures if waiting else 0)
+        return PokeReturnValue(not waiting, None if waiting else self._addresses())
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[str]:
+        """End as the trigger says, in a new process that knows only its event."""
+        status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
+        if status == Waiting.ENDED.value:
+            found = self._skipping(lambda: self.poke(context))
+            if not found:
+                raise AirflowException(f"The trigger saw the jobs end ({message}), but now they have not")
+            return list(found.xcom_value or ())
+        if status == Waiting.TIMED_OUT.value:
+            raise AirflowSensorTimeout(f"Waited {self.timeout:g} s: {message}")
+        if status == Waiting.REFUSED.value:
+            raise AirflowFailException(message)
+        if status == Waiting.UNREACHABLE.value:
+            if self.never_fail:
+                raise AirflowSkipException(message)
+            raise AirflowException(message)
+        raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        with refusing_at_once():
+            choice(self.kind, "kind", JOB_KINDS)
+            return job_numbers(self.job_id, "job_id")
+
+    @cached_property
+    def _hook(self) -> ClaidHook:
+        return ClaidHook(self.claid_conn_id)
+
+    def _look(self, job_id: int, memory: Memory) -> JobDecision:
+        seen: Job | Exception
+        try:
+            seen = self._hook.client.get_job(JobKind(self.kind), job_id)
+        except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them
+            seen = error
+        decision = decide(f"Job {job_id} ({self.kind})", seen, failures=memory.failures, patience=memory.patience)
+        try:
+            decision.raise_if_fruitless()
+        except JobFailedError as error:
+            raise AirflowFailException(str(error)) from None
+        except Exception as error:
+            memory.keep(0)
+            if decision.waiting is Waiting.REFUSED:
+                raise AirflowFailException(decision.message) from error
+            raise AirflowException(decision.message) from error
+        return decision
+
+    def _addresses(self) -> list[str]:
+        outputs = [output for job_id in self._numbers for output in self._ended[job_id].outputs]
+        addresses = (output.claid_storage_uri or output.object_uri or output.tmp_url for output in outputs)
+        return [address for address in addresses if address]
+
+    def _skipping(self, look: Any) -> Any:
+        """Look; what no retry cures ends as in the other modes."""
+        try:
+            return look()
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
+            raise
+
+    def _memory(self, context: Context) -> Memory:
+        if not self.reschedule or self.deferrable:
+            return self._own_memory
+        return Memory.between_processes(task_state_store(context))
