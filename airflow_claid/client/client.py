@@ -19,7 +19,8 @@ from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.jobs import Job, JobKind
 from airflow_claid.client.operations import Operations
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota import AccountQuota, Group, Quota
+from airflow_claid.client.quota_store import QuotaStore
 from airflow_claid.client.scene import SceneRequest, SceneResult
 from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
@@ -41,9 +42,11 @@ _JOBS = {
 }
 """Address and scope of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
 
+_GROUPS = {JobKind.AI_EDIT: Group.AI_EDIT, JobKind.FASHION_MODEL: Group.FASHION, JobKind.VIDEO: Group.VIDEO}
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_quotas: dict[tuple[str, str], Quota] = {}
+_quotas: dict[tuple[str, str, str], AccountQuota] = {}
 _quotas_lock = threading.Lock()
 
 
@@ -66,6 +69,8 @@ class ClaidClient:
     :param max_wait: seconds that one call may wait in all after a 429 or between attempts.
     :param pool_size: connections kept open; as many as there are threads.
     :param quota: the pacing; by default the one of this account in this process.
+    :param quota_store: a Redis, ``redis://HOST:PORT/DB``, by which all processes that use the account share its
+        quota; needs the extra ``redis``. While it fails, each process paces its requests alone.
     :raises ClaidValidationError: if the key or the address cannot be one.
     """
 
@@ -79,6 +84,7 @@ class ClaidClient:
         max_wait: float = 300.0,
         pool_size: int = 10,
         quota: Quota | None = None,
+        quota_store: str | None = None,
     ) -> None:
         self.base_url = versioned(base_url)
         key = _printable_key(api_key)
@@ -87,7 +93,7 @@ class ClaidClient:
             auth=BearerKey(key, self.base_url),
             timeout=(connect_timeout, read_timeout),
             max_wait=max_wait,
-            quota=quota or _account_quota(self.base_url, key),
+            quota=AccountQuota.of_one(quota) if quota else _account_quota(self.base_url, key, quota_store),
             pool_size=pool_size,
             user_agent=f"airflow-claid/{__version__}",
         )
@@ -234,7 +240,7 @@ class ClaidClient:
         :raises ClaidRequestError: with ``status`` 404 if there is no such job.
         """
         path, scope = _JOBS[kind]
-        call = Call(f"get_{kind.value}", "GET", f"{path}/{_identifier(job_id, 'job_id')}", scope)
+        call = Call(f"get_{kind.value}", "GET", f"{path}/{_identifier(job_id, 'job_id')}", scope, group=_group(kind))
         return _read_job(call, self._transport.send(call), kind)
 
     def upload_and_edit(
@@ -270,12 +276,12 @@ class ClaidClient:
 
     def list_storage_types(self) -> list[str]:
         """Tell which types of storage can be connected. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storage_types", "GET", "storage/storage-types", _STORAGE)
+        call = Call("list_storage_types", "GET", "storage/storage-types", _STORAGE, group=Group.STORAGE)
         return [str(kind) for kind in _rows(call, self._transport.send(call))]
 
     def list_storages(self) -> list[Storage]:
         """List the connected storages. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storages", "GET", "storage/storages", _STORAGE)
+        call = Call("list_storages", "GET", "storage/storages", _STORAGE, group=Group.STORAGE)
         answer = self._transport.send(call)
         return [_parse(call, row, answer.request_id, Storage) for row in _rows(call, answer)]
 
@@ -291,7 +297,7 @@ class ClaidClient:
         :param storage: :meth:`StorageIn.of_bucket` or :meth:`StorageIn.of_web_folder`.
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
-        call = Call("create_storage", "POST", "storage/storages", _STORAGE, json=storage.to_json())
+        call = Call("create_storage", "POST", "storage/storages", _STORAGE, group=Group.STORAGE, json=storage.to_json())
         with storage.hidden():
             try:
                 return self._do_for_free(call, Storage)
@@ -310,7 +316,9 @@ class ClaidClient:
         :param changes: :meth:`StoragePatch.of`; what it does not name stays.
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
-        call = Call("update_storage", "PATCH", _storage_path(storage_id), _STORAGE, json=changes.to_json())
+        call = Call(
+            "update_storage", "PATCH", _storage_path(storage_id), _STORAGE, group=Group.STORAGE, json=changes.to_json()
+        )
         with changes.hidden():
             return self._do_for_free(call, Storage)
 
@@ -320,7 +328,9 @@ class ClaidClient:
         :param storage_id: Claid's number, :attr:`Storage.id`.
         :raises ClaidRequestError: with ``status`` 404 if there is no such storage.
         """
-        self._do_for_free(Call("delete_storage", "DELETE", _storage_path(storage_id), _STORAGE), None)
+        self._do_for_free(
+            Call("delete_storage", "DELETE", _storage_path(storage_id), _STORAGE, group=Group.STORAGE), None
+        )
 
     def _storage_named(self, name: str) -> Storage | None:
         """Find a storage by its name; with its access key, which only the answer about one storage tells."""
@@ -351,7 +361,7 @@ class ClaidClient:
 
     def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
         path, scope = _JOBS[kind]
-        call = Call(f"submit_{kind.value}", "POST", path, scope, json=body)
+        call = Call(f"submit_{kind.value}", "POST", path, scope, json=body, group=_group(kind))
         return _read_job(call, self._transport.send(call), kind)
 
     def _post(self, operation: str, path: str, scope: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
@@ -359,7 +369,7 @@ class ClaidClient:
         return _read(call, self._transport.send(call), model)
 
     def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
-        call = Call(operation, "GET", path, scope)
+        call = Call(operation, "GET", path, scope, group=Group.STORAGE if scope == _STORAGE else Group.IMAGE)
         return _read(call, self._transport.send(call), model)
 
 
@@ -383,9 +393,16 @@ def versioned(base_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
 
 
-def _account_quota(base_url: str, key: str) -> Quota:
+def _account_quota(base_url: str, key: str, store: str | None) -> AccountQuota:
+    account = (base_url, key, (store or "").strip())
     with _quotas_lock:
-        return _quotas.setdefault((base_url, key), Quota())
+        if account not in _quotas:
+            _quotas[account] = AccountQuota(QuotaStore(account[2], base_url, key) if account[2] else None)
+        return _quotas[account]
+
+
+def _group(kind: JobKind) -> Group:
+    return _GROUPS.get(kind, Group.IMAGE)
 
 
 def _printable_key(api_key: str) -> str:

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import ssl
@@ -30,7 +31,7 @@ from airflow_claid.client.errors import (
     ClaidRateLimitError,
     ClaidValidationError,
 )
-from airflow_claid.client.quota import Quota, RateLimit
+from airflow_claid.client.quota import AccountQuota, Booking, Group, RateLimit
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _REQUEST_ID = "x-request-id"
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the contract's operation id, method, path below the base address, scope and body."""
+    """One request: the contract's operation id, method, path below the base address, scope, body and quota."""
 
     operation: str
     method: str
@@ -49,11 +50,15 @@ class Call:
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     files: Mapping[str, tuple[str, bytes]] | None = None
+    group: Group = Group.IMAGE
 
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does no more than sending it once."""
         return self.method == "GET"
+
+
+_NO_JOB = Call("get_edit", "GET", "image/edit/async/0", "image_editing")
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Transport:
     auth: BearerKey
     timeout: tuple[float, float]
     max_wait: float
-    quota: Quota
+    quota: AccountQuota
     pool_size: int
     user_agent: str
     sleep: Callable[[float], None] = time.sleep
@@ -133,10 +138,10 @@ class Transport:
         return attempts(self._send_once, call)
 
     def _send_once(self, call: Call) -> Answer:
-        self._await_quota(call)
+        booking = self._await_quota(call)
         response = self._exchange(call)
         seen = RateLimit.from_headers(response.headers)
-        self.quota.observe(seen)
+        self.quota.observe(call.group, seen, booking, reading=call.repeatable)
         request_id = response.headers.get(_REQUEST_ID)
         body = _json(response)
         if not 200 <= response.status_code < 300:
@@ -157,20 +162,32 @@ class Transport:
             )
         return Answer(body, request_id)
 
-    def _await_quota(self, call: Call) -> None:
-        while True:
-            closed = self.quota.closed_for()
-            if closed > self.max_wait:
-                raise ClaidRateLimitError(
-                    f"{call.operation} was not sent: the quota is used up for {closed:.0f} s, longer than "
-                    f"max_wait={self.max_wait:g}",
-                    retry_after=closed,
-                )
-            seconds = self.quota.book()
-            if seconds > 0:
-                self.sleep(seconds)
-            if not self.quota.closed_for():
-                return
+    def _await_quota(self, call: Call) -> Booking:
+        quota = self.quota.of(call.group, reading=call.repeatable)
+        with quota.line():
+            while True:
+                closed = quota.closed_for()
+                if closed > self.max_wait:
+                    raise ClaidRateLimitError(
+                        f"{call.operation} was not sent: the quota is used up for {closed:.0f} s, longer than "
+                        f"max_wait={self.max_wait:g}",
+                        retry_after=closed,
+                    )
+                booking = quota.book()
+                if not booking.wait:
+                    return booking
+                if call.group is Group.IMAGE and quota.ask_for_policies():
+                    self._learn_policies()
+                else:
+                    self.sleep(booking.wait)
+
+    def _learn_policies(self) -> None:
+        """Ask for a job that cannot exist, which costs nothing and is answered at once, for its headers' sake.
+
+        A paid answer takes seconds, in which a larger account would be paced by the published default.
+        """
+        with contextlib.suppress(ClaidError):
+            self.quota.of(Group.IMAGE).observe(RateLimit.from_headers(self._exchange(_NO_JOB).headers))
 
     def _exchange(self, call: Call) -> requests.Response:
         try:
