@@ -45,6 +45,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
+        "extra-links": [
+            "airflow_claid.operators.links.ClaidPicturesLink",
+            "airflow_claid.operators.links.ClaidStatusLink",
+        ],
         "connection-types": [
             {
                 "hook-class-name": "airflow_claid.hooks.claid.ClaidHook",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
+from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.delivery import Delivery
 from airflow_claid.errands import Errand
 from airflow_claid.errors import (
@@ -23,6 +24,7 @@ from airflow_claid.errors import (
 from airflow_claid.fulfilment import Fulfilled, Fulfilment, utc_now
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.object_storage import located
+from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
 from airflow_claid.operators.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
 from airflow_claid.orders import Order
 from airflow_claid.places import Place, PlaceKind
@@ -62,6 +64,8 @@ class ClaidPayingOperator(BaseOperator):
         "max_credits",
         "claid_conn_id",
     )
+    operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
+    pictures_page: str = ""
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class ClaidPayingOperator(BaseOperator):
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
             errand = Errand(fulfilment, self._orders())
             errand.begin()
+            self._show_links(context, errand)
             return self._end(context, errand, errand.complete(utc_now() + timedelta(seconds=self._terms().timeout)))
 
     @property
@@ -113,6 +118,26 @@ class ClaidPayingOperator(BaseOperator):
         good = self._hand_on(context, results, errand.fulfilment.spent)
         errand.raise_failures()
         return good
+
+    def _show_links(self, context: Context, errand: Errand) -> None:
+        """Have the links in Airflow's page while the task runs; where that fails, the task does not."""
+        if errand.orders:
+            self._find_page(errand.orders[0].place, [image for one in errand.begun for image in one.receipt.images])
+        links = {ClaidPicturesLink().xcom_key: self.pictures_page, ClaidStatusLink().xcom_key: STATUS_PAGE}
+        try:
+            for key, address in links.items():
+                if address:
+                    context["ti"].xcom_push(key=key, value=address)
+        except Exception as error:  # noqa: BLE001 - what is paid is worth more than its link
+            self.log.warning("The task's links are not shown before it ends (%s)", type(error).__name__)
+
+    def _find_page(self, place: Place, images: Sequence[DeliveredImage]) -> None:
+        """Find the page of the pictures; Airflow asks for it when the process ends."""
+        known = (image.path or (image.tmp_url if place.kind is PlaceKind.TEMPORARY else None) for image in images)
+        try:
+            self.pictures_page = pictures_page(place, [path for path in known if path], self.hook.storages.bucket_uri)
+        except (ClaidError, ValueError) as error:
+            self.log.warning("The link to the pictures cannot be made (%s)", type(error).__name__)
 
     @contextmanager
     def _telling_costs(self, context: Context) -> Iterator[Fulfilment]:
@@ -185,6 +210,10 @@ class ClaidPayingOperator(BaseOperator):
             for image in result.images
         ]
         good = [image.path for result in results for image in result.images if image.good and image.path]
+        if results:
+            self._find_page(
+                results[0].order.place, [image for result in results for image in result.images if image.good]
+            )
         context["ti"].xcom_push(key="images", value=images)
         context["ti"].xcom_push(key="credits", value=spent)
         self.log.info("%d images, %d of them good; %g credits spent", len(images), len(good), spent)

@@ -72,6 +72,7 @@ class ClaidJobOperator(ClaidPayingOperator):
             wait = truth(self.wait_for_completion, "wait_for_completion")
             self._errand = errand = Errand(fulfilment, self._orders())
             errand.begin()
+            self._show_links(context, errand)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
             if not wait:
                 return self._without_waiting(context, errand, deadline)
@@ -90,6 +91,7 @@ class ClaidJobOperator(ClaidPayingOperator):
             raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
             self._errand = errand = Errand.resumed(fulfilment, self._orders(), carried)
+            self._show_links(context, errand)
             ended = status == Waiting.ENDED.value
             deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc) if ended else utc_now()
             return self._end(context, errand, errand.complete(deadline))

@@ -1,0 +1,90 @@
+"""Links on a task in Airflow's page: to its pictures, and to Claid's status.
+
+Airflow writes such links when a task's process ends, so the operators push them themselves as soon as Claid has been
+asked. A link without an address is the empty text: Airflow shows ``None`` as a link to "None", and nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+from airflow_claid.links import is_signed
+from airflow_claid.places import Place, PlaceKind, without_connection
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+STATUS_PAGE = "https://status.letsenhance.io/"
+"""Let's Enhance makes Claid; its status page has the API too."""
+
+DASHBOARD = "https://claid.ai/account/overview"
+"""Claid's dashboard (docs.claid.ai/authentication); no address of its page of storages is documented."""
+
+_S3_CONSOLE = "https://console.aws.amazon.com/s3"
+_GOOGLE_CONSOLE = "https://console.cloud.google.com/storage/browser"
+
+
+class ClaidPicturesLink(BaseOperatorLink):
+    """To the pictures: to one itself, of several to their folder."""
+
+    name = "Pictures"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Give the page that the operator found last; empty where there is none."""
+        return str(getattr(operator, "pictures_page", ""))
+
+
+class ClaidStatusLink(BaseOperatorLink):
+    """To the page that tells whether Claid works."""
+
+    name = "Claid status"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Give the page's address."""
+        return STATUS_PAGE
+
+
+def pictures_page(place: Place, paths: Sequence[str], bucket_uri: Callable[[str], str | None]) -> str:
+    """Give the page that shows pictures best: of one the picture's, of several in one folder the folder's.
+
+    :param place: where they go; its page is given while there are none.
+    :param paths: the pictures that are known.
+    :param bucket_uri: turns ``storage://NAME/PATH`` into a bucket's address, or gives ``None``.
+    """
+    folders = {path.rpartition("/")[0] + "/" for path in paths}
+    if place.kind is PlaceKind.TEMPORARY or len(paths) == 1:
+        address = paths[0] if paths else ""
+    else:
+        address = folders.pop() if len(folders) == 1 else place.folder + (place.file or "")
+    return page_of((bucket_uri(address) if address.startswith("storage://") else None) or address)
+
+
+def page_of(address: str) -> str:
+    """Give the page on which a person sees a picture or a folder; empty where there is none.
+
+    It holds no credentials: no signed link, of other links not the query, of buckets not the connection's id.
+    """
+    scheme, _, rest = without_connection(address).partition("://")
+    bucket, _, key = rest.partition("/")
+    path = quote(key)
+    if scheme in ("http", "https"):
+        return "" if is_signed(address) else _without_query(address)
+    if scheme == "s3":
+        view = "object" if key and not key.endswith("/") else "buckets"
+        return f"{_S3_CONSOLE}/{view}/{bucket}" + (f"?prefix={path}" if key else "")
+    if scheme == "gs":
+        view = "/_details" if key and not key.endswith("/") else ""
+        return f"{_GOOGLE_CONSOLE}{view}/{bucket}" + (f"/{path}" if key else "")
+    if scheme == "file":
+        return address
+    return DASHBOARD if scheme == "storage" else ""
+
+
+def _without_query(link: str) -> str:
+    parts = urlsplit(link)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
