@@ -24,6 +24,8 @@ class Errand:
 
     :param fulfilment: fulfils each of them.
     :param orders: what is asked.
+    :param begun: what is paid, and not completed yet.
+    :param failed: what went wrong with which input.
     """
 
     fulfilment: Fulfilment
@@ -45,11 +47,12 @@ class Errand:
         :param deadline: until when to wait for all of them together.
         """
         results = []
-        for one in self.begun:
+        for one in list(self.begun):
             try:
                 results.append(self.fulfilment.complete(one, deadline))
             except _OF_ONE_ORDER as error:
                 self.failed[one.order.subject] = error
+            self.begun.remove(one)
         return results
 
     @property
@@ -59,7 +62,7 @@ class Errand:
 
     @property
     def job_ids(self) -> list[int]:
-        """The ids of all jobs, of this execution or an earlier one."""
+        """The ids of the jobs of what is not completed yet, of this execution or an earlier one."""
         return [one.receipt.job_id for one in self.begun if one.receipt.job_id is not None]
 
     @property
@@ -104,12 +107,17 @@ class Errand:
         errand = cls(fulfilment, orders)
         fulfilment.spent = float(facts["spent"])
         carried = {one["receipt"]["fingerprint"]: one for one in facts["begun"]}
+        changed = []
         for order in orders:
             one = carried.pop(order.fingerprint, None)
             if one is not None:
                 errand.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
-        if carried:
-            names = ", ".join(shortened(one["receipt"]["subject"]) for one in carried.values())
+            elif order.subject not in facts["failed"]:
+                changed.append(order.subject)
+        if changed or carried:
+            names = ", ".join(
+                shortened(name) for name in changed or [one["receipt"]["subject"] for one in carried.values()]
+            )
             error = ErrandFailedError(
                 f"{names} changed while the task waited, so its job is of another picture. A retry asks, and pays, for "
                 "what is there now"

@@ -116,11 +116,14 @@ class Fulfilment:
     def resume(self, order: Order, receipt: Receipt, spent: float) -> Begun:
         """Go on with an order that was begun in another process of the same try.
 
-        :param receipt: as it was then; the one that is kept goes first, where one is.
+        :param receipt: as it was then; one that is kept of the same request, and has come as far, goes first.
         :param spent: credits that this try has spent on it.
         """
         store = self.receipts(order)
-        return Begun(order, store, store.read(order.fingerprint) or receipt, spent)
+        kept = store.read(order.fingerprint)
+        same = kept is not None and (kept.edition, kept.job_id) == (receipt.edition, receipt.job_id)
+        further = same and kept is not None and kept.state in (ReceiptState.SUBMITTED, ReceiptState.PAID, *_ENDED)
+        return Begun(order, store, kept if kept is not None and further else receipt, spent)
 
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
         """Wait for a paid order's job, if it has one, and bring its pictures to their place.

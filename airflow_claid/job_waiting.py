@@ -6,11 +6,14 @@ feed it, so that the three ways of waiting cannot drift apart. It knows no netwo
 
 from __future__ import annotations
 
+import ast
 import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from airflow_claid.client import ClaidError, ClaidRateLimitError, Job, JobOutcome
+from airflow_claid.client import ClaidError, ClaidRateLimitError, ClaidValidationError, Job, JobKind, JobOutcome
+from airflow_claid.client.contract import shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.version_compat import AirflowNotFoundException
 
@@ -55,6 +58,11 @@ class JobDecision:
     def succeeded(self) -> bool:
         """Whether the job ended with something to show."""
         return self.job is not None and self.job.outcome is JobOutcome.DONE and bool(self.job.outputs)
+
+    @property
+    def final(self) -> bool:
+        """Whether no further look at this job can show anything else."""
+        return self.waiting in (Waiting.ENDED, Waiting.REFUSED)
 
     def raise_if_fruitless(self) -> None:
         """Raise what a wait that ended without a result raises, in whatever way it was waited.
@@ -136,3 +144,48 @@ def pause(looks: int, poll_interval: float, left: float) -> float:
     growing = poll_interval * min(1.0, _FIRST_LOOK * 2.0 ** min(looks, 10))
     jittered = growing * random.uniform(0.8, 1.0)  # noqa: S311 - spreads looks, guards nothing
     return max(0.0, min(max(jittered, _SHORTEST_PAUSE), left))
+
+
+def job_kind(value: object, name: str) -> JobKind:
+    """Give the kind of job that a word means.
+
+    :raises ClaidValidationError: if it means none.
+    """
+    try:
+        return JobKind(value)
+    except ValueError:
+        kinds = ", ".join(kind.value for kind in JobKind)
+        raise ClaidValidationError(f"{name}={shortened(value)} must be one of {kinds}") from None
+
+
+def job_numbers(value: object, name: str) -> list[int]:
+    """Give a list of job ids from one, a list, the results of a mapped task, or text that a template rendered.
+
+    :raises ClaidValidationError: if it is none of these, or empty.
+    """
+    found = list(_flat(_read(value) if isinstance(value, str) else value))
+    if not found or not all(_is_number(one) for one in found):
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be the number of a job, or a list, as wait_for_completion=False gives it"
+        )
+    return list(dict.fromkeys(int(str(one)) for one in found))
+
+
+def _read(text: str) -> object:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _flat(value: object) -> Iterator[object]:
+    """Go through a list, and through the lists in it; what Airflow gives for a mapped task only behaves like one."""
+    if isinstance(value, (str, bytes, Mapping)) or not (hasattr(value, "__getitem__") and hasattr(value, "__len__")):
+        yield value
+        return
+    for item in value:  # type: ignore[attr-defined]
+        yield from _flat(item)
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, (int, str)) and str(value).strip().isdecimal()

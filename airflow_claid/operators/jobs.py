@@ -85,15 +85,18 @@ class ClaidJobOperator(ClaidPayingOperator):
     ) -> list[str]:
         """Go on, in a new process, after the trigger has fired: look at the jobs as a worker that waits would."""
         status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
-        if status == Waiting.UNREACHABLE.value:
-            raise AirflowException(message)
-        if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
-            raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+            fulfilment.spent = float(carried["spent"])
+            if status == Waiting.UNREACHABLE.value:
+                raise AirflowException(message)
+            if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
+                raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+            if status == Waiting.REFUSED.value:
+                self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
             self._errand = errand = Errand.resumed(fulfilment, self._orders(), carried)
             self._show_links(context, errand)
-            ended = status == Waiting.ENDED.value
-            deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc) if ended else utc_now()
+            overdue = status == Waiting.TIMED_OUT.value
+            deadline = utc_now() if overdue else datetime.fromtimestamp(carried["deadline"], timezone.utc)
             return self._end(context, errand, errand.complete(deadline))
 
     def on_kill(self) -> None:
@@ -122,7 +125,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         self.defer(
             trigger=ClaidJobTrigger(
                 kind=self.job_kind.value,
-                job_ids=errand.waiting,
+                job_id=errand.waiting,
                 deadline=deadline.timestamp(),
                 poll_interval=self._terms().poll_interval,
                 claid_conn_id=self.claid_conn_id,

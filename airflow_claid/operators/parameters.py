@@ -124,19 +124,6 @@ def paths(value: object, name: str) -> list[str]:
     return [str(path) for path in found]
 
 
-def job_numbers(value: object, name: str) -> list[int]:
-    """Give a list of job ids from one, a list, or text that a template rendered.
-
-    :raises ClaidValidationError: if it is none of these, or empty.
-    """
-    found = [number(one) for one in _flat(_rendered_list(value) if isinstance(value, str) else value)]
-    if not found or not all(isinstance(one, int) and not isinstance(one, bool) for one in found):
-        raise ClaidValidationError(
-            f"{name}={shortened(value)} must be the number of a job, or a list, as wait_for_completion=False gives it"
-        )
-    return found
-
-
 def _flat(value: object) -> Iterator[object]:
     """Go through a list, and through the lists in it: a mapped task gives one of each."""
     if not _is_sequence(value):

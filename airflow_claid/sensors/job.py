@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
-from airflow_claid.client import Job, JobKind
-from airflow_claid.errors import JobFailedError
+from airflow_claid.client import ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.job_waiting import JobDecision, Waiting, decide
-from airflow_claid.operators.parameters import choice, is_literal, job_numbers, refusing_at_once
+from airflow_claid.job_waiting import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
+from airflow_claid.operators.parameters import is_literal, refusing_at_once
 from airflow_claid.sensors.memory import Memory
 from airflow_claid.triggers.job import ClaidJobTrigger
+from airflow_claid.triggers.waiting import LookFailedError
 from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
@@ -30,7 +30,6 @@ from airflow_claid.version_compat import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-JOB_KINDS = tuple(kind.value for kind in JobKind)
 _AFTER_DEADLINE = 120.0
 """Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
 
@@ -38,10 +37,10 @@ _AFTER_DEADLINE = 120.0
 class ClaidJobSensor(BaseSensorOperator):
     """Wait until Claid has done a job, whoever submitted it.
 
-    Costs nothing: the sensor only asks. ``DONE`` ends it well; ``ERROR`` and ``CANCELLED`` fail it without a retry,
-    with Claid's reasons; every other status, ``PAUSED`` and ones that nobody knows yet among them, is waited out. A
-    look that fails for a passing reason is tried again; the fifth in a row fails the task. In poke, reschedule and
-    deferrable mode the result, the time and the errors are the same.
+    Costs nothing: the sensor only asks. ``DONE`` ends the wait well; ``ERROR`` and ``CANCELLED`` fail the task without
+    a retry, with Claid's reasons, once the other jobs of a list have ended too; every other status, ``PAUSED`` and ones
+    that nobody knows yet among them, is waited out. A look that fails for a passing reason is tried again; the fifth
+    in a row fails the try. In poke, reschedule and deferrable mode the result, the time and the errors are the same.
 
     :param job_id: (templated) Claid's number, or a list, such as the result of an operator with
         ``wait_for_completion=False``.
@@ -58,6 +57,7 @@ class ClaidJobSensor(BaseSensorOperator):
         blacked out is among them. The operators of each kind bring pictures to their place and do look.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; the jobs go on. With ``soft_fail`` the task is skipped.
     :raises AirflowFailException: for a job that ended without a result, and for what no retry can cure.
+    :raises LookFailedError: after five failed looks in a row; before Airflow 3.3, in reschedule mode, after the first.
     """
 
     template_fields: Sequence[str] = ("job_id", "kind", "claid_conn_id")
@@ -83,18 +83,23 @@ class ClaidJobSensor(BaseSensorOperator):
         self.deferrable = deferrable or start_from_trigger
         self.start_from_trigger = start_from_trigger
         self._own_memory = Memory()
-        self._ended: dict[int, Job] = {}
+        self._final: dict[int, JobDecision] = {}
         with refusing_at_once():
             if is_literal(job_id):
                 job_numbers(job_id, "job_id")
             if is_literal(kind):
-                choice(kind, "kind", JOB_KINDS)
+                job_kind(kind, "kind")
+            if start_from_trigger and not (isinstance(job_id, str) or is_literal(job_id)):
+                raise ClaidValidationError(
+                    "job_id of another task's output cannot start from the trigger: write a template, such as "
+                    "job_id=\"{{ ti.xcom_pull('submit') }}\" (Airflow 3.3 or later), or use deferrable=True"
+                )
         if start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(  # type: ignore[misc]
                 trigger_cls="airflow_claid.triggers.job.ClaidJobTrigger",
                 trigger_kwargs={
                     "kind": kind,
-                    "job_ids": job_id,
+                    "job_id": job_id,
                     "poll_interval": self.poke_interval,
                     "claid_conn_id": claid_conn_id,
                 },
@@ -111,7 +116,7 @@ class ClaidJobSensor(BaseSensorOperator):
             self.defer(
                 trigger=ClaidJobTrigger(
                     kind=self.kind,
-                    job_ids=self._numbers,
+                    job_id=self._numbers,
                     deadline=time.time() + self.timeout,
                     poll_interval=self.poke_interval,
                     claid_conn_id=self.claid_conn_id,
@@ -126,25 +131,25 @@ class ClaidJobSensor(BaseSensorOperator):
         memory = self._memory(context)
         failures, waiting = 0, False
         for job_id in self._numbers:
-            if job_id in self._ended:
+            if job_id in self._final:
                 continue
-            decision = self._look(job_id, memory)
-            failures = max(failures, decision.failures)
-            waiting = waiting or decision.waiting is Waiting.WAIT
+            decision = self._decision(job_id, memory)
             self.log.info("%s", decision.message)
-            if decision.succeeded and decision.job is not None:
-                self._ended[job_id] = decision.job
+            if decision.final:
+                self._final[job_id] = decision
+            elif decision.waiting is Waiting.UNREACHABLE:
+                memory.keep(0)
+                raise LookFailedError(decision.message) from decision.error
+            else:
+                failures, waiting = max(failures, decision.failures), True
         memory.keep(failures if waiting else 0)
-        return PokeReturnValue(not waiting, None if waiting else self._addresses())
+        return PokeReturnValue(False) if waiting else PokeReturnValue(True, self._addresses())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[str]:
         """End as the trigger says, in a new process that knows only its event."""
         status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
         if status == Waiting.ENDED.value:
-            found = self._skipping(lambda: self.poke(context))
-            if not found:
-                raise AirflowException(f"The trigger saw the jobs end ({message}), but now they have not")
-            return list(found.xcom_value or ())
+            return self._found(context)
         if status == Waiting.TIMED_OUT.value:
             raise AirflowSensorTimeout(f"Waited {self.timeout:g} s: {message}")
         if status == Waiting.REFUSED.value:
@@ -152,39 +157,46 @@ class ClaidJobSensor(BaseSensorOperator):
         if status == Waiting.UNREACHABLE.value:
             if self.never_fail:
                 raise AirflowSkipException(message)
-            raise AirflowException(message)
+            raise LookFailedError(message)
         raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+
+    def _found(self, context: Context) -> list[str]:
+        """Look at jobs that have ended, as often as a look may fail."""
+        for looks in range(PATIENCE):
+            found = self._skipping(lambda: self.poke(context))
+            if found:
+                return list(found.xcom_value)
+            time.sleep(pause(looks, self.poke_interval, float("inf")))
+        raise LookFailedError("The trigger saw the jobs end, but now they cannot be looked at")
 
     @cached_property
     def _numbers(self) -> list[int]:
         with refusing_at_once():
-            choice(self.kind, "kind", JOB_KINDS)
+            job_kind(self.kind, "kind")
             return job_numbers(self.job_id, "job_id")
 
     @cached_property
     def _hook(self) -> ClaidHook:
         return ClaidHook(self.claid_conn_id)
 
-    def _look(self, job_id: int, memory: Memory) -> JobDecision:
+    def _decision(self, job_id: int, memory: Memory) -> JobDecision:
         seen: Job | Exception
         try:
             seen = self._hook.client.get_job(JobKind(self.kind), job_id)
         except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them
             seen = error
-        decision = decide(f"Job {job_id} ({self.kind})", seen, failures=memory.failures, patience=memory.patience)
-        try:
-            decision.raise_if_fruitless()
-        except JobFailedError as error:
-            raise AirflowFailException(str(error)) from None
-        except Exception as error:
-            memory.keep(0)
-            if decision.waiting is Waiting.REFUSED:
-                raise AirflowFailException(decision.message) from error
-            raise AirflowException(decision.message) from error
-        return decision
+        return decide(f"Job {job_id} ({self.kind})", seen, failures=memory.failures, patience=memory.patience)
 
     def _addresses(self) -> list[str]:
-        outputs = [output for job_id in self._numbers for output in self._ended[job_id].outputs]
+        """Give what the jobs made.
+
+        :raises AirflowFailException: naming each job that made nothing, or cannot be looked at.
+        """
+        decisions = [self._final[job_id] for job_id in self._numbers]
+        fruitless = [decision.message for decision in decisions if not decision.succeeded]
+        if fruitless:
+            raise AirflowFailException("; ".join(fruitless))
+        outputs = [output for decision in decisions if decision.job for output in decision.job.outputs]
         addresses = (output.claid_storage_uri or output.object_uri or output.tmp_url for output in outputs)
         return [address for address in addresses if address]
 

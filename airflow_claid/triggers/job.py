@@ -10,9 +10,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_claid.client import ClaidClient, Job, JobKind
+from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.job_waiting import JobDecision, Waiting, decide, pause
+from airflow_claid.job_waiting import JobDecision, Waiting, decide, job_kind, job_numbers, pause
 from airflow_claid.triggers.threads import in_thread
 
 _CLIENT_LIFE = 300.0
@@ -27,10 +27,11 @@ class ClaidJobTrigger(BaseTrigger):
 
     Fires once, with ``{"status": …, "message": …, "jobs": {ID: STATUS}}``; the statuses are those of
     :class:`~airflow_claid.job_waiting.Waiting`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets the
-    event looks at the jobs, and so sees what a worker that waits would see.
+    event looks at the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
+    has failed, or cannot be looked at until somebody changes something (``"refused"``).
 
     :param kind: of the jobs: ``"edit"``, ``"batch_edit"``, ``"ai_edit"``, ``"fashion_model"`` or ``"video"``.
-    :param job_ids: Claid's numbers, as numbers or (after a template) as text.
+    :param job_id: Claid's number, or a list, as numbers or (after a template) as text.
     :param deadline: when the wait is over, in seconds since 1970 (UTC), so that a restart grants no new time;
         ``None`` leaves that to Airflow's own timeout of the deferral.
     :param poll_interval: the longest time, in seconds, between two looks; the first ones come sooner.
@@ -38,13 +39,11 @@ class ClaidJobTrigger(BaseTrigger):
     :param credits: what the jobs cost as far as is known, to tell whoever kills the task.
     """
 
-    template_fields: Sequence[str] = ("job_ids", "claid_conn_id")
-
     def __init__(
         self,
         *,
         kind: str,
-        job_ids: Sequence[int | str] | int | str,
+        job_id: Sequence[int] | int | str,
         deadline: float | None = None,
         poll_interval: float = 10.0,
         claid_conn_id: str = ClaidHook.default_conn_name,
@@ -52,7 +51,7 @@ class ClaidJobTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
-        self.job_ids = job_ids
+        self.job_id = job_id
         self.deadline = deadline
         self.poll_interval = poll_interval
         self.claid_conn_id = claid_conn_id
@@ -64,7 +63,7 @@ class ClaidJobTrigger(BaseTrigger):
             "airflow_claid.triggers.job.ClaidJobTrigger",
             {
                 "kind": self.kind,
-                "job_ids": self.job_ids,
+                "job_id": self.job_id,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
                 "claid_conn_id": self.claid_conn_id,
@@ -75,41 +74,44 @@ class ClaidJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the jobs until the wait ends, then tell how."""
         try:
-            pending = {job_id: JobDecision(Waiting.WAIT, "") for job_id in numbers(self.job_ids)}
-        except (TypeError, ValueError):
-            yield self._event(Waiting.REFUSED, f"job_ids={self.job_ids!r} are not the numbers that Claid gave", {})
+            kind = job_kind(self.kind, "kind")
+            pending = {job_id: JobDecision(Waiting.WAIT, "") for job_id in job_numbers(self.job_id, "job_id")}
+        except ClaidValidationError as error:
+            yield self._event(Waiting.REFUSED, str(error), {})
             return
-        ended: dict[int, JobDecision] = {}
+        final: dict[int, JobDecision] = {}
         looks = 0
         while pending:
             await asyncio.sleep(pause(looks, self.poll_interval, self._left()))
             looks += 1
             overdue = self._left() <= 0
-            for job_id, last in list(pending.items()):
-                decision = await self._decision(job_id, last, overdue=overdue)
+            seen = await asyncio.gather(*(self._look(kind, job_id) for job_id in pending))
+            for (job_id, last), what in zip(list(pending.items()), seen, strict=True):
+                decision = decide(f"Job {job_id} ({self.kind})", what, failures=last.failures, overdue=overdue)
                 pending[job_id] = decision
                 if decision.message != last.message:
                     self.log.info("%s", decision.message)
-                if decision.waiting is Waiting.ENDED:
-                    ended[job_id] = pending.pop(job_id)
-                elif decision.waiting is not Waiting.WAIT:
-                    yield self._event(decision.waiting, decision.message, {**ended, **pending})
-                    return
-        yield self._event(Waiting.ENDED, "; ".join(decision.message for decision in ended.values()), ended)
+                if decision.final:
+                    final[job_id] = pending.pop(job_id)
+            stopped = next((one for one in pending.values() if one.waiting is not Waiting.WAIT), None)
+            if stopped is not None:
+                yield self._event(stopped.waiting, stopped.message, {**final, **pending})
+                return
+        refused = any(one.waiting is Waiting.REFUSED for one in final.values())
+        message = "; ".join(one.message for one in final.values())
+        yield self._event(Waiting.REFUSED if refused else Waiting.ENDED, message, final)
 
     async def on_kill(self) -> None:
         """Tell what goes on, where a person kills or clears the task (Airflow 3.3+)."""
-        self.log.warning("%s", goes_on(self.job_ids, self.credits))
+        self.log.warning("%s", goes_on(self.job_id, self.credits))
 
-    async def _decision(self, job_id: int, last: JobDecision, *, overdue: bool) -> JobDecision:
-        kind = JobKind(self.kind)
+    async def _look(self, kind: JobKind, job_id: int) -> Job | Exception:
         try:
-            seen: Job | Exception = await in_thread(
-                f"job-{self.kind}", lambda: _client(self.claid_conn_id).get_job(kind, job_id)
+            return await in_thread(
+                f"job-{kind.value}-{self.claid_conn_id}", lambda: _client(self.claid_conn_id).get_job(kind, job_id)
             )
         except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them
-            seen = error
-        return decide(f"Job {job_id} ({self.kind})", seen, failures=last.failures, overdue=overdue)
+            return error
 
     def _left(self) -> float:
         return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())
@@ -120,22 +122,13 @@ class ClaidJobTrigger(BaseTrigger):
         return TriggerEvent({"status": waiting.value, "message": message, "jobs": jobs})  # type: ignore[no-untyped-call]
 
 
-def goes_on(job_ids: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
+def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
     """Say, to whoever kills a task, what that does not stop."""
     cost = f" and costs {credits:g} credits" if credits else ""
     return (
-        f"Claid cannot cancel a job: what was submitted (job {str(job_ids).strip('[]')}) goes on{cost}. The next try "
+        f"Claid cannot cancel a job: what was submitted (job {str(job_id).strip('[]')}) goes on{cost}. The next try "
         "of this task waits for it again without paying"
     )
-
-
-def numbers(job_ids: object) -> list[int]:
-    """Read job ids: one or a list, as numbers or as text that a template rendered."""
-    if isinstance(job_ids, str):
-        job_ids = [part for part in job_ids.strip().strip("[]()").split(",") if part.strip()]
-    if isinstance(job_ids, int):
-        job_ids = [job_ids]
-    return [int(job_id) for job_id in job_ids]  # type: ignore[attr-defined]
 
 
 def _client(claid_conn_id: str) -> ClaidClient:

@@ -20,7 +20,7 @@ _LINKS = ("https://", "http://")
 
 
 class LookFailedError(Exception):
-    """A place could not be looked at several times in a row. A retry may succeed."""
+    """A place, or a job, could not be looked at several times in a row. A retry may succeed."""
 
 
 @dataclass(frozen=True)
