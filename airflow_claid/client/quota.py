@@ -19,6 +19,7 @@ _SLACK = 0.04
 """Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
 
 _MOST_SLACK = 0.3
+_SLACK_SHRINKS = 0.999
 
 _SPREAD = 0.3
 """Part of a window over which its requests are spread: where the first is refused, the others are not sent."""
@@ -110,7 +111,8 @@ class Quota:
 
     Requests take different times to arrive, therefore each window is kept a little longer, by 0.04 s. That is 4 %
     of a window of one second, but where a policy of a minute binds, as with 600 a minute and 20 a second, it is
-    0.07 %. If a request is refused that only its journey can have brought too early, that time is doubled.
+    0.07 %. If a request is refused that only its journey can have brought too early, that time is doubled, and
+    shrinks again with each answer.
 
     Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
     requests are spread evenly over what is left, so that theirs find room between them.
@@ -162,8 +164,9 @@ class Quota:
                 return False
             self._asked = True
             now = self._clock()
-            self._take_of_store(now)
             self._sent.append(now)
+            if self._store is not None:
+                self._store.add(self._policies)
             return True
 
     @property
@@ -232,6 +235,7 @@ class Quota:
                 self._refused(seen, now, booking)
             else:
                 self._refused_last = False
+                self._slack = max(_SLACK, self._slack * _SLACK_SHRINKS)
                 if booking is not None:
                     self._look_for_others(seen, booking)
             if seen.remaining <= 0 and seen.reset and (seen.remaining < 0 or self._used_up_by_others(seen)):
@@ -312,13 +316,12 @@ class Quota:
             self._others.suspect(now)
 
     def _came_too_early(self, seen: RateLimit, booking: Booking) -> bool:
-        """Whether our own requests, a little earlier or later than they were sent, fill the window of a refusal."""
-        moment = booking.moment
-        return any(
-            seen.in_force in (None, policy.requests)
-            and self._count(moment - policy.window - 2 * self._slack, moment + self._slack) > policy.requests
-            for policy in self._policies
-        )
+        """Whether our own requests, a little earlier or later than they were sent, fill the shortest window."""
+        policy = min(self._policies, key=lambda policy: policy.window, default=None)
+        if policy is None or seen.in_force not in (None, policy.requests):
+            return False
+        begin, end = booking.moment - policy.window - 2 * self._slack, booking.moment + self._slack
+        return self._count(begin, end) > policy.requests
 
     def _used_up_by_others(self, seen: RateLimit) -> bool:
         """Whether a quota with nothing left was not used up by our own last requests.

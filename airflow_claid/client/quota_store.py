@@ -138,6 +138,10 @@ class SharedWindows:
         """
         return self._store.ask(lambda windows: self._take(windows, policies, left, slack))
 
+    def add(self, policies: Sequence[Window]) -> None:
+        """Count a request that is sent in any case."""
+        self._store.ask(lambda windows: all(windows.add(self._key(policy), policy.window) for policy in policies))
+
     def policies(self) -> str | None:
         """Give the policies that another worker has learned from Claid, as it wrote them."""
         return self._store.ask(lambda windows: windows.read(f"{self._name}/policies")) or None

@@ -14,6 +14,7 @@ _TIMEOUT = 0.3
 _TICKS = 50
 """Parts of a second: the library takes whole numbers as the length of a window, and 1.04 s is none."""
 
+_NEVER_FULL = 10**6
 _CLOCK_HOLDS = 30.0
 _KEPT = 24 * 3600
 
@@ -35,6 +36,10 @@ class RedisWindows(RedisStorage):
         """Count one request in a window, unless it is full."""
         keys, told = [self.prefixed_key(key)], [self._now(), requests, _ticks(window), 1]
         return bool(self.lua_acquire_moving_window(keys, told))
+
+    def add(self, key: str, window: float) -> bool:
+        """Count one request in a window, full or not."""
+        return self.count(key, _NEVER_FULL, window)
 
     def look(self, key: str, requests: int, window: float) -> tuple[float, int]:
         """Tell in how many seconds the oldest request leaves a window, and how many requests are in it."""

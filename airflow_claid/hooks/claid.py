@@ -37,6 +37,7 @@ class ClaidHook(BaseHook):
     - ``storages``: which Airflow connection id, or which folder's address, reaches the bucket of each connected
       storage, by the storage's name;
     - ``download_hosts``: from which hosts pictures may be downloaded;
+    - ``quota_store``: a Redis by which all workers share the account's quota, ``redis://HOST:PORT/DB``;
     - ``connect_timeout``, ``read_timeout``, ``max_wait``: seconds, see :class:`ClaidClient`.
 
     :param claid_conn_id: the connection's id.
@@ -86,6 +87,7 @@ class ClaidHook(BaseHook):
             connect_timeout=self._seconds("connect_timeout", 10.0),
             read_timeout=self._seconds("read_timeout", 120.0),
             max_wait=self._seconds("max_wait", 300.0),
+            quota_store=self._extra.get("quota_store") or None,
         )
 
     @cached_property

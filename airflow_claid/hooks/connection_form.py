@@ -34,6 +34,14 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         ),
         "schema": {"type": ["string", "null"]},
     },
+    "quota_store": {
+        "label": "Quota store",
+        "description": (
+            "A Redis by which all workers share the account's quota: redis://HOST:PORT/DB. Needs the extra "
+            "airflow-claid[redis]. Default: none, and each worker paces its own requests."
+        ),
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
     "connect_timeout": {
         "label": "Connect timeout",
         "description": "Seconds to make a connection. Default: 10.",

@@ -63,6 +63,18 @@ def test_a_connection_without_a_key_is_told(connect: Connect) -> None:
     assert "has no API key" in said
 
 
+def test_the_quota_store_comes_from_the_extra_and_its_password_is_shown_nowhere(connect: Connect) -> None:
+    one = hook(connect, extra={"quota_store": "redis://user:pass-word@127.0.0.1:1/0"}).client
+    same = hook(connect, extra={"quota_store": "redis://user:pass-word@127.0.0.1:1/0"}).client
+    assert one._transport.quota is same._transport.quota
+    assert one._transport.quota is not hook(connect, extra={"quota_store": ""}).client._transport.quota
+    assert "pass-word" not in repr(one._transport)
+    works, said = hook(connect, extra={"quota_store": "http://user:pass-word@127.0.0.1"}).test_connection()
+    assert not works
+    assert "redis://HOST:PORT/DB" in said
+    assert "pass-word" not in said
+
+
 def test_the_waits_come_from_the_extra(connect: Connect) -> None:
     plain = hook(connect).client._transport
     assert (plain.timeout, plain.max_wait) == ((10, 120), 300)
