@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +23,14 @@ from tests.conftest import free_port
 REDIS = "redis://localhost:6379/0"
 POLICIES = (Policy(10, 60), Policy(4, 1))
 SLACK = 0.04
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running_redis() -> None:
+    try:
+        redis.Redis.from_url(REDIS, socket_connect_timeout=2).ping()
+    except redis.RedisError:
+        pytest.skip("no Redis on localhost:6379")
 
 
 @pytest.fixture
@@ -121,23 +132,48 @@ def test_a_store_that_is_back_is_used_again(
     key: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_claid.client.quota_store._TRIED_AGAIN_AFTER", 0.0)
-    port = free_port()
-    shared = windows(key, f"redis://127.0.0.1:{port}/0")
-    assert take(shared) is None
-    server = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 20
-        with caplog.at_level(logging.INFO):
-            while take(shared) is None:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        assert "is back and used again" in caplog.text
-    finally:
-        server.kill()
-        server.wait(10)
-    assert take(shared) is None
+    caplog.set_level(logging.INFO)
+    way = WayToRedis()
+    shared = windows(key, f"redis://127.0.0.1:{way.port}/0")
+    assert take(shared) == 0
+    way.cut()
+    assert (take(shared), take(shared)) == (None, None)
+    way = WayToRedis(way.port)
+    assert take(shared) == 0
+    way.cut()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "is back and used again" in caplog.text
+
+
+class WayToRedis:
+    """A port that leads to the Redis until it is cut."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._listening = socket.create_server(("127.0.0.1", port))
+        self.port = int(self._listening.getsockname()[1])
+        self._open = [self._listening]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.create_connection(("localhost", 6379))
+                self._open += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=(source, target), daemon=True).start()
+
+    def cut(self) -> None:
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
 
 
 def test_a_missing_library_is_told_with_the_extra_that_brings_it(
