@@ -209,6 +209,7 @@ class Quota:
             shared = self._take_of_store(now)
             if shared is not None and shared.wait > 0:
                 return Booking(min(shared.wait, _LOOK_AGAIN))
+            now = self._clock()
             self._sent.append(now)
             count = shared.count if shared is not None and now >= self._store_trusted_from else 0
             if count:
@@ -238,8 +239,9 @@ class Quota:
                 self._slack = max(_SLACK, self._slack * _SLACK_SHRINKS)
                 if booking is not None:
                     self._look_for_others(seen, booking)
-            if seen.remaining <= 0 and seen.reset and (seen.remaining < 0 or self._used_up_by_others(seen)):
-                self._closed_until = max(self._closed_until, now + seen.reset)
+            if seen.remaining < 0 or (seen.remaining == 0 and self._used_up_by_others(seen, booking)):
+                counted = booking.moment if booking is not None and seen.remaining == 0 else now
+                self._closed_until = max(self._closed_until, counted + (seen.reset or 0.0))
 
     def _next_moment(self, now: float) -> float:
         moment = now
@@ -323,11 +325,14 @@ class Quota:
         begin, end = booking.moment - policy.window - 2 * self._slack, booking.moment + self._slack
         return self._count(begin, end) > policy.requests
 
-    def _used_up_by_others(self, seen: RateLimit) -> bool:
+    def _used_up_by_others(self, seen: RateLimit, booking: Booking | None) -> bool:
         """Whether a quota with nothing left was not used up by our own last requests.
 
-        Those are paced already: closing the quota as well would leave every other window unused.
+        Those are paced already: closing the quota as well would leave every other window unused. So are those of
+        all who share the store.
         """
+        if booking is not None and booking.shared:
+            return False
         return not any(
             (seen.reset or 0.0) <= policy.window
             and len(self._sent) >= policy.requests
