@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
+from requests.adapters import HTTPAdapter
 
 from airflow_claid.errors import DeadLinkError, DownloadFailedError, DownloadRefusedError
 
@@ -21,6 +22,7 @@ DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com")
 """Hosts that Claid's temporary links have been seen to name."""
 
 _CHUNK = 1 << 16
+_CONNECTIONS = 64
 _PLAIN_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 """A host and a port, and nothing that one reader of links takes for the end of the host and another does not."""
 
@@ -79,6 +81,8 @@ class Downloader:
         self.rules = rules
         self._session = requests.Session()
         self._session.auth = _no_credentials
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
     def fetch(self, url: str) -> bytes:
         """Give a picture's bytes, all of them.

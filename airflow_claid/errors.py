@@ -55,3 +55,7 @@ class ErrandFailedError(Exception):
     """Some orders of a task failed. ``curable`` tells whether a retry may succeed."""
 
     curable = False
+
+
+class BatchStoppedError(Exception):
+    """A batch was stopped before all items were asked for. What is paid is kept; the next try goes on from there."""

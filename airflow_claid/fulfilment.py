@@ -48,12 +48,18 @@ class Fulfilled:
     :param images: all pictures of the order, blocked ones included.
     :param credits: what this execution spent on it; 0 where it was paid before.
     :param request_id: Claid's, of the request that made the pictures.
+    :param charged: what it has cost in all, in this execution and before, as far as is known.
+    :param in_doubt: how much of that was asked for by requests whose answer is lost, which may not have been charged.
+    :param reasons: what Claid said of the pictures that it could not make.
     """
 
     order: Order
     images: tuple[DeliveredImage, ...]
     credits: float
     request_id: str | None
+    charged: float
+    in_doubt: float
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Fulfilment:
     :param terms: see :class:`Terms`.
     :param sleep: waits so many seconds.
     :param now: the time, in UTC.
+    :param before_paying: is asked right before an order is paid, and may raise to prevent it.
     """
 
     client: ClaidClient
@@ -91,6 +98,7 @@ class Fulfilment:
     terms: Terms = field(default_factory=Terms)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now
+    before_paying: Callable[[Order], object] = lambda _: None
     spent: float = 0.0
 
     def fulfil(self, order: Order) -> Fulfilled:
@@ -142,15 +150,19 @@ class Fulfilment:
                 raise
             latest = store.read(order.fingerprint)
             if latest is not None and latest.state in _ENDED:
-                return Fulfilled(order, self._handed_on(order, latest), cost, latest.request_id)
+                return self._fulfilled(order, latest, cost)
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
             receipt = self._completed(order, receipt, store, deadline)
         cost += receipt.credits - begun.receipt.credits
-        return Fulfilled(order, self._handed_on(order, receipt), cost, receipt.request_id)
+        return self._fulfilled(order, receipt, cost)
 
-    def _handed_on(self, order: Order, receipt: Receipt) -> tuple[DeliveredImage, ...]:
-        return tuple(_as_addressed(order, image) for image in receipt.images)
+    @staticmethod
+    def _fulfilled(order: Order, receipt: Receipt, cost: float) -> Fulfilled:
+        images = tuple(_as_addressed(order, image) for image in receipt.images)
+        return Fulfilled(
+            order, images, cost, receipt.request_id, receipt.credits, receipt.credits_in_doubt, receipt.reasons
+        )
 
     def _paid_receipt(self, order: Order, store: ReceiptStore) -> Receipt:
         """Give a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
@@ -227,6 +239,24 @@ class Fulfilment:
                 "what is paid is not paid again."
             )
         send = order.prepared(edition)
+        with self.client.turn():
+            self.before_paying(order)
+            receipt = self._announced(order, store, edition=edition, former=former)
+            sent = self._sent(order, store, receipt, former, send) if receipt else None
+        if receipt is None or sent is None:
+            return self._paid_receipt(order, store)
+        if not sent.images and sent.job_id is None:
+            raise ClaidAnswerLostError(
+                f"{order.operation} for {shortened(order.subject)} was answered without a picture. It may have been "
+                f"charged [request id {sent.request_id}]",
+                request_id=sent.request_id,
+            )
+        receipt = self._answered(receipt, order, sent)
+        self._write_patiently(store, receipt)
+        return receipt
+
+    def _announced(self, order: Order, store: ReceiptStore, *, edition: int, former: Receipt | None) -> Receipt | None:
+        """Write down that a request is about to be sent; ``None`` where another run has done so first."""
         destination = order.destination(edition)
         receipt = Receipt(
             fingerprint=order.fingerprint,
@@ -241,29 +271,32 @@ class Fulfilment:
             edition=edition,
             lost_answers=former.lost_answers if former else 0,
             credits=former.credits if former else 0.0,
+            credits_in_doubt=former.credits_in_doubt if former else 0.0,
             asked_at=self.now().isoformat(),
             before=self.delivery.state_of(destination) if destination else None,
         )
         if former is not None:
             store.write(receipt)
         elif not store.create(receipt) and store.read(order.fingerprint) != receipt:
-            return self._paid_receipt(order, store)
+            return None
+        return receipt
+
+    def _sent(
+        self,
+        order: Order,
+        store: ReceiptStore,
+        receipt: Receipt,
+        former: Receipt | None,
+        send: Callable[[ClaidClient], Sent],
+    ) -> Sent:
+        """Send a request; where it was surely not paid, its receipt says so."""
         try:
-            sent = send(self.client)
+            return send(self.client)
         except ClaidError as error:
             if not error.may_have_been_charged:
                 paid_before = former is not None and former.state in _ENDED
                 store.write(former if former and paid_before else receipt.but(state=ReceiptState.REFUSED))
             raise
-        if not sent.images and sent.job_id is None:
-            raise ClaidAnswerLostError(
-                f"{order.operation} for {shortened(order.subject)} was answered without a picture. It may have been "
-                f"charged [request id {sent.request_id}]",
-                request_id=sent.request_id,
-            )
-        receipt = self._answered(receipt, order, sent)
-        self._write_patiently(store, receipt)
-        return receipt
 
     def _add_to_spent(self, more: float) -> None:
         self.spent += more
@@ -321,11 +354,12 @@ class Fulfilment:
                 "on_lost_response='resubmit' to ask again."
             )
         log.warning("%s. Asking again (on_lost_response='resubmit')", lost)
+        receipt = receipt.but(credits_in_doubt=receipt.credits_in_doubt + order.credits)
         return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
 
     def _look_for(self, order: Order, receipt: Receipt) -> list[DeliveredImage]:
         """Look where Claid was to write, until all pictures are there or the time of grace is over."""
-        destination = order.destination(receipt.edition)
+        destination = order.destination(receipt.edition) if order.findable else None
         if destination is None:
             return []
         over = self._grace_of(receipt)
@@ -383,7 +417,12 @@ class Fulfilment:
         self._add_to_spent(more)
         if job.errors:
             log.warning("Job %s made %d, and said: %s", job.id, len(images), job.reasons)
-        return receipt.but(state=ReceiptState.PAID, images=images, credits=receipt.credits + more)
+        return receipt.but(
+            state=ReceiptState.PAID,
+            images=images,
+            credits=receipt.credits + more,
+            reasons=tuple(error.reason for error in job.errors or ()),
+        )
 
     def _death_of_links(self, made_at: str | None) -> str:
         """Tell when temporary links die; for a job at the earliest, for nobody says when it made them."""
@@ -404,7 +443,7 @@ class Fulfilment:
             delivered = self.delivery.deliver(order, image)
             others = (other if other.position != image.position else delivered for other in receipt.images)
             receipt = receipt.but(images=tuple(others))
-            if len(receipt.images) > 1:
+            if len(receipt.images) > 1 and order.place.kind is PlaceKind.OBJECT_STORAGE:
                 store.write(receipt)
         blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
         receipt = receipt.but(

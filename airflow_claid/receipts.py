@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any, Protocol
@@ -80,8 +80,10 @@ class Receipt:
     :param edition: how many times it has been sent on purpose or for a lost answer.
     :param lost_answers: how many of those times the answer was lost.
     :param credits: what all editions have cost, as far as is known.
+    :param credits_in_doubt: how much of that is of lost answers, which may not have been charged.
     :param asked_at: when the last edition's intent was written, ISO 8601 in UTC; the others likewise.
     :param before: what was at the exact destination before, so that it is not taken for the answer.
+    :param reasons: what Claid said of the pictures that its job could not make.
     """
 
     fingerprint: str
@@ -96,6 +98,7 @@ class Receipt:
     edition: int = 1
     lost_answers: int = 0
     credits: float = 0.0
+    credits_in_doubt: float = 0.0
     asked_at: str | None = None
     paid_at: str | None = None
     delivered_at: str | None = None
@@ -103,6 +106,7 @@ class Receipt:
     request_id: str | None = None
     job_id: int | None = None
     images: tuple[DeliveredImage, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Receipt:
         """Give a copy with some facts changed."""
@@ -111,7 +115,8 @@ class Receipt:
     def to_json(self) -> dict[str, Any]:
         """Give all facts as JSON, the ones that a person looks for first."""
         images = [image.without_signed_links().to_json() for image in self.images]
-        return {"version": VERSION, **asdict(self), "state": self.state.value, "images": images}
+        facts = {"version": VERSION, **asdict(self), "state": self.state.value}
+        return {**facts, "images": images, "reasons": list(self.reasons)}
 
     @classmethod
     def from_json(cls, facts: object) -> Receipt:
@@ -134,6 +139,7 @@ class Receipt:
                     "state": ReceiptState(values["state"]),
                     "author": Author(**values["author"]),
                     "images": tuple(DeliveredImage.from_json(image) for image in values["images"]),
+                    "reasons": tuple(values.get("reasons", ())),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -184,6 +190,38 @@ class FolderReceipts:
 
     def _uri(self, fingerprint: str) -> str:
         return f"{self._folder}{fingerprint}.json"
+
+
+class KnownReceipts:
+    """Receipts beside the pictures, of which it is known which ones there were at the beginning.
+
+    The others need not be looked for: the first receipt of a request is created exclusively, so one that has come
+    since is found then. For the first attempt at each request only.
+
+    :param folder: address of the ``_claid/`` folder.
+    :param was_there: tells whether a file of that name was there at the beginning.
+    """
+
+    def __init__(self, folder: str, was_there: Callable[[str], bool]) -> None:
+        self._all = FolderReceipts(folder)
+        self._was_there = was_there
+        self._come_since: set[str] = set()
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        """Read the file, if there can be one."""
+        known = fingerprint in self._come_since or self._was_there(f"{fingerprint}.json")
+        return self._all.read(fingerprint) if known else None
+
+    def create(self, receipt: Receipt) -> bool:
+        """Write the file unless there is one."""
+        created = self._all.create(receipt)
+        if not created:
+            self._come_since.add(receipt.fingerprint)
+        return created
+
+    def write(self, receipt: Receipt) -> None:
+        """Write the file."""
+        self._all.write(receipt)
 
 
 class TaskStateStore(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, overload
 from urllib.parse import urlsplit, urlunsplit
 
@@ -110,6 +111,26 @@ class ClaidClient:
     def close(self) -> None:
         """Close the connections that were kept open; the client can still be used."""
         self._transport.close()
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn to get a request ready and send it; see :class:`~airflow_claid.client.turns.Turns`."""
+        return self._transport.turns.turn()
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that a request which changes something took lately, without the wait for the quota."""
+        return self._transport.latency
+
+    @property
+    def fastest_rate(self) -> float | None:
+        """Requests a second that the quota of images allows for a short while; ``None`` where there is no limit."""
+        policies = self._transport.quota.of(Group.IMAGE).in_force
+        return max((policy.requests / policy.window for policy in policies), default=None)
+
+    @property
+    def quota_used(self) -> float | None:
+        """What share of the quota of images this process used lately, 0 to 1; ``None`` where there is no limit."""
+        return self._transport.quota.of(Group.IMAGE).used
 
     def generate_image(
         self,

@@ -32,6 +32,7 @@ from airflow_claid.client.errors import (
     ClaidValidationError,
 )
 from airflow_claid.client.quota import AccountQuota, Booking, Group, RateLimit
+from airflow_claid.client.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,9 @@ class Transport:
     pool_size: int
     user_agent: str
     sleep: Callable[[float], None] = time.sleep
+    latency: float | None = field(default=None, init=False)
+    """Seconds that a request which is not a mere look took lately, from sending to answer."""
+    turns: Turns = field(default_factory=Turns, init=False, repr=False)
     _session: requests.Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +143,12 @@ class Transport:
 
     def _send_once(self, call: Call) -> Answer:
         booking = self._await_quota(call)
+        self.turns.sent()
+        began = time.monotonic()
         response = self._exchange(call)
+        if not call.repeatable:
+            taken = time.monotonic() - began
+            self.latency = taken if self.latency is None else 0.9 * self.latency + 0.1 * taken
         seen = RateLimit.from_headers(response.headers)
         self.quota.observe(call.group, seen, booking, reading=call.repeatable)
         request_id = response.headers.get(_REQUEST_ID)

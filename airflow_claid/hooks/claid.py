@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 _NO_SUCH_JOB = 0
+_CONNECTIONS = 400
+"""Kept open at most; a batch has as many requests under way as the quota and their latency ask for."""
 
 
 class ClaidHook(BaseHook):
@@ -88,6 +90,7 @@ class ClaidHook(BaseHook):
             read_timeout=self._seconds("read_timeout", 120.0),
             max_wait=self._seconds("max_wait", 300.0),
             quota_store=self._extra.get("quota_store") or None,
+            pool_size=_CONNECTIONS,
         )
 
     @cached_property

@@ -1,0 +1,340 @@
+"""Generation of a whole catalogue in one task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from airflow_claid.batch import MOST_THREADS, STATUSES, Batch, BatchTerms, Tally
+from airflow_claid.client import ClaidError, ClaidValidationError, GenerateRequest
+from airflow_claid.client.contract import shortened
+from airflow_claid.errors import BatchStoppedError, CreditCeilingError
+from airflow_claid.fingerprints import fingerprint
+from airflow_claid.fulfilment import Fulfilment
+from airflow_claid.inventory import Inventory
+from airflow_claid.manifest import Manifest
+from airflow_claid.object_storage import checksum_if_there
+from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.blocked import ON_BLOCKED
+from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once, seconds
+from airflow_claid.orders import GenerateOrder, Order
+from airflow_claid.places import (
+    RECEIPTS_FOLDER,
+    Place,
+    PlaceKind,
+    checked_name,
+    generation_place,
+    stem_of,
+    without_connection,
+)
+from airflow_claid.progress import Progress
+from airflow_claid.prompt_files import PromptRow, rows
+from airflow_claid.receipts import FolderReceipts, KnownReceipts
+from airflow_claid.version_compat import AirflowException, AirflowFailException, AirflowSkipException, task_state_store
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ON_ERROR = ("continue", "fail")
+
+
+class ImageGenerationBatchOperator(ClaidPayingOperator):
+    """Generate the images of many prompts in one task: a hundred thousand of them, on one worker slot.
+
+    Uses the whole quota of the account and never more, whatever the number of tasks and, with a ``quota_store`` in
+    the connection, of workers. Costs 1 credit an image; the same prompt with the same name twice in the input costs
+    once. Memory does not grow with the number of prompts.
+
+    What is paid is never paid again: a retry, a clear or a new run finds what the manifest, or else the receipts,
+    say, and goes on from there. An item that fails for a passing reason is tried up to 4 times before it counts as
+    failed. When the task is killed or its time is over, what is under way is finished and nothing more is sent.
+
+    :param prompts: (templated) a list of texts, or of dicts with ``prompt`` and, if wanted, ``name``,
+        ``number_of_images`` and ``guidance_scale``; the result of an upstream task; or the address of a file with
+        these columns, anywhere Airflow can read: ``.csv``, ``.tsv``, ``.jsonl`` (each also with ``.gz``),
+        ``.parquet`` (extra ``airflow-claid[parquet]``).
+    :param output: (templated) folder of the pictures, of the receipts and of the manifest: object storage (``s3://``,
+        ``gs://``, ``file://``), or a connected storage (``storage://NAME/PATH/``) that the connection maps.
+    :param number_of_images: (templated) 1 to 4, for rows that name none.
+    :param guidance_scale: (templated) 1 to below 50, for rows that name none.
+    :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
+    :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to spread one file over n mapped tasks.
+    :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file.
+    :param concurrency: (templated) prompts under way at once; default: as many as the quota and the time that a
+        request takes ask for.
+    :param on_blocked: (templated) ``"keep"``: blocked prompts are rows of the manifest, and all is well; ``"fail"``:
+        the task fails, when all else is done, if a prompt was blocked; ``"skip"``: it is skipped if all were.
+    :param on_error: (templated) ``"continue"`` with the others, or ``"fail"`` at the first prompt that fails.
+    :param error_threshold: (templated) the task fails if more than this share (0 to 1) of the prompts failed or were
+        no good; once 100 have ended, it stops as soon as that is so.
+    :param report_seconds: (templated) how often the progress is logged and kept in Airflow's ``task_state_store``
+        (3.3+, key ``claid_progress``).
+    :param max_credits: (templated) a ceiling for each execution: it stops before it is passed, and tells how many
+        prompts are left.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace`` and
+        ``claid_conn_id``.
+    :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
+        ``duplicate``, ``reused`` (of the items, those that cost this execution nothing), ``images``, ``credits``,
+        ``seconds``. The manifest has a JSON line for each row of the input, with the paths of its pictures.
+    :raises AirflowFailException: for what no retry can cure: wrong parameters, key, scope, no credits left.
+    """
+
+    template_fields: Sequence[str] = (
+        "prompts",
+        "output_path",
+        "number_of_images",
+        "guidance_scale",
+        "columns",
+        "shard",
+        "manifest",
+        "concurrency",
+        "on_blocked",
+        "on_error",
+        "error_threshold",
+        "report_seconds",
+        *ClaidPayingOperator.terms_template_fields,
+    )
+    ui_color = "#e6f0ff"
+
+    def __init__(
+        self,
+        *,
+        prompts: str | Sequence[str | Mapping[str, Any]],
+        output: str,
+        number_of_images: int | str = 1,
+        guidance_scale: float | str = 5.0,
+        columns: Mapping[str, str] | None = None,
+        shard: Sequence[int] | str | None = None,
+        manifest: str | None = None,
+        concurrency: int | str | None = None,
+        on_blocked: str = "keep",
+        on_error: str = "continue",
+        error_threshold: float | str = 0.1,
+        report_seconds: float | str = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompts = prompts
+        self.output_path = output
+        self.number_of_images = number_of_images
+        self.guidance_scale = guidance_scale
+        self.columns = columns
+        self.shard = shard
+        self.manifest = manifest
+        self.concurrency = concurrency
+        self.on_blocked = on_blocked
+        self.on_error = on_error
+        self.error_threshold = error_threshold
+        self.report_seconds = report_seconds
+        self._batch: Batch | None = None
+        with refusing_at_once():
+            if is_literal([number_of_images, guidance_scale]):
+                self._request("a prompt that is not known yet", None, None)
+            if is_literal(output):
+                _folder(output)
+            if is_literal([concurrency, on_error, error_threshold, on_blocked, report_seconds]):
+                self._batch_terms()
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
+        """Work through the prompts, or find them paid for already, and give a summary."""
+        began = time.monotonic()
+        with failing_at_once(f"prompts={shortened(self.prompts)}"):
+            terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
+            choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+            total = sum(1 for _ in self._rows(shard))
+            self._check_place(place)
+            folder = self._writable(place)
+            source = self._source(place, shard)
+            address = self._manifest_address(folder, source)
+            content = checksum_if_there(self.prompts, "prompts") if isinstance(self.prompts, str) else None
+            manifest = Manifest(folder, fingerprint(**source, place={"content": content}), address)
+            try:
+                tally = self._work_through(context, place, folder, manifest, terms, total)
+                summary = {
+                    "manifest": manifest.finish(),
+                    "items": tally.items,
+                    **{status: tally.by_status[status] for status in STATUSES},
+                    "reused": tally.reused,
+                    "images": tally.images,
+                    "credits": tally.credits,
+                    "seconds": round(time.monotonic() - began, 1),
+                }
+            finally:
+                manifest.close()
+        self.log.info("%s", summary)
+        context["ti"].xcom_push(key="summary", value=summary)
+        self._fail_if_it_should(tally, summary)
+        return summary
+
+    def on_kill(self) -> None:
+        """Send nothing more; what is under way is finished, as far as Airflow leaves the time."""
+        if self._batch is not None:
+            self._batch.stop("the task was killed, or its time was over")
+
+    def _work_through(
+        self, context: Context, place: Place, folder: str, manifest: Manifest, terms: BatchTerms, total: int
+    ) -> Tally:
+        inventory = Inventory(folder)
+        client, landing = self.hook.client, self._landing(place)
+        batch = self._batch = Batch(
+            rows=self._rows(_shard(self.shard)),
+            order_of=lambda row: self._order(row, place, landing),
+            fulfilment=self._fulfilments(context, folder, inventory),
+            manifest=manifest,
+            still_there=lambda row: _still_there(row, place, inventory),
+            quota_rate=lambda: client.fastest_rate,
+            latency=lambda: client.latency,
+            terms=terms,
+            report=Progress(total, lambda: client.quota_used, task_state_store(context)),
+            report_seconds=seconds(self.report_seconds, "report_seconds"),
+        )
+        try:
+            return batch.run()
+        except (ClaidError, CreditCeilingError, BatchStoppedError) as error:
+            raise _with_what_is_left(error, batch.tally, total) from error
+        finally:
+            context["ti"].xcom_push(key="credits", value=batch.tally.credits)
+
+    def _fulfilments(self, context: Context, folder: str, inventory: Inventory) -> Callable[[bool], Fulfilment]:
+        """Give what makes a fulfilment for one prompt; they share all but what each has spent."""
+        whole = replace(self._fulfilment(context), terms=replace(self._terms(), max_credits=None))
+        receipts = folder + RECEIPTS_FOLDER
+        first = KnownReceipts(receipts, lambda name: inventory.has(RECEIPTS_FOLDER + name))
+        again = FolderReceipts(receipts)
+        return lambda is_first: replace(whole, receipts=lambda _: first if is_first else again)
+
+    def _rows(self, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
+        return rows(self.prompts, columns=self.columns or None, shard=shard)
+
+    def _order(self, row: PromptRow, place: Place, landing: str | None) -> Order:
+        return GenerateOrder(
+            base_url=self.hook.client.base_url,
+            place=place,
+            landing=landing,
+            name=checked_name(row.name) if row.name is not None else None,
+            request=self._request(row.prompt, row.number_of_images, row.guidance_scale),
+        )
+
+    def _request(self, prompt: Any, number_of_images: Any, guidance_scale: Any) -> GenerateRequest:
+        return GenerateRequest.of(
+            prompt,
+            number_of_images=number(self.number_of_images if number_of_images is None else number_of_images),
+            guidance_scale=number(self.guidance_scale if guidance_scale is None else guidance_scale),
+        )
+
+    def _batch_terms(self) -> BatchTerms:
+        threshold = number(self.error_threshold)
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+            raise ClaidValidationError(
+                f"error_threshold={self.error_threshold!r} must be a share from 0 to 1. Nothing was charged."
+            )
+        concurrency = None if self.concurrency in (None, "", "None") else number(self.concurrency)
+        if concurrency is not None and (not isinstance(concurrency, int) or not 1 <= concurrency <= MOST_THREADS):
+            raise ClaidValidationError(
+                f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None for what the quota asks for. "
+                "Nothing was charged."
+            )
+        return BatchTerms(
+            concurrency=concurrency,
+            max_credits=self._terms().max_credits,
+            on_error=choice(self.on_error, "on_error", ON_ERROR),
+            error_threshold=float(threshold),
+        )
+
+    def _writable(self, place: Place) -> str:
+        """Give the place's folder as Airflow writes to it."""
+        if place.kind is PlaceKind.OBJECT_STORAGE:
+            return place.folder
+        return self.hook.storages.readable_uri(place.folder)
+
+    def _source(self, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
+        """Tell which batch it is: the same in each attempt and each run, whatever a file holds by then."""
+        given = self.prompts
+        if not isinstance(given, str):
+            given = hashlib.sha256(json.dumps(list(given), default=str).encode()).hexdigest()
+        return {
+            "base_url": self.hook.client.base_url,
+            "operation": "generate_image",
+            "body": {
+                "prompts": given,
+                "folder": without_connection(place.folder),
+                "defaults": [number(self.number_of_images), number(self.guidance_scale)],
+                "shard": shard,
+            },
+        }
+
+    def _manifest_address(self, folder: str, source: Mapping[str, Any]) -> str:
+        if self.manifest not in (None, ""):
+            return str(self.manifest)
+        stem = stem_of(self.prompts) if isinstance(self.prompts, str) else "prompts"
+        return f"{folder}manifest-{stem}-{fingerprint(**source, place={})[:8]}.jsonl"
+
+    def _fail_if_it_should(self, tally: Tally, summary: Mapping[str, Any]) -> None:
+        share = number(self.error_threshold)
+        if tally.share_failed > share:
+            said = (
+                f"{tally.by_status['failed']} prompts failed and {tally.by_status['invalid']} were no good, of "
+                f"{tally.items}: more than error_threshold={share:g}. The manifest has the reason of each: "
+                f"{summary['manifest']}. What is paid is kept and not paid again"
+            )
+            raise (AirflowException if tally.by_status["failed"] else AirflowFailException)(said)
+        blocked = tally.by_status["blocked"]
+        said = f"Claid's content filter blacked out {blocked} prompts; the manifest names them: {summary['manifest']}"
+        if blocked and self.on_blocked == "fail":
+            raise AirflowFailException(f"{said}. Change the prompts, or set on_blocked='keep'")
+        if blocked and self.on_blocked == "skip" and not tally.by_status["done"]:
+            raise AirflowSkipException(said)
+
+
+def _folder(output: object) -> Place:
+    place = generation_place(output)  # type: ignore[arg-type]
+    if place.kind is PlaceKind.TEMPORARY:
+        raise ClaidValidationError(
+            f"output={output!r}: a batch keeps its receipts and its manifest beside the pictures: give a folder, "
+            "s3://…/, gs://…/, file:///…/ or storage://NAME/…/. Nothing was sent, nothing was charged."
+        )
+    return place
+
+
+def _shard(shard: object) -> tuple[int, int] | None:
+    if shard in (None, "", "None"):
+        return None
+    parts = shard.strip("()[] ").split(",") if isinstance(shard, str) else shard
+    if not isinstance(parts, (list, tuple)) or len(parts) != 2:
+        raise ClaidValidationError(
+            f"shard={shard!r} must be (k, n): the k-th, from 0, of n parts. Nothing was charged."
+        )
+    return number(parts[0]), number(parts[1])
+
+
+def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> bool:
+    """Tell whether the pictures of a manifest's row are there, with the content that was delivered."""
+    facts = zip(row["paths"], row["checksums"], row["bytes"], strict=True)
+    return all(
+        without_connection(path).startswith(without_connection(place.folder))
+        and inventory.holds(_name_in(path, place), checksum=checksum, size=size)
+        for path, checksum, size in facts
+    )
+
+
+def _name_in(path: str, place: Place) -> str:
+    name = without_connection(path)[len(without_connection(place.folder)) :]
+    return unquote(name) if place.kind is PlaceKind.CONNECTED else name
+
+
+def _with_what_is_left(error: Exception, tally: Tally, total: int) -> Exception:
+    """Tell in a batch's error how far it came."""
+    said = (
+        f"{error}. {tally.items} of {total} prompts have ended, {tally.by_status['done']} of them well, "
+        f"{total - tally.items} are left; {tally.credits:g} credits were spent by this execution. What is paid is "
+        "kept: a retry or a clear goes on from there"
+    )
+    if isinstance(error, (ClaidError, CreditCeilingError)):
+        curable = getattr(error, "curable", False)
+        return AirflowException(said) if curable else AirflowFailException(said)
+    return AirflowException(said)
