@@ -14,6 +14,7 @@ from airflow_claid.client.errors import ClaidValidationError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 60
+_ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
 
 
@@ -51,10 +52,13 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 def _address(value: str) -> str:
     if "://" not in value:
         raise wrong("must be an address such as https://… or storage://NAME/PATH")
-    return quote(value, safe=_URI_CHARACTERS)
+    encoded = quote(value, safe=_URI_CHARACTERS)
+    if len(encoded) > _ADDRESS_MAX_CHARACTERS:
+        raise wrong(f"has {len(encoded)} characters as it is sent, encoded; Claid takes {_ADDRESS_MAX_CHARACTERS}")
+    return encoded
 
 
-Address = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_address)]
+Address = Annotated[str, Field(min_length=1, max_length=_ADDRESS_MAX_CHARACTERS), AfterValidator(_address)]
 """A URI that Claid can read or write, ``https://…`` or ``storage://NAME/PATH``; what no URI may hold is encoded."""
 
 

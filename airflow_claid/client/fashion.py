@@ -55,7 +55,7 @@ class FashionRequest(RequestModel):
         :param names: what the caller calls a field, by its dotted path here, for errors.
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
-        return checked(cls, {"input": input, "options": options or {}, "output": output}, names)
+        return checked(cls, {"input": input, "options": {} if options is None else options, "output": output}, names)
 
     @property
     def number_of_images(self) -> int:

@@ -164,7 +164,7 @@ class SceneRequest(RequestModel):
         :param names: what the caller calls a field, by its dotted path here, for errors.
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
-        whole = {"destination": output} if isinstance(output, str) else output or {}
+        whole = {"destination": output} if isinstance(output, str) else {} if output is None else output
         return checked(cls, {"object": object, "scene": scene, "output": whole}, names)
 
     @property
