@@ -11,7 +11,7 @@ from typing import Protocol
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.downloads import Downloader
 from airflow_claid.errors import DeadLinkError
-from airflow_claid.inspection import inspect, is_plain_black, most_bytes_when_black
+from airflow_claid.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
 from airflow_claid.object_storage import checksum_if_there, find, listed, read_if_there, remove, write_whole
 from airflow_claid.orders import Order
 from airflow_claid.places import PlaceKind
@@ -127,7 +127,11 @@ class Delivery:
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
-        seen = inspect(content, announced=(image.width, image.height), max_pixels=self.downloader.rules.max_pixels)
+        announced = (image.width, image.height)
+        if order.video:
+            seen = inspect_video(content, announced=announced)
+        else:
+            seen = inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
         blocked = order.filtered and seen.blocked
         path = None if blocked else order.place.folder + order.file_name(image.position)
         if path is not None:

@@ -28,6 +28,10 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_claid.operators.generate",
                     "airflow_claid.operators.edit",
+                    "airflow_claid.operators.ai_edit",
+                    "airflow_claid.operators.fashion",
+                    "airflow_claid.operators.scene",
+                    "airflow_claid.operators.video",
                     "airflow_claid.operators.storage",
                 ],
             }

@@ -1,4 +1,4 @@
-"""Inputs of edits: how Claid gets at a picture that a task names."""
+"""Inputs: how Claid gets at a picture that a task names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.links import unsigned
 from airflow_claid.object_storage import checksum_if_there, located, read_if_there
-from airflow_claid.places import last_of, stem_of
+from airflow_claid.places import last_of, stem_of, without_connection
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,31 @@ class Source:
         return stem_of(self.path)
 
     @property
+    def unsigned_path(self) -> str:
+        """The address without a signature: the same picture, however often its link is signed."""
+        return unsigned(self.path)
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """What tells it from another, in a fingerprint: its address, without a signature, and its content."""
+        return {"address": without_connection(self.unsigned_path), "version": self.version}
+
+    @property
     def file_name(self) -> str:
         """The file name under which it is sent along."""
         return last_of(self.path) or "image"
+
+    def reached(self) -> str:
+        """Give the address at which Claid reads it now.
+
+        :raises ClaidValidationError: if it can no longer be reached.
+        """
+        address = self.address()
+        if address is None:
+            raise ClaidValidationError(
+                f"{self.path!r} can no longer be signed for Claid. Nothing was sent, nothing was charged."
+            )
+        return address
 
     def content(self) -> bytes:
         """Give the bytes to send along.
@@ -59,28 +82,46 @@ class Source:
         return content
 
 
-def source(path: str, storages: CoveringStorages) -> Source:
+def source(path: str, storages: CoveringStorages, parameter: str = "input") -> Source:
     """Find out how Claid gets at a picture.
 
     ``https://`` and ``storage://`` go as they are. Another address that Airflow can read becomes ``storage://``
     if a connected storage has its bucket, else a signed link if its bucket can make one, else it is sent along.
 
     :param path: as a task gave it.
+    :param parameter: where it gave it, for errors.
     :raises ClaidValidationError: if it is no such address, or there is no such file.
     """
     scheme, separator, _ = path.partition("://")
     if not separator:
         raise ClaidValidationError(
-            f"input={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…. "
+            f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…. "
             "Nothing was sent, nothing was charged."
         )
     if scheme in _REACHABLE:
         return Source(path, None, lambda: path)
-    version = checksum_if_there(path, "input")
+    version = checksum_if_there(path, parameter)
     if version is None:
-        raise _missing(path)
+        raise _missing(path, parameter)
     covered = storages.covering(path)
     return Source(path, version, (lambda: covered) if covered else lambda: _signed(path))
+
+
+def reachable_source(path: str, storages: CoveringStorages, parameter: str = "input") -> Source:
+    """Find out how Claid gets at a picture that cannot be sent along.
+
+    Takes and raises what :func:`source` does.
+
+    :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
+    """
+    found = source(path, storages, parameter)
+    if found.address() is None:
+        raise ClaidValidationError(
+            f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "
+            "its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or give "
+            "the temporary link or storage:// path of an upstream task. Nothing was sent, nothing was charged."
+        )
+    return found
 
 
 def _signed(path: str) -> str | None:
@@ -96,7 +137,7 @@ def _signed(path: str) -> str | None:
     return link if link.startswith("https://") else None
 
 
-def _missing(path: str) -> ClaidValidationError:
+def _missing(path: str, parameter: str = "input") -> ClaidValidationError:
     return ClaidValidationError(
-        f"input={path!r} does not exist, or is a folder: name one file. Nothing was sent, nothing was charged."
+        f"{parameter}={path!r} does not exist, or is a folder: name one file. Nothing was sent, nothing was charged."
     )

@@ -1,4 +1,4 @@
-"""Looking into a picture's bytes: whether it is whole, of the size announced, and the content filter's black."""
+"""Looking into a file's bytes: whether it is whole, of the size announced, and the content filter's black."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
 
 _DARK = 3
 _PIXELS_PER_BYTE_WHEN_PLAIN = 32
+_BOX_HEADER = 8
+_BOX_TO_THE_END, _LONG_BOX = 0, 1
+"""Sizes of an MP4's box that stand for another: up to the end of the file, or in the eight bytes after its name."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a picture's bytes are."""
+    """What a file's bytes are."""
 
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     mime: str
     bytes: int
     sha256: str
@@ -60,6 +63,31 @@ def inspect(content: bytes, *, announced: tuple[int | None, int | None], max_pix
     return Inspection(
         width, height, mime, len(content), hashlib.sha256(content).hexdigest(), is_plain_black(content, width * height)
     )
+
+
+def inspect_video(content: bytes, *, announced: tuple[int | None, int | None]) -> Inspection:
+    """Check that bytes are a whole MP4: its boxes add up to the file, and what a player needs first is among them.
+
+    :param announced: width and height in pixels that Claid's answer named; they are taken over, not checked.
+    :raises DownloadRefusedError: if it is no MP4.
+    :raises DownloadFailedError: if it is one of which a part is missing.
+    """
+    if content[4:8] != b"ftyp":
+        raise DownloadRefusedError(f"{len(content)} bytes arrived that are no MP4 video")
+    names, position = set(), 0
+    while position < len(content):
+        size, name = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
+        if size == _LONG_BOX:
+            size = int.from_bytes(content[position + 8 : position + 16], "big")
+        elif size == _BOX_TO_THE_END:
+            size = len(content) - position
+        if size < _BOX_HEADER:
+            break
+        names.add(name)
+        position += size
+    if position != len(content) or b"moov" not in names:
+        raise DownloadFailedError(f"the video is broken: {len(content)} bytes arrived, and a part of it is missing")
+    return Inspection(*announced, "video/mp4", len(content), hashlib.sha256(content).hexdigest(), blocked=False)
 
 
 def most_bytes_when_black(pixels: int) -> int:

@@ -19,7 +19,6 @@ from airflow_claid.client import (
 )
 from airflow_claid.fingerprints import fingerprint
 from airflow_claid.inputs import Source
-from airflow_claid.links import unsigned
 from airflow_claid.places import Place, PlaceKind, without_connection
 
 LANDING_FOLDER = "_claid/landing/"
@@ -101,6 +100,16 @@ class Order(ABC):
     def filtered(self) -> bool:
         """Whether Claid's content filter looks at what comes out."""
 
+    @property
+    def video(self) -> bool:
+        """Whether a video comes out, not pictures."""
+        return False
+
+    @property
+    def findable(self) -> bool:
+        """Whether what is at the destination tells, when an answer is lost, that it is this request's."""
+        return True
+
     @abstractmethod
     def file_name(self, position: int) -> str:
         """Name of the picture's file in object storage."""
@@ -132,6 +141,15 @@ class Order(ABC):
         """Give a name that no other request has, and no other edition of this one."""
         parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
         return "-".join(part for part in parts if part)
+
+    def _own_folder(self, edition: int) -> str | None:
+        """Give a sub-folder that no other request has, for pictures whose file names Claid chooses.
+
+        Only a folder of its own tells, when an answer is lost, which pictures were its.
+        """
+        if self.place.kind is PlaceKind.CONNECTED:
+            return f"{self.place.folder}{self._own_name(edition)}/"
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,14 +191,8 @@ class GenerateOrder(Order):
         return f"{self.label}_{position}.png"
 
     def destination(self, edition: int) -> str | None:
-        """Give a sub-folder that no other request has.
-
-        Claid chooses the file names of generated images, so only a folder of its own tells, when an answer is
-        lost, which pictures were its.
-        """
-        if self.place.kind is PlaceKind.CONNECTED:
-            return f"{self.place.folder}{self._own_name(edition)}/"
-        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
+        """Give a sub-folder of the request's own."""
+        return self._own_folder(edition)
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
         """Give what generates the images."""
@@ -226,8 +238,8 @@ class EditOrder(Order):
 
     @property
     def subject(self) -> str:
-        """The input's address, without a signature: the same picture, however often its link is signed."""
-        return unsigned(self.source.path)
+        """The input's address, without a signature."""
+        return self.source.unsigned_path
 
     @property
     def input(self) -> str:

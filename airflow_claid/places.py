@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ PICTURE_SUFFIXES = {
 }
 """The file name's suffix that we give each of Claid's output formats."""
 
+VIDEO_SUFFIX = ".mp4"
+_VIDEO_SUFFIXES = {VIDEO_SUFFIX, ".m4v", ".mov", ".webm", ".avi", ".mkv", ".gif"}
 _KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", ".heic"}
 _NOT_WRITABLE = {"http", "https", "ftp", "ftps", "sftp", "data", "claid"}
 _SAME_SCHEME = {"s3a": "s3", "gcs": "gs", "local": "file"}
@@ -79,6 +82,32 @@ def edit_place(output: str | None) -> Place:
 
     :raises ClaidValidationError: naming the value and the remedy.
     """
+    return _place(output, _KNOWN_SUFFIXES)
+
+
+def video_place(output: str | None) -> Place:
+    """Read the ``output`` of a video: a folder, or one ``.mp4`` file.
+
+    :raises ClaidValidationError: naming the value and the remedy.
+    """
+    place = _place(output, _VIDEO_SUFFIXES)
+    if place.file is not None and not place.file.lower().endswith(VIDEO_SUFFIX):
+        raise _refused(output, "names a file that Claid does not write: use one that ends with '.mp4', or a folder")
+    return place
+
+
+def folder_place(output: str | None) -> Place:
+    """Read an ``output`` of several pictures, or of pictures whose names are not the user's to choose: a folder.
+
+    :raises ClaidValidationError: naming the value and the corrected path.
+    """
+    place = edit_place(output)
+    if place.file is not None:
+        raise _refused(output, f"names a file, but this takes a folder: use {place.folder!r}")
+    return place
+
+
+def _place(output: str | None, suffixes: Set[str]) -> Place:
     if output is None or not str(output).strip():
         return TEMPORARY
     output = str(output).strip()
@@ -101,24 +130,24 @@ def edit_place(output: str | None) -> Place:
         raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
     if ".." in rest.split("/"):
         raise _refused(output, "must not climb with '..': name the folder itself")
-    return _connected(output) if scheme == "storage" else _object_storage(output)
+    return _connected(output, suffixes) if scheme == "storage" else _object_storage(output, suffixes)
 
 
-def _connected(output: str) -> Place:
+def _connected(output: str, suffixes: Set[str]) -> Place:
     folder, last = _split(output)
     name = _host(output)
     if not name or "@" in name:
         raise _refused(output, "names no connected storage: use 'storage://NAME/PATH/'")
     if not last:
         return Place(PlaceKind.CONNECTED, folder)
-    if _is_picture(last):
+    if _is_file(last, suffixes):
         return Place(PlaceKind.CONNECTED, folder, last)
     raise _refused(output, f"must end with '/', because Claid takes a folder only so: use {output + '/'!r}")
 
 
-def _object_storage(output: str) -> Place:
+def _object_storage(output: str, suffixes: Set[str]) -> Place:
     folder, last = _split(output)
-    if last and _is_picture(last):
+    if last and _is_file(last, suffixes):
         return Place(PlaceKind.OBJECT_STORAGE, folder, last)
     return Place(PlaceKind.OBJECT_STORAGE, output + "/" if last else folder)
 
@@ -136,8 +165,8 @@ def _host(address: str) -> str:
     return address.partition("://")[2].partition("/")[0]
 
 
-def _is_picture(name: str) -> bool:
-    return any(name.lower().endswith(suffix) for suffix in _KNOWN_SUFFIXES)
+def _is_file(name: str, suffixes: Set[str]) -> bool:
+    return any(name.lower().endswith(suffix) for suffix in suffixes)
 
 
 def without_connection(uri: str) -> str:

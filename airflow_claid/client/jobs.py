@@ -50,6 +50,11 @@ class JobError(AnswerModel):
     created_at: str | None = None
     input_object: InputImage | None = None
 
+    @property
+    def reason(self) -> str:
+        """What Claid said, without the queries of links, which may be signatures."""
+        return without_queries(self.error)
+
 
 class Job(AnswerModel):
     """A job: an edit, a batch of edits, an AI edit, fashion models or a video.

@@ -72,14 +72,15 @@ class PaddingPlacement(RequestModel):
 
 
 def _placement(value: Any) -> str:
+    """Tell the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
     kind = value.get("placement_type") if isinstance(value, Mapping) else getattr(value, "placement_type", None)
-    return kind if kind in ("original", "padding") else "absolute"
+    return f"{kind if kind in ('original', 'padding') else 'absolute'} placement"
 
 
 Placement = Annotated[
-    Annotated[AbsolutePlacement, Tag("absolute")]
-    | Annotated[OriginalPlacement, Tag("original")]
-    | Annotated[PaddingPlacement, Tag("padding")],
+    Annotated[AbsolutePlacement, Tag("absolute placement")]
+    | Annotated[OriginalPlacement, Tag("original placement")]
+    | Annotated[PaddingPlacement, Tag("padding placement")],
     Discriminator(_placement),
 ]
 
@@ -128,14 +129,15 @@ class TemplateScene(RequestModel):
 
 
 def _scene(value: Any) -> str:
+    """Tell the kind; its name is no field's, as above."""
     has = value.__contains__ if isinstance(value, Mapping) else lambda name: hasattr(value, name)
-    return "effect" if has("effect") else "template" if has("template_url") else "prompt"
+    return f"{'effect' if has('effect') else 'template' if has('template_url') else 'prompt'} scene"
 
 
 Scene = Annotated[
-    Annotated[EffectScene, Tag("effect")]
-    | Annotated[PromptScene, Tag("prompt")]
-    | Annotated[TemplateScene, Tag("template")],
+    Annotated[EffectScene, Tag("effect scene")]
+    | Annotated[PromptScene, Tag("prompt scene")]
+    | Annotated[TemplateScene, Tag("template scene")],
     Discriminator(_scene),
 ]
 

@@ -39,6 +39,21 @@ def is_literal(value: object) -> bool:
     return False
 
 
+def literal_or(value: Any, stand_in: Any) -> Any:
+    """Give a value that is known when the DAG is parsed, else what stands in for it in the check."""
+    return value if is_literal(value) else stand_in
+
+
+def rendered(value: Any, stand_in: Any) -> Any:
+    """Give the value itself: all are known when the task runs; goes where :func:`literal_or` does."""
+    return value
+
+
+def optional(value: Any) -> Any:
+    """Give ``None`` for what a template rendered to nothing."""
+    return None if isinstance(value, str) and value.strip() in ("", "None") else value
+
+
 def number(value: object) -> Any:
     """Turn a number that a template rendered to text back into a number; leave the rest to the check."""
     if not isinstance(value, str):

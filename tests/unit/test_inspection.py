@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError, PictureError
-from airflow_claid.inspection import inspect, is_plain_black, most_bytes_when_black
+from airflow_claid.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
 from tests.unit.pictures import noise, picture, png_that_claims
 
 CAP = 200_000_000
@@ -164,3 +164,47 @@ def test_whatever_is_done_to_a_picture_it_is_seen_or_refused(cut: int, at: int, 
     except PictureError:
         return
     assert (seen.width, seen.height) == (64, 48)
+
+
+def box(name: bytes, content: bytes = b"", *, size: int | None = None) -> bytes:
+    return (len(content) + 8 if size is None else size).to_bytes(4, "big") + name + content
+
+
+FTYP, MOOV = box(b"ftyp", b"isom"), box(b"moov", b"x" * 40)
+LONG_MDAT = box(b"mdat", (116).to_bytes(8, "big") + b"y" * 100, size=1)
+
+
+@pytest.mark.parametrize("rest", [MOOV, MOOV + LONG_MDAT, LONG_MDAT + MOOV, MOOV + box(b"mdat", b"y" * 9, size=0)])
+def test_a_whole_video_is_told_by_its_boxes(rest: bytes) -> None:
+    content = FTYP + rest
+    seen = inspect_video(content, announced=(640, None))
+    assert (seen.mime, seen.bytes, seen.width, seen.height, seen.blocked) == (
+        "video/mp4",
+        len(content),
+        640,
+        None,
+        False,
+    )
+    assert seen.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("missing", [1, 20, len(MOOV), len(MOOV) + 10])
+def test_a_video_of_which_a_part_is_missing_is_fetched_again(missing: int) -> None:
+    content = FTYP + LONG_MDAT + MOOV
+    with pytest.raises(DownloadFailedError, match="a part of it is missing"):
+        inspect_video(content[:-missing], announced=(None, None))
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", picture(), MOOV])
+def test_what_is_no_video_is_refused(content: bytes) -> None:
+    with pytest.raises(DownloadRefusedError, match="no MP4 video"):
+        inspect_video(content, announced=(None, None))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_told_whole_or_not(tail: bytes) -> None:
+    try:
+        inspect_video(FTYP + tail, announced=(None, None))
+    except PictureError:
+        return
+    assert b"moov" in tail

@@ -1,0 +1,127 @@
+"""AI edits: pictures changed as a prompt says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_claid.client import AIEditRequest, JobKind
+from airflow_claid.client.contract import shortened
+from airflow_claid.creation_orders import AIEditOrder
+from airflow_claid.operators.creating import (
+    STAND_IN_INPUT,
+    STAND_IN_PROMPT,
+    CreatingOperator,
+    check_inputs,
+    inputs_of,
+)
+from airflow_claid.operators.jobs import ClaidJobOperator
+from airflow_claid.operators.parameters import literal_or, number, optional, refusing_at_once, rendered
+from airflow_claid.orders import Order
+from airflow_claid.places import folder_place
+
+_NAMES = {
+    "options.prompt": "prompt",
+    "options.model": "model",
+    "options.aspect_ratio": "aspect_ratio",
+    "options.inference_steps": "inference_steps",
+    "options.guidance_scale": "guidance_scale",
+    "output.number_of_images": "number_of_images",
+    "output.format": "output_format",
+    "options": "aspect_ratio, inference_steps, guidance_scale",
+}
+
+
+class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
+    """Change one picture or several as a prompt says.
+
+    Costs 2 credits an image (docs.claid.ai). Each input is a request, and a job, of its own; all are submitted, then
+    waited for. A retry, a clear, a new run or a backfill of the same request pays nothing again, as for
+    :class:`ImageGenerationOperator`; a retry waits for the same jobs.
+
+    :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
+        ``storage://NAME/…``, or a path of Airflow's object storage whose bucket is a connected storage or can sign
+        links. A picture that only Airflow can read is refused: Claid takes none along here.
+    :param prompt: (templated) 3 to 5000 characters: what to change.
+    :param model: (templated) ``"v1"`` or ``"v2"``; ``None``: Claid's default, v2.
+    :param aspect_ratio: (templated) such as ``"16:9"``; model v1 only. ``None``: the input's.
+    :param inference_steps: (templated) 1 to 50; model v1 only. ``None``: Claid's default.
+    :param guidance_scale: (templated) 1 to 10, how closely to follow the prompt; model v1 only. ``None``: Claid's
+        default.
+    :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
+    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+        ``poll_interval`` and ``timeout``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
+        ``claid_conn_id``.
+    :returns: the paths of the good images, in the order of the inputs. XCom ``images`` has a dict for each image,
+        blocked ones included; XCom ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+        prompt. The message names the value and the remedy.
+    """
+
+    template_fields: Sequence[str] = (
+        "input",
+        "prompt",
+        "model",
+        "aspect_ratio",
+        "inference_steps",
+        "guidance_scale",
+        *CreatingOperator.creating_template_fields,
+        *ClaidJobOperator.waiting_template_fields,
+        *ClaidJobOperator.terms_template_fields,
+    )
+    ui_color = "#f3e8ff"
+    job_kind = JobKind.AI_EDIT
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        prompt: str,
+        model: str | None = None,
+        aspect_ratio: str | None = None,
+        inference_steps: int | str | None = None,
+        guidance_scale: float | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input = input
+        self.prompt = prompt
+        self.model = model
+        self.aspect_ratio = aspect_ratio
+        self.inference_steps = inference_steps
+        self.guidance_scale = guidance_scale
+        with refusing_at_once():
+            check_inputs(input)
+            self._request(literal_or)
+
+    @property
+    def _subject(self) -> str:
+        return f"prompt={shortened(self.prompt)}"
+
+    def _request(self, take: Any) -> AIEditRequest:
+        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
+        options = {
+            "prompt": take(self.prompt, STAND_IN_PROMPT),
+            "model": optional(take(self.model, "v1")),
+            "aspect_ratio": optional(take(self.aspect_ratio, None)),
+            "inference_steps": number(optional(take(self.inference_steps, None))),
+            "guidance_scale": number(optional(take(self.guidance_scale, None))),
+        }
+        given = {name: value for name, value in options.items() if value is not None or name == "prompt"}
+        return AIEditRequest.of(STAND_IN_INPUT, given, self._asked_output(take), _NAMES)
+
+    def _orders(self) -> list[Order]:
+        asked = self._request(rendered).to_json()
+        inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
+        where = self._where()
+        if not inputs:
+            self.log.info("There are no pictures to edit")
+        orders: list[Order] = []
+        for path in inputs:
+            source = self._reachable(path)
+            order = AIEditOrder(**where, source=source, options=asked["options"], output=asked["output"])
+            self._refuse_overwriting(order, [source])
+            orders.append(order)
+        return orders

@@ -1,0 +1,114 @@
+"""Fashion models: garments shown on a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_claid.client import FashionRequest, JobKind
+from airflow_claid.client.contract import shortened
+from airflow_claid.creation_orders import FashionOrder
+from airflow_claid.operators.creating import STAND_IN_INPUT, CreatingOperator, one_path
+from airflow_claid.operators.jobs import ClaidJobOperator
+from airflow_claid.operators.parameters import is_literal, literal_or, optional, paths, refusing_at_once, rendered
+from airflow_claid.orders import Order
+
+_NAMES = {
+    "input.clothing": "clothing",
+    "options.pose": "pose",
+    "options.background": "background",
+    "options.aspect_ratio": "aspect_ratio",
+    "output.number_of_images": "number_of_images",
+    "output.format": "output_format",
+}
+
+
+class FashionModelOperator(CreatingOperator, ClaidJobOperator):
+    """Show 1 to 5 garments together on a person.
+
+    Costs 2 credits an image (docs.claid.ai). One request, and one job, for all garments; map over it for outfits of
+    their own. A retry, a clear, a new run or a backfill of the same request pays nothing again, as for
+    :class:`ImageGenerationOperator`; a retry waits for the same job.
+
+    :param clothing: (templated) one path or a list of 1 to 5: ``https://…`` that Claid can reach,
+        ``storage://NAME/…``, or a path of Airflow's object storage whose bucket is a connected storage or can sign
+        links. A picture that only Airflow can read is refused: Claid takes none along here.
+    :param model: (templated) picture of the person, by the same kinds of path; ``None``: Claid makes one.
+    :param pose: (templated) 3 to 5000 characters; ``None``: Claid's default.
+    :param background: (templated) 3 to 5000 characters; ``None``: Claid's default.
+    :param aspect_ratio: (templated) such as ``"3:4"``; ``None``: Claid's default.
+    :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
+    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+        ``poll_interval`` and ``timeout``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
+        ``claid_conn_id``.
+    :returns: the paths of the good images. XCom ``images`` has a dict for each image, blocked ones included, whose
+        ``input`` is the first garment; XCom ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+        prompt. The message names the value and the remedy.
+    """
+
+    template_fields: Sequence[str] = (
+        "clothing",
+        "model",
+        "pose",
+        "background",
+        "aspect_ratio",
+        *CreatingOperator.creating_template_fields,
+        *ClaidJobOperator.waiting_template_fields,
+        *ClaidJobOperator.terms_template_fields,
+    )
+    ui_color = "#ffeaf2"
+    job_kind = JobKind.FASHION_MODEL
+
+    def __init__(
+        self,
+        *,
+        clothing: str | list[str],
+        model: str | None = None,
+        pose: str | None = None,
+        background: str | None = None,
+        aspect_ratio: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.clothing = clothing
+        self.model = model
+        self.pose = pose
+        self.background = background
+        self.aspect_ratio = aspect_ratio
+        with refusing_at_once():
+            self._request(literal_or, len(paths(clothing, "clothing")) if is_literal(clothing) else 1)
+
+    @property
+    def _subject(self) -> str:
+        return f"clothing={shortened(self.clothing)}"
+
+    def _request(self, take: Any, garments: int) -> FashionRequest:
+        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
+        options = {
+            "pose": optional(take(self.pose, None)),
+            "background": optional(take(self.background, None)),
+            "aspect_ratio": optional(take(self.aspect_ratio, None)),
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        clothing = [STAND_IN_INPUT] * garments
+        return FashionRequest.of({"clothing": clothing}, given, self._asked_output(take), _NAMES)
+
+    def _orders(self) -> list[Order]:
+        garments = paths(self.clothing, "clothing")
+        asked = self._request(rendered, len(garments)).to_json()
+        where = self._where()
+        sources = tuple(self._reachable(path, "clothing") for path in garments)
+        person = one_path(self.model, "model")
+        order = FashionOrder(
+            **where,
+            source=sources[0],
+            garments=sources,
+            person=self._reachable(person, "model") if person else None,
+            options=asked["options"],
+            output=asked["output"],
+        )
+        self._refuse_overwriting(order, [*sources, *([order.person] if order.person else [])])
+        return [order]

@@ -1,0 +1,313 @@
+"""Scenes: a product put before a background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_claid.client import ClaidValidationError, SceneRequest
+from airflow_claid.client.contract import shortened
+from airflow_claid.creation_orders import SceneOrder
+from airflow_claid.operators.creating import (
+    STAND_IN_INPUT,
+    STAND_IN_PROMPT,
+    CreatingOperator,
+    check_inputs,
+    inputs_of,
+    one_path,
+)
+from airflow_claid.operators.parameters import (
+    choice,
+    is_literal,
+    literal_or,
+    number,
+    optional,
+    refusing_at_once,
+    rendered,
+    truth,
+)
+from airflow_claid.orders import Order
+from airflow_claid.places import folder_place
+
+PLACEMENTS = ("absolute", "original", "padding")
+_OF_ABSOLUTE = {"position": "position", "scale": "scale", "rotation": "rotation_degree"}
+_GOES_WITH = {
+    "prompt": ("color", "aspect_ratio", "negative_prompt", "write_prompt", "guidelines"),
+    "template": ("view", "template_mode", "color", "prompt", "negative_prompt", "write_prompt", "guidelines"),
+    "effect": ("view", "color", "aspect_ratio"),
+}
+"""Which parameters each kind of scene takes (docs.claid.ai)."""
+
+_KIND_NAMES = {"prompt": "a scene from a prompt", "template": "a scene after a template", "effect": "an effect"}
+_NAMES = {
+    "object.position": "position",
+    "object.position.x": "position",
+    "object.position.y": "position",
+    "object.scale": "scale",
+    "object.rotation_degree": "rotation",
+    "object.padding": "padding",
+    "scene.prompt": "prompt",
+    "scene.prompt.text": "prompt",
+    "scene.prompt.guidelines": "guidelines",
+    "scene.effect": "effect",
+    "scene.view": "view",
+    "scene.template_mode": "template_mode",
+    "scene.color": "color",
+    "scene.aspect_ratio": "aspect_ratio",
+    "scene.negative_prompt": "negative_prompt",
+    "scene.model": "options.model",
+    "scene.steps": "options.steps",
+    "scene.preference": "options.preference",
+    "output.number_of_images": "number_of_images",
+    "output.format": "output_format",
+}
+
+
+class BackgroundGenerationOperator(CreatingOperator):
+    """Put one product or several into a scene: from a prompt, after a template picture, or on a colour with a shadow.
+
+    Reckoned at 1 credit an image (the documentation names no price), and half a credit more for each request whose
+    prompt Claid writes. Claid's own default is 4 images; here it is 1. Each input is a request of its own, answered
+    at once. Needs the scope ``image_generation``. A retry, a clear, a new run or a backfill of the same request pays
+    nothing again, as for :class:`ImageGenerationOperator`.
+
+    :param input: (templated) one path or a list, such as the result of a cut-out: ``https://…`` that Claid can reach,
+        ``storage://NAME/…``, or a path of Airflow's object storage whose bucket is a connected storage or can sign
+        links. A picture that only Airflow can read is refused: Claid takes none along here.
+    :param prompt: (templated) 3 to 2048 characters: what is around the product.
+    :param template: (templated) picture after which the scene is made, by the same kinds of path; needs ``view``.
+    :param effect: (templated) ``"shadows"``: no scene, only a shadow on ``color``.
+    :param view: (templated) from where the product is seen: ``"front"`` or ``"top"``; for an effect also ``"auto"``.
+    :param template_mode: (templated) ``"transform"``, ``"lock"`` or ``"adjust"``; ``None``: Claid's default.
+    :param placement: (templated) ``"absolute"``: by ``position``, ``scale`` and ``rotation``; ``"original"``: where it
+        is in its own picture; ``"padding"``: with ``padding`` around it. ``None``: ``"padding"`` where ``padding`` is
+        given, else ``"absolute"``.
+    :param position: (templated) the product's centre, as shares of width and height: ``(0.5, 0.6)``.
+    :param scale: (templated) the product's size as a share of the picture, 0 to 1.
+    :param rotation: (templated) degrees, 0 to 360.
+    :param padding: (templated) such as ``"10%"``.
+    :param color: (templated) of the background; for an effect hexadecimal, such as ``"#ffffff"``.
+    :param aspect_ratio: (templated) such as ``"4:3"``; not with a template.
+    :param negative_prompt: (templated) 3 to 2048 characters: what must not be there.
+    :param write_prompt: (templated) have Claid write the prompt, for half a credit more.
+    :param guidelines: (templated) 3 to 1000 characters: what Claid writes the prompt by.
+    :param options: (templated) the rest of Claid's ``scene``: ``model``, ``steps``, ``preference``; checked like the
+        others.
+    :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param output_format: (templated) ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with options
+        such as ``{"type": "jpeg", "quality": 90}``; ``None``: Claid's default, PNG.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
+        ``claid_conn_id``.
+    :returns: the paths of the good images, in the order of the inputs. XCom ``images`` has a dict for each image,
+        blocked ones included; XCom ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+        prompt. The message names the value and the remedy.
+    """
+
+    template_fields: Sequence[str] = (
+        "input",
+        "prompt",
+        "template",
+        "effect",
+        "view",
+        "template_mode",
+        "placement",
+        "position",
+        "scale",
+        "rotation",
+        "padding",
+        "color",
+        "aspect_ratio",
+        "negative_prompt",
+        "write_prompt",
+        "guidelines",
+        "options",
+        *CreatingOperator.creating_template_fields,
+        *CreatingOperator.terms_template_fields,
+    )
+    template_fields_renderers = {"options": "json"}  # noqa: RUF012 - Airflow's own form
+    ui_color = "#fff6d6"
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        prompt: str | None = None,
+        template: str | None = None,
+        effect: str | None = None,
+        view: str | None = None,
+        template_mode: str | None = None,
+        placement: str | None = None,
+        position: Sequence[float | str] | None = None,
+        scale: float | str | None = None,
+        rotation: float | str | None = None,
+        padding: str | None = None,
+        color: str | None = None,
+        aspect_ratio: str | None = None,
+        negative_prompt: str | None = None,
+        write_prompt: bool | str = False,
+        guidelines: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        output_format: str | Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(output_format=output_format, **kwargs)
+        self.input = input
+        self.prompt = prompt
+        self.template = template
+        self.effect = effect
+        self.view = view
+        self.template_mode = template_mode
+        self.placement = placement
+        self.position = position
+        self.scale = scale
+        self.rotation = rotation
+        self.padding = padding
+        self.color = color
+        self.aspect_ratio = aspect_ratio
+        self.negative_prompt = negative_prompt
+        self.write_prompt = write_prompt
+        self.guidelines = guidelines
+        self.options = options
+        with refusing_at_once():
+            check_inputs(input)
+            if is_literal([template, effect, write_prompt]):
+                self._request(literal_or)
+
+    @property
+    def _subject(self) -> str:
+        return f"input={shortened(self.input)}"
+
+    def _request(self, take: Any) -> SceneRequest:
+        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
+        return SceneRequest.of(
+            {"image_url": STAND_IN_INPUT, **self._placement(take)}, self._scene(take), self._asked_output(take), _NAMES
+        )
+
+    def _placement(self, take: Any) -> dict[str, Any]:
+        absolute = {name: optional(take(getattr(self, name), None)) for name in _OF_ABSOLUTE}
+        padding = optional(take(self.padding, "10%"))
+        kind = optional(take(self.placement, None))
+        if kind is None:
+            kind = "absolute" if padding is None else "padding"
+        choice(kind, "placement", PLACEMENTS)
+        given = [name for name, value in absolute.items() if value is not None]
+        stray = [*(given if kind != "absolute" else ()), *(["padding"] if padding and kind != "padding" else ())]
+        if stray and is_literal(self.placement):
+            raise ClaidValidationError(
+                f"{stray[0]}={getattr(self, stray[0])!r} does not go with placement={kind!r}: leave one of them out. "
+                "Nothing was sent, nothing was charged."
+            )
+        if kind == "padding" and padding is None:
+            raise ClaidValidationError(
+                "placement='padding' needs padding, such as '10%'. Nothing was sent, nothing was charged."
+            )
+        if kind != "absolute":
+            return {"placement_type": kind, **({"padding": padding} if kind == "padding" else {})}
+        position = absolute.pop("position")
+        numbers = {_OF_ABSOLUTE[name]: number(value) for name, value in absolute.items() if value is not None}
+        return {"placement_type": kind, **numbers, **({"position": _point(position)} if position is not None else {})}
+
+    def _scene(self, take: Any) -> dict[str, Any]:
+        kind = self._kind()
+        said = {
+            name: optional(take(getattr(self, name), None))
+            for name in ("view", "template_mode", "color", "aspect_ratio", "negative_prompt", "guidelines")
+        }
+        said["write_prompt"] = truth(take(self.write_prompt, False), "write_prompt") or None
+        prompt = optional(take(self.prompt, STAND_IN_PROMPT))
+        for name, value in {**said, "prompt": prompt}.items():
+            if value is not None and name not in (*_GOES_WITH[kind], kind):
+                raise ClaidValidationError(
+                    f"{name}={shortened(getattr(self, name))} does not go with {_KIND_NAMES[kind]}: leave it out. "
+                    "Nothing was sent, nothing was charged."
+                )
+        write, guidelines = said.pop("write_prompt"), said.pop("guidelines")
+        if guidelines is not None and not write and is_literal(self.write_prompt):
+            raise ClaidValidationError(
+                f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
+                "half a credit more, or leave them out. Nothing was sent, nothing was charged."
+            )
+        if write:
+            prompt = {"generate": True, "text": prompt, "guidelines": guidelines}
+        if kind == "template":
+            said["template_url"] = STAND_IN_INPUT
+            if said["view"] is None and is_literal(self.view):
+                raise ClaidValidationError(
+                    "view=None: a scene after a template needs view='front' or view='top'. Nothing was sent, nothing "
+                    "was charged."
+                )
+            said["view"] = said["view"] or "front"
+        scene = {**_known(take(self.options, None)), **said, "prompt": prompt, "effect": optional(self.effect)}
+        return {name: _set(value) for name, value in scene.items() if value is not None}
+
+    def _kind(self) -> str:
+        """Tell what the scene is made from.
+
+        :raises ClaidValidationError: if nothing, or several things, say so.
+        """
+        prompt, template, effect = (optional(value) for value in (self.prompt, self.template, self.effect))
+        if effect is not None and template is not None:
+            raise ClaidValidationError(
+                f"effect={effect!r} and template={shortened(template)} do not go together: leave one of them out. "
+                "Nothing was sent, nothing was charged."
+            )
+        if effect is not None:
+            return "effect"
+        if template is not None:
+            return "template"
+        if prompt is None and not truth(self.write_prompt, "write_prompt"):
+            raise ClaidValidationError(
+                "prompt=None: say what is around the product by prompt (or write_prompt=True), template, or "
+                "effect='shadows'. Nothing was sent, nothing was charged."
+            )
+        return "prompt"
+
+    def _orders(self) -> list[Order]:
+        request = self._request(rendered)
+        asked = request.to_json()
+        inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
+        where = self._where()
+        if not inputs:
+            self.log.info("There are no products to put into a scene")
+        template = one_path(self.template, "template")
+        drawn_after = self._reachable(template, "template") if template else None
+        orders: list[Order] = []
+        for path in inputs:
+            source = self._reachable(path)
+            order = SceneOrder(
+                **where,
+                source=source,
+                placement={name: value for name, value in asked["object"].items() if name != "image_url"},
+                scene={name: value for name, value in asked["scene"].items() if name != "template_url"},
+                template=drawn_after,
+                output=asked["output"],
+            )
+            self._refuse_overwriting(order, [source, *([drawn_after] if drawn_after else [])])
+            orders.append(order)
+        return orders
+
+
+def _point(position: object) -> dict[str, Any]:
+    if isinstance(position, Mapping):
+        return {str(name): number(value) for name, value in position.items()}
+    if not isinstance(position, (list, tuple)) or len(position) != 2:
+        raise ClaidValidationError(
+            f"position={shortened(position)} must be two shares of width and height, such as (0.5, 0.6). Nothing was "
+            "sent, nothing was charged."
+        )
+    return {"x": number(position[0]), "y": number(position[1])}
+
+
+def _known(options: object) -> dict[str, Any]:
+    if options is None or isinstance(options, Mapping):
+        return {name: number(value) if name == "steps" else value for name, value in (options or {}).items()}
+    raise ClaidValidationError(
+        f"options={shortened(options)} must be a dict such as {{'preference': 'best'}}. Nothing was sent, nothing was "
+        "charged."
+    )
+
+
+def _set(value: Any) -> Any:
+    """Leave out what is not set in a part of the request."""
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value

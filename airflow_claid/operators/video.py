@@ -1,0 +1,178 @@
+"""Videos: pictures set in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_claid.client import ClaidValidationError, JobKind, VideoRequest
+from airflow_claid.client.contract import shortened
+from airflow_claid.inputs import reachable_source
+from airflow_claid.operators.creating import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
+from airflow_claid.operators.jobs import ClaidJobOperator
+from airflow_claid.operators.parameters import (
+    is_literal,
+    literal_or,
+    number,
+    optional,
+    refusing_at_once,
+    rendered,
+    truth,
+)
+from airflow_claid.orders import Order
+from airflow_claid.places import checked_name, video_place
+from airflow_claid.video_orders import VideoOrder
+
+_NAMES = {
+    "options.prompt": "prompt",
+    "options.prompt.text": "prompt",
+    "options.prompt.guidelines": "guidelines",
+    "options.negative_prompt": "negative_prompt",
+    "options.duration": "duration",
+    "options.guidance_scale": "guidance_scale",
+}
+
+
+class ImageToVideoOperator(ClaidJobOperator):
+    """Set one picture or several in motion: an MP4 of 5 or 10 seconds each.
+
+    Costs 35 credits for 5 seconds, 70 for 10 (docs.claid.ai). Each input is a request, and a job, of its own; all are
+    submitted, then waited for. Needs the scope ``video_generation``. A retry, a clear, a new run or a backfill of the
+    same request pays nothing again, as for :class:`ImageGenerationOperator`; a retry waits for the same jobs.
+
+    :param input: (templated) one path or a list: ``https://…`` that Claid can reach, ``storage://NAME/…``, or a path
+        of Airflow's object storage whose bucket is a connected storage or can sign links. A picture that only Airflow
+        can read is refused: Claid takes none along here. Both sides must have at least 300 pixels.
+    :param prompt: (templated) 3 to 5000 characters: what moves. ``None`` only with ``write_prompt``.
+    :param duration: (templated) seconds: 5 or 10.
+    :param negative_prompt: (templated) 3 to 5000 characters: what must not be there.
+    :param guidance_scale: (templated) 0 to 1, how closely to follow the prompt; ``None``: Claid's default.
+    :param write_prompt: (templated) have Claid write the prompt.
+    :param guidelines: (templated) 3 to 1000 characters: what Claid writes the prompt by.
+    :param output: (templated) a folder (``s3://…/``, ``gs://…/``, ``file:///…/``, ``storage://NAME/…/``), or for one
+        input the ``.mp4`` file. ``None``: links that live 24 hours.
+    :param name: (templated) file name, without suffix, for one input; default: the input's name and the start of the
+        request's fingerprint.
+    :param on_lost_response: (templated) ``"fail"``, our default here because of the price: where an answer was lost
+        and nothing can be looked up, a person decides. ``"resubmit"`` asks, and may pay, again.
+    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+        ``poll_interval`` and ``timeout``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits`` and ``claid_conn_id``.
+    :returns: the paths of the videos, in the order of the inputs. XCom ``images`` has a dict for each; XCom
+        ``credits`` what this execution spent.
+    :raises AirflowFailException: for what no retry can cure. Where some videos fail, the others are finished and kept
+        first. A video is checked to be a whole MP4; nobody looks at its frames.
+    """
+
+    template_fields: Sequence[str] = (
+        "input",
+        "prompt",
+        "duration",
+        "negative_prompt",
+        "guidance_scale",
+        "write_prompt",
+        "guidelines",
+        "output_path",
+        "name",
+        *ClaidJobOperator.waiting_template_fields,
+        *ClaidJobOperator.terms_template_fields,
+    )
+    ui_color = "#e8f4ff"
+    job_kind = JobKind.VIDEO
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        prompt: str | None = None,
+        duration: int | str = 5,
+        negative_prompt: str | None = None,
+        guidance_scale: float | str | None = None,
+        write_prompt: bool | str = False,
+        guidelines: str | None = None,
+        output: str | None = None,
+        name: str | None = None,
+        on_lost_response: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(on_lost_response=on_lost_response, **kwargs)
+        self.input = input
+        self.prompt = prompt
+        self.duration = duration
+        self.negative_prompt = negative_prompt
+        self.guidance_scale = guidance_scale
+        self.write_prompt = write_prompt
+        self.guidelines = guidelines
+        self.output_path = output
+        self.name = name
+        with refusing_at_once():
+            check_inputs(input)
+            if is_literal(output):
+                video_place(output)
+            if name is not None and is_literal(name):
+                checked_name(name)
+            if is_literal(write_prompt):
+                self._request(literal_or)
+
+    @property
+    def _subject(self) -> str:
+        return f"input={shortened(self.input)}"
+
+    def _request(self, take: Any) -> VideoRequest:
+        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
+        write = truth(self.write_prompt, "write_prompt")
+        prompt = optional(take(self.prompt, STAND_IN_PROMPT))
+        guidelines = optional(take(self.guidelines, None))
+        if guidelines is not None and not write:
+            raise ClaidValidationError(
+                f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, or "
+                "leave them out. Nothing was sent, nothing was charged."
+            )
+        if prompt is None and not write:
+            raise ClaidValidationError(
+                f"prompt={self.prompt!r}: say what moves, or have Claid write it with write_prompt=True. Nothing was "
+                "sent, nothing was charged."
+            )
+        written = {"generate": True, "text": prompt, "guidelines": guidelines}
+        options = {
+            "prompt": {name: value for name, value in written.items() if value is not None} if write else prompt,
+            "negative_prompt": optional(take(self.negative_prompt, None)),
+            "duration": _seconds(take(self.duration, 5)),
+            "guidance_scale": number(optional(take(self.guidance_scale, None))),
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        return VideoRequest.of(STAND_IN_INPUT, given, names=_NAMES)
+
+    def _orders(self) -> list[Order]:
+        asked = self._request(rendered).to_json()
+        place = video_place(self.output_path)
+        inputs = inputs_of(self.input, place, self.name)
+        self._check_place(place)
+        if not inputs:
+            self.log.info("There are no pictures to set in motion")
+        landing = self._landing(place)
+        name = checked_name(self.name) if self.name not in (None, "") else None
+        return [
+            VideoOrder(
+                base_url=self.hook.client.base_url,
+                place=place,
+                landing=landing,
+                name=name,
+                source=reachable_source(path, self.hook.storages),
+                options=asked["options"],
+            )
+            for path in inputs
+        ]
+
+
+def _seconds(duration: object) -> str:
+    """Give the seconds as Claid writes them.
+
+    :raises ClaidValidationError: if it is neither 5 nor 10.
+    """
+    found = number(duration)
+    if isinstance(found, bool) or found not in (5, 10):
+        raise ClaidValidationError(
+            f"duration={duration!r} must be 5 or 10 seconds. Nothing was sent, nothing was charged."
+        )
+    return str(int(found))
