@@ -6,6 +6,7 @@ from airflow_claid.operators.ai_edit import ImageAIEditOperator
 from airflow_claid.operators.edit import ImageEditOperator, ImageResizeOperator, ImageUpscaleOperator
 from airflow_claid.operators.fashion import FashionModelOperator
 from airflow_claid.operators.generate import ImageGenerationOperator
+from airflow_claid.operators.generate_batch import ImageGenerationBatchOperator
 from airflow_claid.operators.scene import BackgroundGenerationOperator
 from airflow_claid.operators.storage import ConnectStorageOperator, DisconnectStorageOperator
 from airflow_claid.operators.video import ImageToVideoOperator
@@ -17,6 +18,7 @@ __all__ = [
     "FashionModelOperator",
     "ImageAIEditOperator",
     "ImageEditOperator",
+    "ImageGenerationBatchOperator",
     "ImageGenerationOperator",
     "ImageResizeOperator",
     "ImageToVideoOperator",

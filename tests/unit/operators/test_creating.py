@@ -251,7 +251,7 @@ def test_a_list_is_a_request_for_each_and_one_that_fails_stops_no_other(
 def test_a_picture_is_not_written_over_its_input(make: Make, sandbox: Sandbox, new_try: NewTry, shop: str) -> None:
     first = ObjectStoragePath(f"{shop}photo.png")
     ObjectStoragePath(f"{shop}SNOW_1.png").write_bytes(first.read_bytes())
-    with pytest.raises(AirflowFailException, match="would overwrite the input 'storage://shop/SNOW_1.png'"):
+    with pytest.raises(AirflowFailException, match=r"would overwrite the input 'storage://shop/SNOW_1.png'"):
         new_try()(make("storage://shop/SNOW_1.png", name="SNOW", output=shop))
     assert sandbox.charged() == 0
 

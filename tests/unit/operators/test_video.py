@@ -136,14 +136,14 @@ def test_claid_writes_the_prompt_where_it_is_told_to(sandbox: Sandbox, new_try: 
 
 
 def test_the_ceiling_stops_before_it_is_passed(sandbox: Sandbox, new_try: NewTry, shop: str) -> None:
-    with pytest.raises(AirflowFailException, match="would cost 70 credits.*max_credits=69"):
+    with pytest.raises(AirflowFailException, match=r"would cost 70 credits.*max_credits=69"):
         new_try()(video(duration=10, max_credits=69))
     assert sandbox.charged() == 0
 
 
 def test_a_picture_that_claid_cannot_reach_is_refused_with_the_remedy(new_try: NewTry, shop: str) -> None:
     ObjectStoragePath(f"{shop}../photo.png").write_bytes(ObjectStoragePath(f"{shop}photo.png").read_bytes())
-    with pytest.raises(AirflowFailException, match="is out of Claid's reach.*ConnectStorageOperator"):
+    with pytest.raises(AirflowFailException, match=r"is out of Claid's reach.*ConnectStorageOperator"):
         new_try()(video(f"{shop.removesuffix('shop/')}photo.png"))
 
 
