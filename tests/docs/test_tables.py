@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 
 import pytest
 import requests
+import yaml
 
 from airflow_claid import client, errors, operators, sensors
 from airflow_claid.client import ClaidClient, ClaidError
@@ -113,16 +114,33 @@ def test_every_exception_is_there_and_what_is_said_of_it_is_so() -> None:
             assert said[name]["Retried?"].startswith("yes") is one.curable, name
 
 
-def test_methods_of_the_client_are_there_with_these_parameters() -> None:
+def test_methods_of_the_client_are_all_there_with_these_parameters() -> None:
+    told = set()
     for signature in the_table("Method").names:
-        call = ast.parse(signature, mode="eval").body
-        assert isinstance(call, ast.Call)
-        assert isinstance(call.func, ast.Name)
-        parameters = inspect.signature(getattr(ClaidClient, call.func.id)).parameters
-        named = {one.id for one in call.args if isinstance(one, ast.Name)}
-        assert named | {one.arg for one in call.keywords} == parameters.keys() - {"self"}, signature
-        for one in call.keywords:
-            assert parameters[one.arg or ""].default == ast.literal_eval(one.value), signature
+        name = signature.partition("(")[0]
+        told.add(name)
+        check_signature(signature, getattr(ClaidClient, name))
+    contract = yaml.safe_load((ROOT / "tests" / "contract" / "openapi.yaml").read_text(encoding="utf-8"))
+    operations = {one["operationId"] for path in contract["paths"].values() for one in path.values()}
+    assert told == operations | {"get_job"}
+
+
+def test_requests_of_the_client_are_built_by_these_parameters() -> None:
+    for signature in the_table("Request").names:
+        if "(" in signature:
+            cls, _, method = signature.partition("(")[0].partition(".")
+            check_signature(signature, getattr(CLASSES[cls], method), ignored={"names"})
+
+
+def check_signature(signature: str, method: Callable[..., object], ignored: Set[str] = frozenset()) -> None:
+    """Check that a signature on a page has the parameters and defaults of the method."""
+    call = ast.parse(signature, mode="eval").body
+    assert isinstance(call, ast.Call)
+    parameters = inspect.signature(method).parameters
+    named = {one.id for one in call.args if isinstance(one, ast.Name)}
+    assert named | {one.arg for one in call.keywords} == parameters.keys() - {"self"} - ignored, signature
+    for one in call.keywords:
+        assert parameters[one.arg or ""].default == ast.literal_eval(one.value), signature
 
 
 def test_keys_of_the_results_are_those_of_the_example() -> None:
