@@ -120,11 +120,13 @@ class StoredFile:
     :param uri: its address.
     :param size: bytes.
     :param state: changes whenever the file is written anew.
+    :param checksum: changes only with the content; ``None`` where the storage tells none.
     """
 
     uri: str
     size: int
     state: str
+    checksum: str | None = None
 
 
 def find(uri: str) -> StoredFile | None:
@@ -152,6 +154,25 @@ def listed(folder: str) -> list[StoredFile]:
     )
 
 
+def listed_below(folder: str) -> list[StoredFile]:
+    """List the files in a folder and in all folders in it, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.find(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    root = path.path.rstrip("/") + "/"
+    return sorted(
+        (
+            _stored(folder + name.removeprefix(root), info)
+            for name, info in infos.items()
+            if info["type"] == "file" and not name.endswith("/")
+        ),
+        key=lambda file: file.uri,
+    )
+
+
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
     """Give what tells one content of an address from another; ``None`` only where there truly is no file.
 
@@ -166,15 +187,18 @@ def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
         info = path.fs.info(path.path)
         if info["type"] != "file":
             return None
-        checksum = next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
-        return checksum or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
+        return _checksum(info) or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
     except FileNotFoundError:
         return None
 
 
 def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:
     state = "|".join(str(info[name]) for name in (*_CHECKSUMS, *_TIMES, "size") if info.get(name))
-    return StoredFile(uri, int(info["size"]), state)
+    return StoredFile(uri, int(info["size"]), state, _checksum(info))
+
+
+def _checksum(info: Mapping[str, Any]) -> str | None:
+    return next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
 
 
 _CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")

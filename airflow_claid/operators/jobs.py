@@ -13,6 +13,7 @@ from airflow_claid.fulfilment import utc_now
 from airflow_claid.job_waiting import Waiting
 from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import is_literal, refusing_at_once, seconds, truth
+from airflow_claid.orders import Order
 from airflow_claid.terms import Terms
 from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
 from airflow_claid.version_compat import AirflowException, conf
@@ -93,7 +94,7 @@ class ClaidJobOperator(ClaidPayingOperator):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
             if status == Waiting.REFUSED.value:
                 self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
-            self._errand = errand = Errand.resumed(fulfilment, self._orders(), carried)
+            self._errand = errand = Errand.resumed(fulfilment, self._orders_again(carried), carried)
             self._show_links(context, errand)
             overdue = status == Waiting.TIMED_OUT.value
             deadline = utc_now() if overdue else datetime.fromtimestamp(carried["deadline"], timezone.utc)
@@ -110,6 +111,10 @@ class ClaidJobOperator(ClaidPayingOperator):
             poll_interval=seconds(self.poll_interval, "poll_interval"),
             timeout=seconds(self.timeout, "timeout"),
         )
+
+    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
+        """Give the orders that were begun before the wait."""
+        return self._orders()
 
     def _without_waiting(self, context: Context, errand: Errand, deadline: datetime) -> list[int]:
         """Bring what is not waiting to its place, and give the ids of all jobs."""

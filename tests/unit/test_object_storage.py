@@ -16,6 +16,7 @@ from airflow_claid.object_storage import (
     create_whole,
     find,
     listed,
+    listed_below,
     located,
     read_if_there,
     write_whole,
@@ -230,3 +231,20 @@ def test_of_many_who_create_a_file_at_once_one_succeeds(folder: str) -> None:
         assert created.count(True) == 1
         assert content == str(created.index(True)).encode()
     assert create_whole(f"{folder}once.json", b"again") is folder.startswith("gs://")
+
+
+@pytest.mark.parametrize("place", ["local", "s3", "gcs"])
+def test_files_below_a_folder_are_listed_by_their_paths_in_it(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = f"file://{tmp_path}" if place == "local" else request.getfixturevalue(place)
+    for name in ("in/b.png", "in/deep/a b.png", "inside.png"):
+        write_whole(f"{root}/{name}", name.encode())
+    found = listed_below(f"{root}/in/")
+    assert [file.uri for file in found] == [f"{root}/in/b.png", f"{root}/in/deep/a b.png"]
+    assert [file.size for file in found] == [8, 15]
+    assert listed_below(f"{root}/none/") == []
+    if place != "local":
+        before = found[0].checksum
+        write_whole(f"{root}/in/b.png", b"in/b.png")
+        assert listed_below(f"{root}/in/")[0].checksum == before is not None
