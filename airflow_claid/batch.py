@@ -8,7 +8,6 @@ what is paid and leaves the rest to the next attempt.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections import Counter, deque
@@ -28,6 +27,7 @@ from airflow_claid.client import (
     ClaidServerError,
     ClaidValidationError,
 )
+from airflow_claid.crowd import MOST_THREADS, Crowd
 from airflow_claid.errors import (
     BatchStoppedError,
     CreditCeilingError,
@@ -45,12 +45,6 @@ log = logging.getLogger(__name__)
 
 STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
 """What can become of an item."""
-
-MOST_THREADS = 400
-_FEWEST_THREADS = 8
-_WITHOUT_QUOTA = 16
-_ROOM = 1.3
-"""So many times as many items are under way as the quota and the time of one ask for: times vary."""
 
 _ATTEMPTS = 4
 _TICK = 0.5
@@ -164,6 +158,7 @@ class Batch:
         self._reported_at = time.monotonic()
         self._changed = threading.Condition()
         self._under_way = 0
+        self._crowd = Crowd()
         self._again: deque[_Item] = deque()
         self._reserved = 0.0
         self._failed_in_a_row = 0
@@ -382,15 +377,10 @@ class Batch:
                 self._tick()
 
     def _wanted(self) -> int:
-        """How many items should be under way: what the quota takes in the time of one, and some more."""
+        """How many items should be under way."""
         if self._terms.concurrency is not None:
             return self._terms.concurrency
-        rate, seconds = self._quota_rate(), self._latency()
-        if rate is None:
-            return _WITHOUT_QUOTA
-        if seconds is None:
-            return min(MOST_THREADS, max(_FEWEST_THREADS, math.ceil(rate)))
-        return min(MOST_THREADS, max(_FEWEST_THREADS, math.ceil(rate * seconds * _ROOM) + _FEWEST_THREADS))
+        return self._crowd.size(self._quota_rate(), self._latency())
 
     def _tick(self) -> None:
         """Report, if it is time to."""

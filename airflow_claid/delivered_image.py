@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from airflow_claid.client import OutputImage
@@ -77,7 +77,7 @@ class DeliveredImage:
 
     def to_json(self) -> dict[str, Any]:
         """Give all facts as JSON."""
-        return asdict(self)
+        return vars(self).copy()
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> DeliveredImage:

@@ -16,6 +16,7 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
+from airflow_claid.client.transport import environment
 from airflow_claid.errors import DeadLinkError, DownloadFailedError, DownloadRefusedError
 
 DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com")
@@ -81,6 +82,8 @@ class Downloader:
         self.rules = rules
         self._session = requests.Session()
         self._session.auth = _no_credentials
+        self._session.trust_env = False
+        self._environments: dict[str, tuple[dict[str, str], bool | str]] = {}
         self._session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
         self._session.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
@@ -103,10 +106,20 @@ class Downloader:
         self.rules.check(url)
         return _attempts(self._read, url, limit)
 
+    def _environment(self, url: str) -> tuple[dict[str, str], bool | str]:
+        """Give the proxies and certificates for a host, which are looked up once."""
+        host = urlsplit(url).netloc
+        if host not in self._environments:
+            self._environments[host] = environment(url)
+        return self._environments[host]
+
     def _read(self, url: str, limit: int) -> bytes | None:
         """Give the bytes, or ``None`` where there are more than the limit."""
         try:
-            with self._session.get(url, stream=True, timeout=self.rules.timeout, allow_redirects=False) as response:
+            proxies, verify = self._environment(url)
+            with self._session.get(
+                url, stream=True, timeout=self.rules.timeout, allow_redirects=False, proxies=proxies, verify=verify
+            ) as response:
                 _check_answer(response, url)
                 announced = _announced_length(response)
                 if announced is not None and announced > limit:

@@ -19,6 +19,7 @@ from airflow_claid.client import ClaidValidationError
 log = logging.getLogger(__name__)
 
 _LOCAL = {"file", "local"}
+_ELSEWHERE = {"s3", "s3a", "gs", "gcs"}
 
 
 def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
@@ -41,23 +42,36 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
 
 def write_whole(uri: str, content: bytes) -> None:
     """Write a file that appears under its name only when it is whole."""
-    path = located(uri)
-    if path.protocol not in _LOCAL:
-        with path.open("wb") as file:  # type: ignore[no-untyped-call]
+    final = _on_this_machine(uri)
+    if final is None:
+        with located(uri).open("wb") as file:  # type: ignore[no-untyped-call]
             file.write(content)
         return
-    final = Path(path.path)
     with _partial(final, content) as partial:
         partial.replace(final)
+
+
+def _on_this_machine(uri: str) -> Path | None:
+    """Give the path of a local file, by the shortest way; ``None`` for one that is elsewhere."""
+    if uri.startswith("file:///"):
+        return Path(uri[len("file://") :])
+    if uri.partition("://")[0] in _ELSEWHERE:
+        return None
+    path = located(uri)
+    return Path(path.path) if path.protocol in _LOCAL else None
 
 
 @contextmanager
 def _partial(final: Path, content: bytes) -> Iterator[Path]:
     """Write the content beside its final name, hidden, and remove what is left of it in the end."""
-    final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("wb") as file:
+        try:
+            opened = partial.open("wb")
+        except FileNotFoundError:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            opened = partial.open("wb")
+        with opened as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -72,8 +86,9 @@ def create_whole(uri: str, content: bytes) -> bool:
     Of several who try at the same moment one succeeds, where the storage can tell (local folders, S3, Google Cloud
     Storage; elsewhere as far as its file system knows).
     """
-    path = located(uri)
-    if path.protocol not in _LOCAL:
+    final = _on_this_machine(uri)
+    if final is None:
+        path = located(uri)
         try:
             path.fs.pipe_file(path.path, content, mode="create")
         except FileExistsError:
@@ -84,7 +99,6 @@ def create_whole(uri: str, content: bytes) -> bool:
             log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
             write_whole(uri, content)
         return True
-    final = Path(path.path)
     with _partial(final, content) as partial:
         try:
             os.link(partial, final)

@@ -117,6 +117,8 @@ class Transport:
     def __post_init__(self) -> None:
         self._session = requests.Session()
         self._session.auth = self.auth
+        self._session.proxies, self._session.verify = environment(self.base_url)
+        self._session.trust_env = False
         self._session.headers.update({"User-Agent": self.user_agent, "Accept": "application/json"})
         adapter = HTTPAdapter(pool_maxsize=self.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
@@ -219,6 +221,13 @@ class Transport:
         if not isinstance(error, ClaidRateLimitError) and state.attempt_number >= _ATTEMPTS_WITHOUT_ANSWER:
             return True
         return state.idle_for + state.upcoming_sleep > self.max_wait
+
+
+def environment(url: str) -> tuple[dict[str, str], bool | str]:
+    """Read the proxies and certificates that the environment names; requests would do it anew for each request."""
+    settings = requests.Session().merge_environment_settings(url, {}, None, None, None)
+    verify = settings["verify"]
+    return dict(settings["proxies"]), True if verify is None else verify
 
 
 def _may_send_again(call: Call, error: BaseException) -> bool:

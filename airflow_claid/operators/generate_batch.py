@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_claid.batch import MOST_THREADS, STATUSES, Batch, BatchTerms, Tally
+from airflow_claid.batch import STATUSES, Batch, BatchTerms, Tally
 from airflow_claid.client import ClaidError, ClaidValidationError, GenerateRequest
 from airflow_claid.client.contract import shortened
+from airflow_claid.crowd import MOST_THREADS
 from airflow_claid.errors import BatchStoppedError, CreditCeilingError
 from airflow_claid.fingerprints import fingerprint
 from airflow_claid.fulfilment import Fulfilment
