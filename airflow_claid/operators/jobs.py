@@ -8,15 +8,16 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
+from airflow_claid.client.contract import shortened
 from airflow_claid.errands import Errand
-from airflow_claid.fulfilment import utc_now
+from airflow_claid.fulfilment import Fulfilment, utc_now
 from airflow_claid.job_waiting import Waiting
 from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import is_literal, refusing_at_once, seconds, truth
 from airflow_claid.orders import Order
 from airflow_claid.terms import Terms
 from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
-from airflow_claid.version_compat import AirflowException, conf
+from airflow_claid.version_compat import AirflowException, AirflowFailException, conf
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -82,22 +83,29 @@ class ClaidJobOperator(ClaidPayingOperator):
             return self._end(context, errand, errand.complete(deadline))
 
     def execute_complete(
-        self, context: Context, carried: Mapping[str, Any], event: Mapping[str, Any] | None = None
+        self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Go on, in a new process, after the trigger has fired: look at the jobs as a worker that waits would."""
+        """Go on, in a new process, after the trigger has fired: look at the jobs as a worker that waits would.
+
+        :param carried: what was put down before the wait. ``airflow dags test`` loses it (seen in Airflow 3.3.2): then
+            the receipts tell, and where there is none the task fails sooner than to pay again.
+        """
         status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
-            fulfilment.spent = float(carried["spent"])
+            fulfilment.spent = float(carried["spent"]) if carried else 0.0
             if status == Waiting.UNREACHABLE.value:
                 raise AirflowException(message)
             if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
             if status == Waiting.REFUSED.value:
                 self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
-            self._errand = errand = Errand.resumed(fulfilment, self._orders_again(carried), carried)
+            self._errand = errand = self._begun_before(fulfilment, carried)
             self._show_links(context, errand)
-            overdue = status == Waiting.TIMED_OUT.value
-            deadline = utc_now() if overdue else datetime.fromtimestamp(carried["deadline"], timezone.utc)
+            deadline = utc_now() + timedelta(seconds=self._terms().timeout)
+            if status == Waiting.TIMED_OUT.value:
+                deadline = utc_now()
+            elif carried:
+                deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc)
             return self._end(context, errand, errand.complete(deadline))
 
     def on_kill(self) -> None:
@@ -111,6 +119,19 @@ class ClaidJobOperator(ClaidPayingOperator):
             poll_interval=seconds(self.poll_interval, "poll_interval"),
             timeout=seconds(self.timeout, "timeout"),
         )
+
+    def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> Errand:
+        """Give the errand that was begun before the wait, without paying for anything."""
+        if carried:
+            return Errand.resumed(fulfilment, self._orders_again(carried), carried)
+        fulfilment.before_paying = _refuse_to_pay
+        errand = Errand(fulfilment, self._orders())
+        errand.begin()
+        return errand
+
+    def _carried(self) -> dict[str, Any]:
+        """Give, as JSON, what :meth:`_orders_again` needs besides the parameters."""
+        return {}
 
     def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
         """Give the orders that were begun before the wait."""
@@ -137,6 +158,15 @@ class ClaidJobOperator(ClaidPayingOperator):
                 credits=errand.credits,
             ),
             method_name="execute_complete",
-            kwargs={"carried": {**errand.to_json(), "deadline": deadline.timestamp()}},
+            kwargs={"carried": {**errand.to_json(), **self._carried(), "deadline": deadline.timestamp()}},
             timeout=timedelta(seconds=left + _AFTER_DEADLINE),
         )
+
+
+def _refuse_to_pay(order: Order) -> None:
+    """Stand before a payment that the wait before it should have made needless."""
+    raise AirflowFailException(
+        f"Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' does), and there is no "
+        f"receipt of {shortened(order.subject)}: it is not asked for, and paid, again. Look into Claid's dashboard; "
+        "give an output where receipts can be kept, or deferrable=False."
+    )

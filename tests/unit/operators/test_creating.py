@@ -222,6 +222,25 @@ def test_waiting_in_the_triggerer_gives_what_waiting_in_the_worker_gives(
 
 
 @each_job
+def test_where_airflow_loses_what_was_carried_the_receipts_tell_and_nothing_is_paid_again(
+    make: Make, sandbox: Sandbox, new_try: NewTry, shop: str, tmp_path: Path
+) -> None:
+    event = {"status": "ended", "message": "", "jobs": []}
+    for output in (f"file://{tmp_path}/made/", None):
+        operator = make("storage://shop/photo.png", output=output, deferrable=True)
+        with pytest.raises(TaskDeferred):
+            new_try(remembers=False)(operator)
+        ti = new_try().ti
+        if output:
+            assert len(operator.execute_complete({"ti": ti}, event=event)) == 1
+        else:
+            with pytest.raises(AirflowFailException, match="is not asked for, and paid, again"):
+                operator.execute_complete({"ti": ti}, event=event)
+        assert ti.pushed["credits"] == 0
+    assert len(sandbox.ledger(OPERATIONS[make])) == 2
+
+
+@each_job
 def test_without_waiting_the_jobs_are_given_and_paid_once(
     make: Make, sandbox: Sandbox, new_try: NewTry, shop: str, tmp_path: Path
 ) -> None:
