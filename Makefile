@@ -2,6 +2,7 @@
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
+# make bench-jobs   a thousand jobs waited for by one triggerer
 # make lint   ruff and mypy
 # make build  wheel and sdist
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: demo up test crash-test crash-docs lint format build constraints clean clean-demo
+.PHONY: demo up test crash-test crash-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -29,6 +30,13 @@ crash-test: $(VENV)/dev-ready
 crash-docs: $(VENV)/dev-ready
 	@$(BIN)/python -m tests.crash --update-docs
 
+bench-jobs: $(VENV)/bench-ready
+	@echo "==> Waiting for a thousand jobs in one triggerer, twice (about 15 minutes)"
+	@$(BIN)/python -m benchmarks.jobs
+
+bench-jobs-docs: $(VENV)/bench-ready
+	@$(BIN)/python -m benchmarks.jobs --update-docs
+
 lint: $(VENV)/dev-ready
 	@echo "==> ruff check, ruff format, mypy --strict"
 	@$(BIN)/ruff check .
@@ -45,7 +53,7 @@ build: $(VENV)/dev-ready
 
 # The versions that demo and tests install, for every supported Python.
 constraints: $(VENV)/uv-ready
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --extra dev --extra bench \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file constraints.txt
 
 clean-demo:
@@ -70,4 +78,8 @@ $(VENV)/demo-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
 $(VENV)/dev-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
 	@echo "==> Installing airflow-claid with all that its tests need (a minute or two)"
 	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/bench-ready: $(VENV)/dev-ready
+	@$(INSTALL) --editable '.[dev,bench]'
 	@touch $@

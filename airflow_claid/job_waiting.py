@@ -138,11 +138,12 @@ def pause(looks: int, poll_interval: float, left: float) -> float:
     """Seconds until the next look: short at first, doubling up to the interval, with jitter, not past the end.
 
     :param looks: how many looks there were.
-    :param poll_interval: the longest pause; jitter only shortens it, so that a job's end is seen within one.
+    :param poll_interval: jitter only shortens it, by a twentieth at least, which leaves time for the look itself: so
+        a job's end is seen within one interval.
     :param left: seconds until the wait is over.
     """
     growing = poll_interval * min(1.0, _FIRST_LOOK * 2.0 ** min(looks, 10))
-    jittered = growing * random.uniform(0.8, 1.0)  # noqa: S311 - spreads looks, guards nothing
+    jittered = growing * random.uniform(0.8, 0.95)  # noqa: S311 - spreads looks, guards nothing
     return max(0.0, min(max(jittered, _SHORTEST_PAUSE), left))
 
 

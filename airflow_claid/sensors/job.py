@@ -49,7 +49,8 @@ class ClaidJobSensor(BaseSensorOperator):
     :param claid_conn_id: (templated) the Airflow connection to Claid.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :param start_from_trigger: begin in the triggerer, without a worker at all; ``job_id`` must then be literal, or
-        (from Airflow 3.3) a template such as ``"{{ ti.xcom_pull('video') }}"``. Default: false.
+        (from Airflow 3.3) a template such as ``"{{ ti.xcom_pull('video', map_indexes=-1) }}"``. Airflow hands the
+        triggerer the whole DAG with each such task: for hundreds of them in one DAG use ``deferrable``. Default: false.
     :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60; the trigger's first looks come
         sooner), ``timeout`` (seconds, default a week), ``mode``, ``soft_fail``, …
     :returns: the most lasting addresses that Claid gave of what the jobs made, in their order: ``storage://…``, the
@@ -89,10 +90,11 @@ class ClaidJobSensor(BaseSensorOperator):
                 job_numbers(job_id, "job_id")
             if is_literal(kind):
                 job_kind(kind, "kind")
-            if start_from_trigger and not (isinstance(job_id, str) or is_literal(job_id)):
+            if start_from_trigger and not _readable_in_the_triggerer(job_id):
                 raise ClaidValidationError(
-                    "job_id of another task's output cannot start from the trigger: write a template, such as "
-                    "job_id=\"{{ ti.xcom_pull('submit') }}\" (Airflow 3.3 or later), or use deferrable=True"
+                    "job_id is another task's output in a form that a triggerer cannot read: write "
+                    "job_id=\"{{ ti.xcom_pull('submit', map_indexes=-1) }}\" (Airflow 3.3 or later), or use "
+                    "deferrable=True in place of start_from_trigger=True"
                 )
         if start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(  # type: ignore[misc]
@@ -213,3 +215,10 @@ class ClaidJobSensor(BaseSensorOperator):
         if not self.reschedule or self.deferrable:
             return self._own_memory
         return Memory.between_processes(task_state_store(context))
+
+
+def _readable_in_the_triggerer(job_id: object) -> bool:
+    """Whether a triggerer can find out the ids: it cannot look at the results of a task that may be mapped."""
+    if isinstance(job_id, str):
+        return "xcom_pull" not in job_id or "map_indexes" in job_id
+    return is_literal(job_id)

@@ -257,10 +257,13 @@ def test_what_starts_in_the_triggerer_is_the_same_wait(account: Sandbox, claid: 
 
 
 def test_another_tasks_output_cannot_start_in_the_triggerer_and_the_remedy_is_named() -> None:
-    with DAG("d"):
+    with DAG("d") as dag:
         submitted = ImageEditOperator(task_id="e", input="https://x.test/a.png", operations={"padding": "5%"})
-        with pytest.raises(AirflowFailException, match=r"ti\.xcom_pull.*or use deferrable=True"):
-            ClaidJobSensor(task_id="w", kind="edit", job_id=submitted.output, start_from_trigger=True)
+        for unreadable in (submitted.output, "{{ ti.xcom_pull('e') }}"):
+            with pytest.raises(AirflowFailException, match=r"map_indexes=-1.*or use deferrable=True"):
+                ClaidJobSensor(task_id=f"w{len(dag.tasks)}", kind="edit", job_id=unreadable, start_from_trigger=True)
+        readable = "{{ ti.xcom_pull('e', map_indexes=-1) }}"
+        assert ClaidJobSensor(task_id="good", kind="edit", job_id=readable, start_from_trigger=True).start_from_trigger
 
 
 def test_it_is_templated_maps_and_takes_the_ids_of_an_operator() -> None:

@@ -1,0 +1,204 @@
+"""Have one triggerer wait for a thousand jobs, twice, and print what it took."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+
+from airflow_claid.client import ClaidClient
+from airflow_claid.client.quota import Quota
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+from benchmarks.jobs.triggerer import ROOT, Airflow, Weight, database
+from benchmarks.jobs.ways import WAYS, Way
+
+DOCS = ROOT / "docs" / "waiting.md"
+QUOTA = "20/1,1200/60"
+POSTGRES = os.environ.get("BENCH_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
+_HEADER = (
+    "waited for by",
+    "jobs seen",
+    "seen within one interval",
+    "median, longest time from end to event",
+    "looks",
+    "429",
+    "looks a second at most",
+    "CPU",
+    "memory",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    :param jobs: how many jobs.
+    :param interval: seconds between two looks.
+    :param first_end: seconds after its submission when a job ends at the earliest.
+    :param spread: seconds over which the ends are spread.
+    """
+
+    jobs: int
+    interval: float
+    first_end: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one way of waiting took.
+
+    :param delays: seconds from each job's end to its event, of the jobs that were seen to end.
+    :param looks: moments at which the sandbox was asked for a job, refused or not.
+    :param refused: how many of them were answered 429.
+    """
+
+    delays: Sequence[float]
+    looks: Sequence[float]
+    refused: int
+    cpu: float
+    memory: float
+
+    def row(self, way: Way, plan: Plan) -> list[str]:
+        """Lay it out."""
+        timely = sum(delay <= plan.interval for delay in self.delays)
+        longest = f"{median(self.delays):.0f} s, {max(self.delays):.0f} s" if self.delays else "-"
+        return [
+            way.title,
+            f"{len(self.delays)}",
+            f"{timely}",
+            longest,
+            f"{len(self.looks)}",
+            f"{self.refused}",
+            f"{_most_in_a_second(self.looks)}",
+            f"{self.cpu:.0f} s",
+            f"{self.memory:.0f} MB",
+        ]
+
+
+def measure(way: Way, plan: Plan, airflow: Airflow, sandbox: Sandbox) -> Measured:
+    """Let jobs run, have them waited for, and see when their ends are noticed."""
+    sandbox.reset()
+    sandbox.change(quota="")
+    job_ids = _submitted(sandbox, plan)
+    sandbox.change(quota=QUOTA)
+    airflow.deferred(way.dag_id, way.dag(job_ids, plan.interval), plan.jobs)
+    ended: dict[int, float] = {}
+    seen: dict[int, float] = {}
+    asked = len(sandbox.ledger())
+    with airflow.running("triggerer") as process:
+        weight = Weight(process.pid)
+        begun = time.time()
+        while len(seen) < plan.jobs and not _hopeless(ended, plan):
+            now = time.time()
+            for job_id in job_ids:
+                if job_id not in ended and sandbox.service.jobs.get("submit_edit", job_id).ended:
+                    ended[job_id] = now
+            if ended and not seen and min(ended.values()) == now:
+                print(
+                    f"    {way.dag_id}: the first job ended {now - begun:.0f} s after the triggerer's start", flush=True
+                )
+            rows = airflow.rows(
+                f"SELECT task_id FROM task_instance WHERE dag_id LIKE '{way.dag_id}%' AND state <> 'deferred' "
+                "AND next_method = 'execute_complete'"
+            )
+            for (task_id,) in rows:
+                seen.setdefault(int(task_id.removeprefix("job_")), time.time())
+            weight.look()
+            time.sleep(0.5)
+    looks = [entry for entry in sandbox.ledger()[asked:] if entry.operation == "get_edit"]
+    return Measured(
+        delays=[moment - ended[job_id] for job_id, moment in seen.items() if job_id in ended],
+        looks=[datetime.fromisoformat(entry.time).timestamp() for entry in looks],
+        refused=sum(entry.status == 429 for entry in looks),
+        cpu=weight.cpu,
+        memory=weight.memory,
+    )
+
+
+def main() -> int:
+    """Measure both ways; print the table, and write it into the page if told to."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.jobs", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--interval", type=float, default=60.0, help="seconds between two looks at a job")
+    parser.add_argument("--first-end", type=float, default=150.0, help="seconds after which the first job ends")
+    parser.add_argument("--spread", type=float, default=90.0, help="seconds over which the jobs end")
+    parser.add_argument("--postgres", default=POSTGRES, help="server for the metadata")
+    parser.add_argument("--update-docs", action="store_true", help="write the table into docs/waiting.md")
+    given = parser.parse_args()
+    plan = Plan(given.jobs, given.interval, given.first_end, given.spread)
+    rows = []
+    wrong = []
+    settings = SandboxSettings(quota="", image_size=64)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-jobs-") as home,
+        database(given.postgres) as address,
+        Sandbox(settings) as sandbox,
+    ):
+        key = {"Authorization": f"Bearer {sandbox.api_key}"}
+        airflow = Airflow(
+            Path(home),
+            address,
+            {
+                "claid_default": {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url},
+                "http_default": {"conn_type": "http", "host": sandbox.url, "extra": key},
+            },
+        )
+        airflow("db", "migrate")
+        for way in WAYS:
+            print(f"==> {plan.jobs} jobs, {way.title}", flush=True)
+            measured = measure(way, plan, airflow, sandbox)
+            rows.append(measured.row(way, plan))
+            print(f"    {' | '.join(rows[-1])}", flush=True)
+            if way is WAYS[0] and (max(measured.delays) > plan.interval or len(measured.delays) < plan.jobs):
+                wrong.append("a job's end was seen later than one interval after it, or not at all")
+    lines = [_HEADER, ["---"] * len(_HEADER), *rows]
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    print(f"\n{text}")
+    if given.update_docs:
+        before, _, rest = DOCS.read_text(encoding="utf-8").partition("<!-- table -->\n")
+        after = rest.partition("<!-- end of table -->")[2]
+        DOCS.write_text(f"{before}<!-- table -->\n{text}<!-- end of table -->{after}", encoding="utf-8")
+    for problem in wrong:
+        print(f"NOT AS PROMISED: {problem}")
+    return 1 if wrong else 0
+
+
+def _submitted(sandbox: Sandbox, plan: Plan) -> list[int]:
+    """Submit the jobs; which takes how long is the same in every run."""
+    chance = random.Random(0)
+    job_ids = []
+    with ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(())) as client:
+        picture = client.generate_image("A grey vase").output[0].tmp_url or ""
+        for _ in range(plan.jobs):
+            sandbox.change(job_seconds=chance.uniform(plan.first_end, plan.first_end + plan.spread))
+            job_ids.append(client.submit_edit(picture, {"resizing": {"width": 9}}).id)
+    return job_ids
+
+
+def _hopeless(ended: dict[int, float], plan: Plan) -> bool:
+    """Whether all jobs ended so long ago that what is not seen by now will hardly be."""
+    return len(ended) == plan.jobs and time.time() > max(ended.values()) + 3 * plan.interval
+
+
+def _most_in_a_second(moments: Sequence[float]) -> int:
+    """Count the requests of the busiest second."""
+    ordered = sorted(moments)
+    most, first = 0, 0
+    for last, moment in enumerate(ordered):
+        while ordered[first] < moment - 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+if __name__ == "__main__":
+    sys.exit(main())
