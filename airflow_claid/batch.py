@@ -7,24 +7,22 @@ what is paid and leaves the rest to the next attempt.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_claid.client import (
-    ClaidAnswerLostError,
     ClaidAuthenticationError,
     ClaidCreditsError,
-    ClaidNotSentError,
-    ClaidRateLimitError,
     ClaidRequestError,
     ClaidScopeError,
-    ClaidServerError,
     ClaidValidationError,
 )
 from airflow_claid.crowd import MOST_THREADS, Crowd
@@ -33,13 +31,14 @@ from airflow_claid.errors import (
     CreditCeilingError,
     JobFailedError,
     LostAnswerError,
-    PictureError,
     ReceiptUnreadableError,
 )
 from airflow_claid.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.manifest import Manifest
 from airflow_claid.orders import Order
+from airflow_claid.places import PlaceKind
 from airflow_claid.prompt_files import PromptRow
+from airflow_claid.receipts import ReceiptState
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +46,15 @@ STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
 """What can become of an item."""
 
 _ATTEMPTS = 4
+_LONGEST_PAUSE = 60.0
 _TICK = 0.5
 _PATIENCE_WITH_OUTAGES = 40
 """So many items in a row that fail for one passing reason or another mean an outage, not bad luck."""
 
 _ENOUGH_FOR_A_SHARE = 100
+_PARTS_THAT_MAY_FAIL = 5
 _OF_THE_ACCOUNT = (ClaidAuthenticationError, ClaidScopeError, ClaidCreditsError)
-_PASSING = (
-    ClaidAnswerLostError,
-    ClaidServerError,
-    ClaidNotSentError,
-    ClaidRateLimitError,
-    ReceiptUnreadableError,
-    OSError,
-)
-_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError, PictureError)
+_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError)
 
 
 @dataclass(frozen=True)
@@ -72,12 +65,14 @@ class BatchTerms:
     :param max_credits: no more is spent by one execution; ``None`` for no ceiling.
     :param on_error: ``"continue"``, or ``"fail"`` to stop at the first item that fails.
     :param error_threshold: the share of items, 0 to 1, that may fail.
+    :param pause: seconds until an item is tried again for the first time; each time twice as long, up to a minute.
     """
 
     concurrency: int | None = None
     max_credits: float | None = None
     on_error: str = "continue"
     error_threshold: float = 0.1
+    pause: float = 5.0
 
 
 @dataclass
@@ -87,7 +82,8 @@ class Tally:
     :param by_status: items by what became of them: done, blocked, failed, invalid, duplicate.
     :param reused: items of these that cost this execution nothing, because they were paid before.
     :param images: good pictures.
-    :param credits: what this execution spent.
+    :param credits: what this execution spent, as far as is known.
+    :param credits_in_doubt: what it may have spent besides: of requests whose answer is lost.
     :param waiting: items that are to be tried again.
     """
 
@@ -95,6 +91,7 @@ class Tally:
     reused: int = 0
     images: int = 0
     credits: float = 0.0
+    credits_in_doubt: float = 0.0
     waiting: int = 0
 
     @property
@@ -110,9 +107,23 @@ class Tally:
 
 @dataclass(frozen=True)
 class _Item:
+    """One order.
+
+    :param number: of its row.
+    :param tried: how often it has been tried.
+    :param failures: how often it failed for a passing reason.
+    :param in_doubt: credits of this execution's requests for it whose answer is lost.
+    """
+
     number: int
     order: Order
-    attempts: int = 0
+    tried: int = 0
+    failures: int = 0
+    in_doubt: float = 0.0
+
+
+class _LaterError(Exception):
+    """An item can only be waited for; the others need not."""
 
 
 class Batch:
@@ -159,11 +170,14 @@ class Batch:
         self._changed = threading.Condition()
         self._under_way = 0
         self._crowd = Crowd()
-        self._again: deque[_Item] = deque()
+        self._again: list[tuple[float, int, _Item]] = []
+        self._counter = itertools.count()
         self._reserved = 0.0
         self._failed_in_a_row = 0
+        self._parts_failed = 0
         self._stopped_by: Exception | None = None
         self._asked: dict[bytes, int] = {}
+        self._names: dict[int, int] = {}
 
     def run(self) -> Tally:
         """Work through all items; the manifest then has a row for each.
@@ -172,34 +186,46 @@ class Batch:
         :raises CreditCeilingError: if the next item would spend more than ``max_credits``.
         :raises BatchStoppedError: if the batch was stopped, or too many items failed.
         """
-        with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="claid-batch") as pool:
-            try:
-                for item in self._items():
-                    self._wait_for_room()
-                    if self._stopped_by is not None:
-                        break
-                    with self._changed:
-                        self._under_way += 1
-                    pool.submit(self._work, item)
-            except BaseException:
-                self.stop("the task ended early")
-                raise
-            finally:
-                self._wait_for_all()
-                self._manifest.flush()
-                self._report(self.tally)
+        try:
+            with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="claid-batch") as pool:
+                try:
+                    self._hand_out(pool)
+                except BaseException:
+                    self.stop("the task ended early")
+                    self._manifest.flush()
+                    raise
+        finally:
+            self._manifest.flush()
+            self._report(self.tally)
         if self._stopped_by is not None:
             raise self._stopped_by
         return self.tally
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *, curable: bool = True) -> None:
         """Send nothing more; what is under way is finished. May be called from a signal handler."""
         if self._stopped_by is None:
-            self._stopped_by = BatchStoppedError(reason)
+            self._stopped_by = BatchStoppedError(reason, curable=curable)
+
+    def _hand_out(self, pool: Executor) -> None:
+        """Give all items to threads, and wait until these have done with them."""
+        for item in self._items():
+            self._wait_until(lambda: self._under_way < self._wanted())
+            if self._stopped_by is not None:
+                break
+            with self._changed:
+                self._under_way += 1
+            pool.submit(self._work, item)
+        if self._stopped_by is not None:
+            self._manifest.flush()
+        self._wait_until(lambda: not self._under_way, even_if_stopped=True)
 
     def _items(self) -> Iterator[_Item]:
-        """Give what is to be asked: all rows first, then what failed for a passing reason, until nothing is left."""
+        """Give what is to be asked: the rows, and between them, and after them, what is to be tried again."""
         for row in self._rows:
+            again = self._due()
+            while again is not None:
+                yield again
+                again = self._due()
             if self._stopped_by is not None:
                 return
             item = self._item_of(row)
@@ -207,16 +233,38 @@ class Batch:
                 yield item
             else:
                 self._tick()
-        while True:
-            with self._changed:
-                while not self._again and self._under_way and self._stopped_by is None:
-                    self._changed.wait(_TICK)
-                    self._tick()
-                if not self._again:
-                    return
-                item = self._again.popleft()
-                self.tally.waiting = len(self._again)
-            yield item
+        while self._stopped_by is None:
+            again = self._due()
+            if again is not None:
+                yield again
+            elif not self._again and not self._under_way:
+                return
+            else:
+                with self._changed:
+                    self._changed.wait(self._until_due())
+                self._tick()
+
+    def _due(self) -> _Item | None:
+        """Give an item whose time to be tried again has come."""
+        with self._changed:
+            if not self._again or self._again[0][0] > time.monotonic():
+                return None
+            _, _, item = heapq.heappop(self._again)
+            self.tally.waiting = len(self._again)
+            return item
+
+    def _until_due(self) -> float:
+        return min(_TICK, max(0.0, self._again[0][0] - time.monotonic())) if self._again else _TICK
+
+    def _try_again(self, item: _Item) -> None:
+        """Try an item again, the later the more often it has been tried."""
+        pause = min(_LONGEST_PAUSE, self._terms.pause * 2**item.tried)
+        with self._changed:
+            heapq.heappush(
+                self._again,
+                (time.monotonic() + pause, next(self._counter), replace(item, tried=item.tried + 1)),
+            )
+            self.tally.waiting = len(self._again)
 
     def _item_of(self, row: PromptRow) -> _Item | None:
         """Make a row's order; ``None`` where there is nothing to be asked for it."""
@@ -230,32 +278,69 @@ class Batch:
             return None
         digest = bytes.fromhex(order.fingerprint)
         first = self._asked.setdefault(digest, row.number)
-        facts = {"name": order.name, "prompt": order.prompt, "fingerprint": order.fingerprint}
         if first != row.number:
-            self._end(row.number, {**facts, "status": "duplicate", "of": first})
+            self._end(row.number, {**_facts(order), "status": "duplicate", "of": first})
+            return None
+        namesake = self._namesake(row.number, order)
+        if namesake is not None:
+            problem = (
+                f"row {row.number} has the name {order.name!r} of row {namesake}, but asks for something else: one's "
+                "pictures would overwrite the other's. Give each a name of its own. Nothing was sent, nothing was "
+                "charged."
+            )
+            self._end(row.number, {**_facts(order), "status": "invalid", "error": problem})
             return None
         before = self._manifest.index.get(order.fingerprint)
         if before is None or before["status"] not in ("done", "blocked") or not self._still_there(before):
             return _Item(row.number, order)
-        self.tally.reused += 1
-        self.tally.images += len(before.get("paths", ()))
+        with self._changed:
+            self.tally.reused += 1
+            self.tally.images += len(before.get("paths", ()))
         self._end(row.number, before, known=self._manifest.index.has(row.number, order.fingerprint))
         return None
 
-    def _end(self, number: int, row: dict[str, Any], *, known: bool = False) -> None:
-        """Write down what became of an item."""
+    def _namesake(self, number: int, order: Order) -> int | None:
+        """Give the row that has written, or will write, files of the same names."""
+        if order.name is None or order.place.kind is not PlaceKind.OBJECT_STORAGE:
+            return None
+        first = self._names.setdefault(hash(order.name), number)
+        return first if first != number else None
+
+    def _end(self, number: int, row: dict[str, Any], *, known: bool = False, curable: bool = False) -> None:
+        """Write down what became of an item.
+
+        :param known: whether the manifest has this row already.
+        :param curable: of one that failed, whether it may succeed later.
+        """
         if not known:
-            self._manifest.add({**row, "row": number})
+            self._write_down({**row, "row": number})
         with self._changed:
             self.tally.by_status[row["status"]] += 1
-            self._stop_if_too_many_failed()
+            if row["status"] in ("failed", "invalid"):
+                self._stop_if_too_many_failed(row["error"], curable)
 
-    def _stop_if_too_many_failed(self) -> None:
+    def _write_down(self, row: dict[str, Any]) -> None:
+        """Add a row to the manifest; where a part cannot be written, its rows go with the next one."""
+        try:
+            self._manifest.add(row)
+        except Exception as error:  # noqa: BLE001 - whatever a bucket's library raises
+            self._parts_failed += 1
+            log.warning("A part of the manifest could not be written (%s: %s)", type(error).__name__, error)
+            if self._parts_failed >= _PARTS_THAT_MAY_FAIL:
+                self._stop_by(error)
+        else:
+            self._parts_failed = 0
+
+    def _stop_if_too_many_failed(self, said: str, curable: bool) -> None:
         failed = self.tally.by_status["failed"] + self.tally.by_status["invalid"]
-        if failed and self._terms.on_error == "fail":
-            self.stop("an item failed, and on_error='fail'")
+        if self._terms.on_error == "fail":
+            self.stop(f"{said} (on_error='fail')", curable=curable)
         elif self.tally.items >= _ENOUGH_FOR_A_SHARE and self.tally.share_failed > self._terms.error_threshold:
-            self.stop(f"{failed} of {self.tally.items} items failed: more than error_threshold allows")
+            self.stop(
+                f"{failed} of {self.tally.items} prompts failed or were no good: more than "
+                f"error_threshold={self._terms.error_threshold:g} allows. The last one: {said}",
+                curable=self.tally.by_status["failed"] > 0,
+            )
 
     def _work(self, item: _Item) -> None:
         """Fulfil one item, in a thread."""
@@ -270,24 +355,38 @@ class Batch:
                 self._changed.notify_all()
 
     def _fulfil(self, item: _Item) -> None:
-        fulfilment = self._fulfilment(item.attempts == 0)
+        fulfilment = self._fulfilment(item.tried == 0)
         reserved: list[float] = []
         fulfilment.before_paying = lambda order: reserved.append(self._reserve(order))
+        fulfilment.before_waiting = self._leave_for_later
+        result: Fulfilled | None = None
+        failure: Exception | None = None
         try:
             result = fulfilment.fulfil(item.order)
-        except (*_OF_THE_ACCOUNT, CreditCeilingError, BatchStoppedError) as error:
-            self._stop_by(error)
-        except (*_PASSING, PictureError) as error:
-            self._failed_for_now(item, error)
-        except _OF_ONE_ITEM as error:
-            self._failed(item, error)
-        else:
+        except Exception as error:  # noqa: BLE001 - what is wrong with one item must not stop the others
+            failure = error
+        in_doubt = item.order.credits if getattr(failure, "may_have_been_charged", False) else 0.0
+        with self._changed:
+            self._reserved -= sum(reserved)
+            self.tally.credits += fulfilment.spent
+            self.tally.credits_in_doubt += in_doubt
+        if result is not None:
             self._failed_in_a_row = 0
             self._fulfilled(item, result)
-        finally:
-            with self._changed:
-                self._reserved -= sum(reserved)
-                self.tally.credits += fulfilment.spent
+        elif failure is not None:
+            self._judge(replace(item, in_doubt=item.in_doubt + in_doubt), failure)
+
+    def _judge(self, item: _Item, error: Exception) -> None:
+        """Tell what stops the batch from what is one item's, and what passes from what stays."""
+        if isinstance(error, _LaterError):
+            self._try_again(item)
+        elif isinstance(error, (*_OF_THE_ACCOUNT, CreditCeilingError, BatchStoppedError)):
+            self._stop_by(error)
+        elif isinstance(error, _OF_ONE_ITEM):
+            self._failed_in_a_row = 0
+            self._failed(item, error, curable=False)
+        else:
+            self._failed_for_now(replace(item, failures=item.failures + 1), error)
 
     def _reserve(self, order: Order) -> float:
         """Make sure, at the last moment, that an order may be paid."""
@@ -295,26 +394,35 @@ class Batch:
             if self._stopped_by is not None:
                 raise BatchStoppedError("the batch is stopping")
             ceiling = self._terms.max_credits
-            spent = self.tally.credits + self._reserved
-            if ceiling is not None and spent + order.credits > ceiling:
+            spent, in_doubt = self.tally.credits + self._reserved, self.tally.credits_in_doubt
+            if ceiling is not None and spent + in_doubt + order.credits > ceiling:
+                doubtful = f" (and {in_doubt:g} perhaps, for lost answers)" if in_doubt else ""
                 raise CreditCeilingError(
-                    f"{spent:g} credits are spent by this execution, the next item costs {order.credits:g}, and "
-                    f"max_credits={ceiling:g}"
+                    f"{spent:g} credits are spent by this execution{doubtful}, the next item costs "
+                    f"{order.credits:g}, and max_credits={ceiling:g}"
                 )
             self._reserved += order.credits
         return order.credits
+
+    def _leave_for_later(self) -> None:
+        """Keep no thread waiting for an answer that may still come."""
+        if self._stopped_by is not None:
+            raise BatchStoppedError("the batch is stopping")
+        raise _LaterError
 
     def _fulfilled(self, item: _Item, result: Fulfilled) -> None:
         good = [image for image in result.images if image.good]
         with self._changed:
             self.tally.images += len(good)
-            self.tally.reused += result.credits == 0
+            if result.credits == 0 and item.in_doubt:
+                self.tally.credits_in_doubt -= item.order.credits
+                self.tally.credits += item.order.credits
+            elif result.credits == 0:
+                self.tally.reused += 1
         self._end(
             item.number,
             {
-                "name": item.order.name,
-                "prompt": item.order.prompt,
-                "fingerprint": item.order.fingerprint,
+                **_facts(item.order),
                 "status": "done" if good else "blocked",
                 "paths": [image.path for image in good],
                 "checksums": [image.checksum for image in good],
@@ -331,50 +439,48 @@ class Batch:
         with self._changed:
             self._failed_in_a_row += 1
             outage = self._failed_in_a_row >= _PATIENCE_WITH_OUTAGES
+        curable = bool(getattr(error, "curable", True))
         if outage:
             self._stop_by(error)
-        elif item.attempts + 1 < _ATTEMPTS and getattr(error, "curable", True):
-            log.info("Row %d is tried again later: %s", item.number, error)
-            with self._changed:
-                self._again.append(_Item(item.number, item.order, item.attempts + 1))
-                self.tally.waiting = len(self._again)
+        elif curable and item.failures < _ATTEMPTS:
+            log.info("Row %d is tried again later: %s: %s", item.number, type(error).__name__, error)
+            self._try_again(item)
         else:
-            self._failed(item, error)
+            self._failed(item, error, curable=curable)
 
-    def _failed(self, item: _Item, error: Exception) -> None:
-        log.warning("Row %d failed: %s", item.number, error)
-        self._end(
-            item.number,
-            {
-                "name": item.order.name,
-                "prompt": item.order.prompt,
-                "fingerprint": item.order.fingerprint,
-                "status": "failed",
-                "error": f"{type(error).__name__}: {error}",
-            },
-        )
+    def _failed(self, item: _Item, error: Exception, *, curable: bool) -> None:
+        said = f"{type(error).__name__}: {error}"
+        log.warning("Row %d failed: %s", item.number, said)
+        row = {**_facts(item.order), "status": "failed", "error": said, **self._paid_for_nothing(item.order)}
+        self._end(item.number, row, curable=curable)
+
+    def _paid_for_nothing(self, order: Order) -> dict[str, float | None]:
+        """Tell what an item that failed has cost, in this execution and before."""
+        try:
+            receipt = self._fulfilment(False).receipts(order).read(order.fingerprint)
+        except ReceiptUnreadableError:
+            return {"credits": None, "credits_in_doubt": None}
+        if receipt is None:
+            return {"credits": 0.0, "credits_in_doubt": 0.0}
+        lost = order.credits if receipt.state is ReceiptState.INTENT else 0.0
+        return {
+            "credits": receipt.credits - receipt.credits_in_doubt,
+            "credits_in_doubt": receipt.credits_in_doubt + lost,
+        }
 
     def _stop_by(self, error: BaseException) -> None:
         with self._changed:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
 
-    def _wait_for_room(self) -> None:
-        """Wait until one more item may be under way."""
-        with self._changed:
-            while self._under_way >= self._wanted() and self._stopped_by is None:
+    def _wait_until(self, holds: Callable[[], bool], *, even_if_stopped: bool = False) -> None:
+        while True:
+            with self._changed:
+                if holds() or (self._stopped_by is not None and not even_if_stopped):
+                    break
                 self._changed.wait(_TICK)
-                self._tick()
+            self._tick()
         self._tick()
-
-    def _wait_for_all(self) -> None:
-        """Wait until nothing is under way; write down at once what there is, for somebody may be in a hurry."""
-        if self._stopped_by is not None:
-            self._manifest.flush()
-        with self._changed:
-            while self._under_way:
-                self._changed.wait(_TICK)
-                self._tick()
 
     def _wanted(self) -> int:
         """How many items should be under way."""
@@ -396,3 +502,7 @@ def _seen(row: PromptRow) -> dict[str, Any]:
         "name": None if row.name is None else str(row.name)[:200],
         "prompt": None if row.prompt is None else str(row.prompt)[:2000],
     }
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    return {"name": order.name, "prompt": order.prompt, "fingerprint": order.fingerprint}

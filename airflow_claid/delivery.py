@@ -122,8 +122,10 @@ class Delivery:
                     order.place.storage_name,
                 )
         readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
-        checksum = checksum_if_there(readable) if readable else None
-        return image.with_(path=path, blocked=blocked, checksum=checksum, tmp_url=None, expires_at=None)
+        file = find(readable) if readable else None
+        checksum = checksum_if_there(readable) if readable and file else None
+        size = file.size if file else None
+        return image.with_(path=path, blocked=blocked, checksum=checksum, bytes=size, tmp_url=None, expires_at=None)
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)

@@ -58,4 +58,14 @@ class ErrandFailedError(Exception):
 
 
 class BatchStoppedError(Exception):
-    """A batch was stopped before all items were asked for. What is paid is kept; the next try goes on from there."""
+    """A batch was stopped before all items were asked for. What is paid is kept; the next try goes on from there.
+
+    :param message: why.
+    :param curable: whether a retry may succeed.
+    """
+
+    curable = True
+
+    def __init__(self, message: str, *, curable: bool = True) -> None:
+        super().__init__(message)
+        self.curable = curable

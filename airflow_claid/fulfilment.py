@@ -89,6 +89,8 @@ class Fulfilment:
     :param sleep: waits so many seconds.
     :param now: the time, in UTC.
     :param before_paying: is asked right before an order is paid, and may raise to prevent it.
+    :param before_waiting: is asked before each wait for an answer that may still come (another run's, or one that
+        seems lost), and may raise to do something else meanwhile: fulfilling the order anew goes on from there.
     """
 
     client: ClaidClient
@@ -99,6 +101,7 @@ class Fulfilment:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now
     before_paying: Callable[[Order], object] = lambda _: None
+    before_waiting: Callable[[], object] = lambda: None
     spent: float = 0.0
 
     def fulfil(self, order: Order) -> Fulfilled:
@@ -196,6 +199,7 @@ class Fulfilment:
                 shortened(order.subject),
             )
         while receipt.state is ReceiptState.INTENT and self.now() < over:
+            self.before_waiting()
             self.sleep(self.terms.look_interval)
             receipt = store.read(order.fingerprint) or receipt
         return receipt
@@ -303,6 +307,12 @@ class Fulfilment:
 
     def _write_patiently(self, store: ReceiptStore, receipt: Receipt) -> None:
         """Write down what is paid, again and again for a minute: without it the next try pays again."""
+        try:
+            store.write(receipt)
+        except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own, and any may pass
+            log.warning("The receipt of a paid request could not be written (%s)", error)
+        else:
+            return
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=15),
             stop=tenacity.stop_after_attempt(7),
@@ -372,6 +382,7 @@ class Fulfilment:
                 found = []
             if len(found) >= order.number_of_images or self.now() >= over:
                 return found[: order.number_of_images]
+            self.before_waiting()
             self.sleep(self.terms.look_interval)
 
     def _await_job(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:

@@ -43,11 +43,12 @@ class Progress:
             "of": self._total,
             **counts,
             "reused": tally.reused,
-            "to be tried again": tally.waiting,
+            "waiting": tally.waiting,
             "credits": tally.credits,
-            "a second": round(self._rate, 1),
-            "quota used": None if used is None else round(used, 2),
-            "seconds left": None if left is None else round(left),
+            "credits_in_doubt": tally.credits_in_doubt,
+            "per_second": round(self._rate, 1),
+            "quota_used": None if used is None else round(used, 2),
+            "seconds_left": None if left is None else round(left),
         }
         log.info(
             "%d of %d prompts: %s; %d reused, %d to be tried again; %.1f a second%s, %g credits spent%s",

@@ -123,6 +123,9 @@ class ClaidPayingOperator(BaseOperator):
         """Have the links in Airflow's page while the task runs; where that fails, the task does not."""
         if errand.orders:
             self._find_page(errand.orders[0].place, [image for one in errand.begun for image in one.receipt.images])
+        self._push_links(context)
+
+    def _push_links(self, context: Context) -> None:
         links = {ClaidPicturesLink().xcom_key: self.pictures_page, ClaidStatusLink().xcom_key: STATUS_PAGE}
         try:
             for key, address in links.items():

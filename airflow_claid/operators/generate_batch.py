@@ -10,16 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from airflow.sdk import ObjectStoragePath
+
 from airflow_claid.batch import STATUSES, Batch, BatchTerms, Tally
-from airflow_claid.client import ClaidError, ClaidValidationError, GenerateRequest
+from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.contract import shortened
 from airflow_claid.crowd import MOST_THREADS
-from airflow_claid.errors import BatchStoppedError, CreditCeilingError
+from airflow_claid.errors import CreditCeilingError
 from airflow_claid.fingerprints import fingerprint
 from airflow_claid.fulfilment import Fulfilment
 from airflow_claid.inventory import Inventory
 from airflow_claid.manifest import Manifest
-from airflow_claid.object_storage import checksum_if_there
+from airflow_claid.object_storage import checksum_if_there, located
 from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.blocked import ON_BLOCKED
 from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once, seconds
@@ -41,7 +43,11 @@ from airflow_claid.version_compat import AirflowException, AirflowFailException,
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_Given = str | list[Any]
+"""The address of a file, or the prompts themselves."""
+
 ON_ERROR = ("continue", "fail")
+_KILLED = "The task was killed, or its time was over"
 
 
 class ImageGenerationBatchOperator(ClaidPayingOperator):
@@ -49,11 +55,12 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
 
     Uses the whole quota of the account and never more, whatever the number of tasks and, with a ``quota_store`` in
     the connection, of workers. Costs 1 credit an image; the same prompt with the same name twice in the input costs
-    once. Memory does not grow with the number of prompts.
+    once. Memory grows little with the number of prompts, for a file is read as a stream.
 
     What is paid is never paid again: a retry, a clear or a new run finds what the manifest, or else the receipts,
-    say, and goes on from there. An item that fails for a passing reason is tried up to 4 times before it counts as
-    failed. When the task is killed or its time is over, what is under way is finished and nothing more is sent.
+    say, and goes on from there. A picture that was removed or replaced since is asked, and paid, for again. A prompt
+    that fails for a passing reason is tried up to 4 times before it counts as failed. When the task is killed or its
+    time is over, what is under way is finished and nothing more is sent.
 
     :param prompts: (templated) a list of texts, or of dicts with ``prompt`` and, if wanted, ``name``,
         ``number_of_images`` and ``guidance_scale``; the result of an upstream task; or the address of a file with
@@ -65,7 +72,8 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     :param guidance_scale: (templated) 1 to below 50, for rows that name none.
     :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
     :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to spread one file over n mapped tasks.
-    :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file.
+    :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file. Give
+        each batch its own.
     :param concurrency: (templated) prompts under way at once; default: as many as the quota and the time that a
         request takes ask for.
     :param on_blocked: (templated) ``"keep"``: blocked prompts are rows of the manifest, and all is well; ``"fail"``:
@@ -81,7 +89,8 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         ``claid_conn_id``.
     :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
         ``duplicate``, ``reused`` (of the items, those that cost this execution nothing), ``images``, ``credits``,
-        ``seconds``. The manifest has a JSON line for each row of the input, with the paths of its pictures.
+        ``credits_in_doubt`` (of requests whose answer was lost), ``seconds``. The manifest has a JSON line for each
+        row of the input, with the paths of its pictures. XCom ``manifest`` has its address alone.
     :raises AirflowFailException: for what no retry can cure: wrong parameters, key, scope, no credits left.
     """
 
@@ -133,13 +142,18 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         self.error_threshold = error_threshold
         self.report_seconds = report_seconds
         self._batch: Batch | None = None
+        self._killed = False
         with refusing_at_once():
             if is_literal([number_of_images, guidance_scale]):
                 self._request("a prompt that is not known yet", None, None)
             if is_literal(output):
                 _folder(output)
-            if is_literal([concurrency, on_error, error_threshold, on_blocked, report_seconds]):
+            if is_literal([concurrency, on_error, error_threshold, self.max_credits]):
                 self._batch_terms()
+            if is_literal([on_blocked, report_seconds, shard]):
+                choice(on_blocked, "on_blocked", ON_BLOCKED)
+                seconds(report_seconds, "report_seconds")
+                _shard(shard)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Work through the prompts, or find them paid for already, and give a summary."""
@@ -147,15 +161,34 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         with failing_at_once(f"prompts={shortened(self.prompts)}"):
             terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
             choice(self.on_blocked, "on_blocked", ON_BLOCKED)
-            total = sum(1 for _ in self._rows(shard))
+            pace = seconds(self.report_seconds, "report_seconds")
+            given = _given(self.prompts)
+            total = sum(1 for _ in self._rows(given, shard))
             self._check_place(place)
             folder = self._writable(place)
-            source = self._source(place, shard)
-            address = self._manifest_address(folder, source)
-            content = checksum_if_there(self.prompts, "prompts") if isinstance(self.prompts, str) else None
+            source = self._source(given, place, shard)
+            content = checksum_if_there(given, "prompts") if isinstance(given, str) else None
+            address = self._manifest_address(given, folder, source)
             manifest = Manifest(folder, fingerprint(**source, place={"content": content}), address)
             try:
-                tally = self._work_through(context, place, folder, manifest, terms, total)
+                inventory = Inventory(folder)
+                regenerate, landing = self._terms().regenerate, self._landing(place)
+                client = self.hook.client
+                self._batch = Batch(
+                    rows=self._rows(given, shard),
+                    order_of=lambda row: self._order(row, place, landing),
+                    fulfilment=self._fulfilments(context, folder, inventory),
+                    manifest=manifest,
+                    still_there=lambda row: not regenerate and _still_there(row, place, inventory),
+                    quota_rate=lambda: client.fastest_rate,
+                    latency=lambda: client.latency,
+                    terms=terms,
+                    report=Progress(total, lambda: client.quota_used, task_state_store(context)),
+                    report_seconds=pace,
+                )
+                self._find_page(place, [])
+                self._push_links(context)
+                tally = self._work_through(context, self._batch, total)
                 summary = {
                     "manifest": manifest.finish(),
                     "items": tally.items,
@@ -163,40 +196,29 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                     "reused": tally.reused,
                     "images": tally.images,
                     "credits": tally.credits,
+                    "credits_in_doubt": tally.credits_in_doubt,
                     "seconds": round(time.monotonic() - began, 1),
                 }
             finally:
                 manifest.close()
         self.log.info("%s", summary)
         context["ti"].xcom_push(key="summary", value=summary)
+        context["ti"].xcom_push(key="manifest", value=summary["manifest"])
         self._fail_if_it_should(tally, summary)
         return summary
 
     def on_kill(self) -> None:
         """Send nothing more; what is under way is finished, as far as Airflow leaves the time."""
+        self._killed = True
         if self._batch is not None:
-            self._batch.stop("the task was killed, or its time was over")
+            self._batch.stop(_KILLED)
 
-    def _work_through(
-        self, context: Context, place: Place, folder: str, manifest: Manifest, terms: BatchTerms, total: int
-    ) -> Tally:
-        inventory = Inventory(folder)
-        client, landing = self.hook.client, self._landing(place)
-        batch = self._batch = Batch(
-            rows=self._rows(_shard(self.shard)),
-            order_of=lambda row: self._order(row, place, landing),
-            fulfilment=self._fulfilments(context, folder, inventory),
-            manifest=manifest,
-            still_there=lambda row: _still_there(row, place, inventory),
-            quota_rate=lambda: client.fastest_rate,
-            latency=lambda: client.latency,
-            terms=terms,
-            report=Progress(total, lambda: client.quota_used, task_state_store(context)),
-            report_seconds=seconds(self.report_seconds, "report_seconds"),
-        )
+    def _work_through(self, context: Context, batch: Batch, total: int) -> Tally:
+        if self._killed:
+            batch.stop(_KILLED)
         try:
             return batch.run()
-        except (ClaidError, CreditCeilingError, BatchStoppedError) as error:
+        except Exception as error:
             raise _with_what_is_left(error, batch.tally, total) from error
         finally:
             context["ti"].xcom_push(key="credits", value=batch.tally.credits)
@@ -209,8 +231,8 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         again = FolderReceipts(receipts)
         return lambda is_first: replace(whole, receipts=lambda _: first if is_first else again)
 
-    def _rows(self, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
-        return rows(self.prompts, columns=self.columns or None, shard=shard)
+    def _rows(self, given: _Given, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
+        return rows(given, columns=self.columns or None, shard=shard)
 
     def _order(self, row: PromptRow, place: Place, landing: str | None) -> Order:
         return GenerateOrder(
@@ -235,7 +257,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 f"error_threshold={self.error_threshold!r} must be a share from 0 to 1. Nothing was charged."
             )
         concurrency = None if self.concurrency in (None, "", "None") else number(self.concurrency)
-        if concurrency is not None and (not isinstance(concurrency, int) or not 1 <= concurrency <= MOST_THREADS):
+        if concurrency is not None and (type(concurrency) is not int or not 1 <= concurrency <= MOST_THREADS):
             raise ClaidValidationError(
                 f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None for what the quota asks for. "
                 "Nothing was charged."
@@ -253,26 +275,30 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             return place.folder
         return self.hook.storages.readable_uri(place.folder)
 
-    def _source(self, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
+    def _source(self, given: _Given, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
         """Tell which batch it is: the same in each attempt and each run, whatever a file holds by then."""
-        given = self.prompts
-        if not isinstance(given, str):
-            given = hashlib.sha256(json.dumps(list(given), default=str).encode()).hexdigest()
+        if isinstance(given, str):
+            prompts = without_connection(given)
+        else:
+            prompts = hashlib.sha256(json.dumps(given, default=str).encode()).hexdigest()
         return {
             "base_url": self.hook.client.base_url,
             "operation": "generate_image",
             "body": {
-                "prompts": given,
+                "prompts": prompts,
                 "folder": without_connection(place.folder),
                 "defaults": [number(self.number_of_images), number(self.guidance_scale)],
                 "shard": shard,
             },
         }
 
-    def _manifest_address(self, folder: str, source: Mapping[str, Any]) -> str:
-        if self.manifest not in (None, ""):
-            return str(self.manifest)
-        stem = stem_of(self.prompts) if isinstance(self.prompts, str) else "prompts"
+    def _manifest_address(self, given: _Given, folder: str, source: Mapping[str, Any]) -> str:
+        if self.manifest not in (None, "", "None"):
+            address = str(self.manifest)
+            address = self.hook.storages.readable_uri(address) if address.startswith("storage://") else address
+            located(address, "manifest")
+            return address
+        stem = stem_of(given) if isinstance(given, str) else "prompts"
         return f"{folder}manifest-{stem}-{fingerprint(**source, place={})[:8]}.jsonl"
 
     def _fail_if_it_should(self, tally: Tally, summary: Mapping[str, Any]) -> None:
@@ -290,6 +316,29 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             raise AirflowFailException(f"{said}. Change the prompts, or set on_blocked='keep'")
         if blocked and self.on_blocked == "skip" and not tally.by_status["done"]:
             raise AirflowSkipException(said)
+
+
+def _given(prompts: object) -> _Given:
+    """Give a file's address as it is; else all prompts in one list, also those of a mapped task, one or many of each.
+
+    :raises ClaidValidationError: if it is neither.
+    """
+    if isinstance(prompts, (str, ObjectStoragePath)):
+        return str(prompts)
+    if isinstance(prompts, Sequence) and not isinstance(prompts, bytes):
+        return list(_flat(prompts))
+    raise ClaidValidationError(
+        f"prompts={shortened(prompts)} is neither a list nor the address of a file. Nothing was sent, nothing was "
+        "charged."
+    )
+
+
+def _flat(items: Sequence[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
+            yield from _flat(item)
+        else:
+            yield item
 
 
 def _folder(output: object) -> Place:
@@ -315,8 +364,8 @@ def _shard(shard: object) -> tuple[int, int] | None:
 
 def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> bool:
     """Tell whether the pictures of a manifest's row are there, with the content that was delivered."""
-    facts = zip(row["paths"], row["checksums"], row["bytes"], strict=True)
-    return all(
+    facts = zip(row.get("paths", ()), row.get("checksums", ()), row.get("bytes", ()), strict=False)
+    return len(row.get("paths", ())) == len(row.get("checksums", ())) == len(row.get("bytes", ())) and all(
         without_connection(path).startswith(without_connection(place.folder))
         and inventory.holds(_name_in(path, place), checksum=checksum, size=size)
         for path, checksum, size in facts
@@ -330,12 +379,11 @@ def _name_in(path: str, place: Place) -> str:
 
 def _with_what_is_left(error: Exception, tally: Tally, total: int) -> Exception:
     """Tell in a batch's error how far it came."""
+    doubtful = f" (and {tally.credits_in_doubt:g} perhaps, for lost answers)" if tally.credits_in_doubt else ""
     said = (
-        f"{error}. {tally.items} of {total} prompts have ended, {tally.by_status['done']} of them well, "
-        f"{total - tally.items} are left; {tally.credits:g} credits were spent by this execution. What is paid is "
-        "kept: a retry or a clear goes on from there"
+        f"{str(error).rstrip('.')}. {tally.items} of {total} prompts have ended, {tally.by_status['done']} of them "
+        f"well, {total - tally.items} are left; {tally.credits:g} credits were spent by this execution{doubtful}. What "
+        "is paid is kept: a retry or a clear goes on from there"
     )
-    if isinstance(error, (ClaidError, CreditCeilingError)):
-        curable = getattr(error, "curable", False)
-        return AirflowException(said) if curable else AirflowFailException(said)
-    return AirflowException(said)
+    curable = getattr(error, "curable", not isinstance(error, CreditCeilingError))
+    return AirflowException(said) if curable else AirflowFailException(said)
