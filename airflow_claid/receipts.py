@@ -287,12 +287,11 @@ class NoReceipts:
 
 
 def _as_text(receipt: Receipt) -> bytes:
-    """Give a receipt as JSON with a line for each fact: ``indent`` would do, at several times the cost."""
-    lines = (f" {_encode(name)}: {_encode(value)}" for name, value in receipt.to_json().items())
-    return ("{\n" + ",\n".join(lines) + "\n}").encode()
+    """Give a receipt as JSON with a line for each fact; not by ``indent``, which costs several times as much."""
+    return _encode(receipt.to_json()).encode()
 
 
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode
 
 
 def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:
