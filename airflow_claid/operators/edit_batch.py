@@ -137,7 +137,8 @@ class ImageBatchEditOperator(ClaidJobOperator):
             )
             if choice(self.on_error, "on_error", ON_ERROR) == "fail":
                 raise AirflowFailException(
-                    f"{message}. Mend or remove those, or set on_error='continue' to go on without them."
+                    f"{message}. Edit those by ImageEditOperator (a folder that changes is a new request, for all of "
+                    "its pictures), and set on_error='continue' to go on without them."
                 )
             self.log.warning("%s; going on without them (on_error='continue')", message)
         return good

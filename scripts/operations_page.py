@@ -1,0 +1,122 @@
+"""Write docs/operations.md: each of Claid's operations by client method, operator, sandbox and example DAG.
+
+Run as ``python scripts/operations_page.py`` after an operation, an operator or an example has come or gone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import yaml
+
+from airflow_claid import operators, sensors
+from airflow_claid.client import ClaidClient
+from airflow_claid.sandbox.operations import ALL
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "operations.md"
+CONTRACT = ROOT / "tests" / "contract" / "openapi.yaml"
+EXAMPLES = ROOT / "dags_examples"
+
+_EDITING = ("ImageEditOperator", "ImageUpscaleOperator", "ImageResizeOperator")
+_CONNECTING = ("ConnectStorageOperator",)
+OPERATORS = {
+    "generate_image": ("ImageGenerationOperator", "ImageGenerationBatchOperator"),
+    "submit_edit": _EDITING,
+    "get_edit": (*_EDITING, "ClaidJobSensor"),
+    "submit_batch_edit": ("ImageBatchEditOperator",),
+    "get_batch_edit": ("ImageBatchEditOperator", "ClaidJobSensor"),
+    "upload_and_edit": _EDITING,
+    "submit_ai_edit": ("ImageAIEditOperator",),
+    "get_ai_edit": ("ImageAIEditOperator", "ClaidJobSensor"),
+    "submit_fashion_model": ("FashionModelOperator",),
+    "get_fashion_model": ("FashionModelOperator", "ClaidJobSensor"),
+    "create_scene": ("BackgroundGenerationOperator",),
+    "submit_video": ("ImageToVideoOperator",),
+    "get_video": ("ImageToVideoOperator", "ClaidJobSensor"),
+    "list_storages": (*_CONNECTING, "DisconnectStorageOperator"),
+    "create_storage": _CONNECTING,
+    "get_storage": _CONNECTING,
+    "update_storage": _CONNECTING,
+    "delete_storage": ("DisconnectStorageOperator",),
+}
+WITHOUT_OPERATOR = {
+    "edit_image": "none: `ImageEditOperator` edits by jobs, because a retry can wait for a job again, and an answer "
+    "that is lost on the way is paid and gone",
+    "list_storage_types": "none: the list never changes what a DAG does",
+}
+EXAMPLE = {
+    "generate_image": "image_generation",
+    "submit_edit": "background",
+    "get_edit": "background",
+    "submit_batch_edit": "batch_edit",
+    "get_batch_edit": "batch_edit",
+    "upload_and_edit": "image_editing",
+    "submit_ai_edit": "ai_edit",
+    "get_ai_edit": "waiting",
+    "submit_fashion_model": "fashion_models",
+    "get_fashion_model": "fashion_models",
+    "create_scene": "background",
+    "submit_video": "image_to_video",
+    "get_video": "image_to_video",
+    **dict.fromkeys(
+        ("list_storages", "create_storage", "get_storage", "update_storage", "delete_storage"), "connected_storage"
+    ),
+}
+"""A DAG of dags_examples/ that was seen to use it; tests/integration/test_examples.py looks into the ledger."""
+
+_OPENING = """# Operations
+
+All operations of Claid's API, and where each is to be had: as a method of [`ClaidClient`](client.md), by an operator or
+sensor, in the [sandbox](sandbox.md), and in an example DAG of `dags_examples/`. The table is written by
+`scripts/operations_page.py`; a test holds it against the contract, the client and the sandbox, and another against what
+the examples were seen to ask.
+
+| Operation | Client | Operator | Sandbox | Example DAG |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def contract_operations() -> list[str]:
+    """Give the operation ids of the contract, in its order."""
+    contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
+    return [
+        entry["operationId"]
+        for methods in contract["paths"].values()
+        for entry in methods.values()
+        if isinstance(entry, dict) and "operationId" in entry
+    ]
+
+
+def row(operation: str) -> str:
+    """Give an operation's row.
+
+    :raises LookupError: if anything that it should name is not there.
+    """
+    method = inspect.getattr_static(ClaidClient, operation)
+    served = next(one for one in ALL if one.name == operation)
+    known = {*operators.__all__, *sensors.__all__}
+    names = OPERATORS.get(operation, ())
+    if not known.issuperset(names):
+        raise LookupError(f"{operation}: there is no {', '.join(set(names) - known)}")
+    example = EXAMPLE.get(operation)
+    if example is not None and not (EXAMPLES / f"{example}.py").exists():
+        raise LookupError(f"{operation}: there is no example {example}")
+    cells = (
+        f"`{operation}`",
+        f"`{method.__name__}`",
+        ", ".join(f"`{name}`" for name in names) or WITHOUT_OPERATOR[operation],
+        f"`{served.method} /v1{served.path.replace('{number}', 'ID')}`",
+        f"`{example}`" if example else "none, as there is no operator",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """Give the whole page."""
+    return _OPENING + "\n".join(row(operation) for operation in contract_operations()) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

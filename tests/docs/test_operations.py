@@ -1,0 +1,45 @@
+"""The page of operations is what contract, client, operators, sandbox and examples have."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+
+import pytest
+
+from airflow_claid.sandbox.operations import ALL
+from tests.docs.pages import ROOT
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("operations_page", ROOT / "scripts" / "operations_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_as_the_generator_writes_it(generator: ModuleType) -> None:
+    assert generator.PAGE.read_text(encoding="utf-8") == generator.page(), "run scripts/operations_page.py"
+
+
+def test_the_page_has_each_operation_of_the_contract_and_the_sandbox_once(generator: ModuleType) -> None:
+    operations = generator.contract_operations()
+    assert len(operations) == len(set(operations)) == 20
+    assert set(operations) == {operation.name for operation in ALL}
+
+
+def test_only_what_says_why_has_no_operator_and_no_example(generator: ModuleType) -> None:
+    without = set(generator.WITHOUT_OPERATOR)
+    assert set(generator.OPERATORS) == set(generator.EXAMPLE) == set(generator.contract_operations()) - without
+    assert all(len(why) > len("none: ") for why in generator.WITHOUT_OPERATOR.values())
+
+
+def test_an_example_names_an_operator_of_its_operation(generator: ModuleType) -> None:
+    for operation, example in generator.EXAMPLE.items():
+        code = (generator.EXAMPLES / f"{example}.py").read_text(encoding="utf-8")
+        assert any(f"{name}(" in code or f"{name}.partial(" in code for name in generator.OPERATORS[operation]), (
+            operation
+        )
