@@ -2,6 +2,7 @@
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
+# make bench  all that docs/benchmarks.md says, measured (about 25 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
 # make lint   ruff and mypy
 # make build  wheel and sdist
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: demo up test crash-test crash-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
+.PHONY: demo up test crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -29,6 +30,13 @@ crash-test: $(VENV)/dev-ready
 
 crash-docs: $(VENV)/dev-ready
 	@$(BIN)/python -m tests.crash --update-docs
+
+bench: $(VENV)/bench-ready
+	@echo "==> Measuring all that docs/benchmarks.md says (about 25 minutes)"
+	@$(BIN)/python -m benchmarks
+
+bench-docs: $(VENV)/bench-ready
+	@$(BIN)/python -m benchmarks --update-docs
 
 bench-jobs: $(VENV)/bench-ready
 	@echo "==> Waiting for a thousand jobs in one triggerer, twice (about 15 minutes)"

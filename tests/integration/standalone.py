@@ -22,7 +22,6 @@ _QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-    "AIRFLOW__CORE__PARALLELISM": "4",
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -93,16 +92,23 @@ class Standalone:
 
 @contextmanager
 def standalone(
-    airflow: Airflow, *, port: int | None = None, execution_url: str | None = None, seconds: float = 120
+    airflow: Airflow,
+    *,
+    port: int | None = None,
+    execution_url: str | None = None,
+    seconds: float = 120,
+    parallelism: int = 4,
 ) -> Iterator[Standalone]:
     """Run ``airflow standalone`` until the block ends.
 
     :param port: of the API; any free one by default.
     :param execution_url: where tasks' supervisors find the API, if not there.
+    :param parallelism: tasks that run at once.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     airflow.settings |= _QUICK | {
+        "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,

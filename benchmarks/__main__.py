@@ -1,0 +1,41 @@
+"""Run the benchmarks, all or those that are named, and print their tables; the exit status tells what is not so."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+
+from benchmarks.tables import machine, write_into_docs
+
+NAMES = ("quota", "folder", "others", "crash", "faults", "parti", "restart", "memory", "speed")
+
+
+def main() -> int:
+    """Run them one after the other: they share the machine's cores with nobody."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; default: all")
+    parser.add_argument("--update-docs", action="store_true", help="write the tables into docs/benchmarks.md")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(NAMES)
+    if unknown:
+        parser.error(f"there is no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    wrong: list[str] = []
+    for name in given.names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        taken_on, began = machine(), time.monotonic()
+        print(f"==> {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        for table in module.run():
+            print(f"\n{table}", flush=True)
+            wrong += table.wrong
+            if given.update_docs:
+                write_into_docs(table, taken_on)
+        print(f"{time.monotonic() - began:.0f} s; {taken_on}\n", flush=True)
+    for problem in wrong:
+        print(f"NOT AS PROMISED: {problem}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

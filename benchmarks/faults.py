@@ -1,0 +1,80 @@
+"""Faults at random over a thousand prompts: nothing is lost, and every credit is explained."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from benchmarks.plain_task import execute, write_prompts
+from benchmarks.servers import LARGE_QUOTA, S3_KEYS, ClaidProcess, claid, connections, s3
+from benchmarks.tables import Table
+
+PROMPTS = 1000
+GRACE = 5
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("500", {"probability": 0.05, "seed": 1}),
+    ("cut", {"probability": 0.02, "seed": 2, "charged": True}),
+    ("truncated", {"probability": 0.01, "seed": 3}),
+    ("cut", {"probability": 0.01, "seed": 4, "charged": False}),
+)
+
+
+def run() -> list[Table]:
+    """Let them strike, for each kind of place, and hold the manifest against the sandbox's ledger."""
+    header = ("place", "prompts", "done", "failed", "charged", "credits", "in doubt", "prompts not explained", "struck")
+    table = Table("faults", header)
+    with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, s3("plain") as s3_url:
+        bucket = Path(name) / "bucket"
+        prompts = write_prompts(Path(name) / "prompts.jsonl", PROMPTS, "A lamp in a storm")
+        with claid("--quota", LARGE_QUOTA, "--image-size", "64", bucket=bucket) as sandbox:
+            for place, output in (("connected storage", "storage://shop/storm/"), ("S3", "s3://aws_shop@plain/storm/")):
+                sandbox.reset()
+                for kind, conditions in FAULTS:
+                    sandbox.fault(kind, operation="generate_image", **conditions)
+                taken = execute(
+                    connections(sandbox, bucket, s3_url),
+                    prompts=prompts,
+                    output=output,
+                    concurrency=16,
+                    lost_response_grace=GRACE,
+                )
+                _hold_against(table, place, _manifest(taken.summary["manifest"], bucket, s3_url), sandbox)
+    return [table]
+
+
+def _manifest(address: str, bucket: Path, s3_url: str) -> list[dict[str, Any]]:
+    if address.startswith("s3://"):
+        key = address.partition("plain/")[2]
+        text = boto3.client("s3", endpoint_url=s3_url, **S3_KEYS).get_object(Bucket="plain", Key=key)["Body"].read()
+    else:
+        text = (bucket / "storm" / address.rpartition("/")[2]).read_bytes()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _hold_against(table: Table, place: str, rows: list[dict[str, Any]], sandbox: ClaidProcess) -> None:
+    charged: dict[str, float] = defaultdict(float)
+    sent = sandbox.requests("generate_image")
+    for one in sent:
+        charged[one.prompt] += one.credits
+    done = sum(row["status"] == "done" for row in rows)
+    failed = sum(row["status"] == "failed" for row in rows)
+    sure = sum(row.get("credits", 0) for row in rows)
+    doubt = sum(row.get("credits_in_doubt", 0) for row in rows)
+    unexplained = [
+        row["prompt"]
+        for row in rows
+        if not row.get("credits", 0) <= charged[row["prompt"]] <= row.get("credits", 0) + row.get("credits_in_doubt", 0)
+    ]
+    total = sum(charged.values())
+    struck = len(sent) - sum(one.status == 200 for one in sent)
+    table.rows.append(
+        (place, len(rows), done, failed, f"{total:g}", f"{sure:g}", f"{doubt:g}", len(unexplained), struck)
+    )
+    table.expect(len(rows) == done + failed == PROMPTS, f"{place}: {len(rows)} rows, {done} done, {failed} failed")
+    table.expect(not unexplained, f"{place}: charges not explained by the manifest: {unexplained[:5]}")
+    table.expect(sure <= total <= sure + doubt, f"{place}: {total:g} charged, {sure:g} and {doubt:g} in the manifest")

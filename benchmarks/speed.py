@@ -1,0 +1,88 @@
+"""Prompts a second with no quota in the way, beside bare requests from as many threads."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.plain_task import execute, write_prompts
+from benchmarks.rivals import rival
+from benchmarks.servers import KEY, LARGE_QUOTA, ClaidProcess, claid, connections, s3
+from benchmarks.tables import Table, percent
+
+ROUNDS = 3
+THREADS = (4, 8, 16, 32)
+ENOUGH = 0.7
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where pictures go, and what the bare requests do for the same end.
+
+    :param bare: their arguments; ``{round}`` is a folder of each round's own.
+    """
+
+    title: str
+    output: str
+    bare: dict[str, Any]
+
+
+def run() -> list[Table]:
+    """Measure small pictures and pictures of the real size."""
+    table = Table("speed", ("pictures", "place", "bare requests a second", "threads", "ours a second", "ratio"))
+    for size, prompts in ((16, 1500), (1024, 100)):
+        _measure(table, size, prompts)
+    return [table]
+
+
+def _measure(table: Table, size: int, prompts: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-speed-") as name, s3("plain") as s3_url:
+        folder = Path(name)
+        bucket = folder / "bucket"
+        with claid("--quota", LARGE_QUOTA, "--image-size", str(size), bucket=bucket) as sandbox:
+            to_servers = connections(sandbox, bucket, s3_url)
+            for place in (
+                _Place("connected storage", "storage://shop/ours/{round}/", {"output": "storage://shop/bare/{round}/"}),
+                _Place("file", f"file://{folder}/ours/{{round}}/", {"download": True}),
+                _Place("S3", "s3://aws_shop@plain/{round}/", {"download": True}),
+            ):
+                _compare(table, place, sandbox, to_servers, folder, size, prompts)
+
+
+def _compare(
+    table: Table,
+    place: _Place,
+    sandbox: ClaidProcess,
+    to_servers: dict[str, dict[str, Any]],
+    folder: Path,
+    size: int,
+    prompts: int,
+) -> None:
+    """Find the number of threads at which the bare requests are fastest, then take turns with as many."""
+
+    def bare(threads: int, mark: str) -> float:
+        arguments = {
+            name: value.format(round=mark) if isinstance(value, str) else value for name, value in place.bare.items()
+        }
+        what = f"{place.title} {size} bare {mark}"
+        found = rival("bare", url=sandbox.url, key=KEY, prompts=prompts, threads=threads, what=what, **arguments)
+        return prompts / found["seconds"]
+
+    def ours(threads: int, mark: str) -> float:
+        file = folder / f"{size}-{mark}-{place.title}.jsonl"
+        address = write_prompts(file, prompts, f"{place.title} {size} ours {mark}")
+        output = place.output.format(round=f"{size}-{mark}")
+        taken = execute(to_servers, prompts=address, output=output, concurrency=threads)
+        if taken.summary["done"] != prompts:
+            raise RuntimeError(f"{place.title}: {taken.summary}")
+        return prompts / taken.seconds
+
+    threads = max(THREADS, key=lambda count: bare(count, f"threads-{count}"))
+    rounds = [(bare(threads, f"round-{one}"), ours(threads, f"round-{one}")) for one in range(ROUNDS)]
+    fast, own = (median(one[which] for one in rounds) for which in (0, 1))
+    table.rows.append((f"{size} x {size}", place.title, f"{fast:.0f}", threads, f"{own:.0f}", percent(own / fast)))
+    if place.title == "connected storage":
+        table.expect(own / fast >= ENOUGH, f"{place.title}, {size}: {percent(own / fast)} of bare requests")
