@@ -79,9 +79,10 @@ class Errand:
             return
         if len(self.orders) == 1:
             raise next(iter(self.failed.values()))
-        reasons = "; ".join(f"input={shortened(subject)}: {error}" for subject, error in self.failed.items())
+        what, several = ("input", "pictures") if self.orders[0].input is not None else ("prompt", "prompts")
+        reasons = "; ".join(f"{what}={shortened(subject)}: {error}" for subject, error in self.failed.items())
         error = ErrandFailedError(
-            f"{len(self.failed)} of {len(self.orders)} pictures failed, the others are kept and not paid again. "
+            f"{len(self.failed)} of {len(self.orders)} {several} failed, the others are kept and not paid again. "
             f"{reasons}"
         )
         error.curable = any(getattr(one, "curable", False) for one in self.failed.values())

@@ -50,6 +50,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
+        "task-decorators": [
+            {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},
+            {"name": "claid_edit", "class-name": "airflow_claid.decorators.claid_edit_task"},
+        ],
         "extra-links": [
             "airflow_claid.operators.links.ClaidPicturesLink",
             "airflow_claid.operators.links.ClaidStatusLink",

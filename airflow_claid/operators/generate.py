@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client import GenerateRequest
+from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.contract import shortened
 from airflow_claid.errands import Errand
 from airflow_claid.fulfilment import Fulfilled
@@ -98,24 +98,43 @@ class ImageGenerationOperator(ClaidPayingOperator):
 
     def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
         good = super()._end(context, errand, results)
-        if not good:
+        if results and not good:
             end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
         return good
 
+    def _prompts(self) -> Sequence[str]:
+        """Give the prompts, each of which becomes a request of its own."""
+        return [self.prompt]
+
     def _orders(self) -> list[Order]:
         choice(self.on_blocked, "on_blocked", ON_BLOCKED)
-        request = GenerateRequest.of(
-            self.prompt,
+        requests = [self._request(prompt) for prompt in self._prompts()]
+        place = generation_place(self.output_path)
+        if not requests:
+            self.log.info("There are no prompts to generate from")
+        self._check_place(place)
+        name = checked_name(self.name) if self.name not in (None, "") else None
+        orders = [
+            GenerateOrder(
+                base_url=self.hook.client.base_url,
+                place=place,
+                landing=self._landing(place),
+                name=name,
+                request=request,
+            )
+            for request in requests
+        ]
+        different = list({order.fingerprint: order for order in orders}.values())
+        if name is not None and len(different) > 1:
+            raise ClaidValidationError(
+                f"name={name!r} names the pictures of one prompt, and there are {len(different)}: leave it out. "
+                "Nothing was sent, nothing was charged."
+            )
+        return list(different)
+
+    def _request(self, prompt: str) -> GenerateRequest:
+        return GenerateRequest.of(
+            prompt,
             number_of_images=number(self.number_of_images),
             guidance_scale=number(self.guidance_scale),
         )
-        place = generation_place(self.output_path)
-        self._check_place(place)
-        order = GenerateOrder(
-            base_url=self.hook.client.base_url,
-            place=place,
-            landing=self._landing(place),
-            name=checked_name(self.name) if self.name not in (None, "") else None,
-            request=request,
-        )
-        return [order]

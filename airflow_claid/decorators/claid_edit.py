@@ -1,0 +1,73 @@
+"""``@task.claid_edit``: a function that returns Claid's operations becomes an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import Context
+from airflow.sdk.bases.decorator import TaskDecorator, task_decorator_factory
+from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
+
+from airflow_claid.decorators.functions import FunctionOperator, refuse_parameter
+from airflow_claid.operators import ImageEditOperator
+from airflow_claid.orders import Order
+
+
+class EditFunctionOperator(FunctionOperator, ImageEditOperator):
+    """Edit pictures by the operations that a function returns; see :func:`claid_edit_task`."""
+
+    template_fields: Sequence[str] = (*FunctionOperator.template_fields, *ImageEditOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **FunctionOperator.template_fields_renderers,
+        **ImageEditOperator.template_fields_renderers,
+    }
+    custom_operator_name = "@task.claid_edit"
+
+    def __init__(self, *, python_callable: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(python_callable=python_callable, operations=SET_DURING_EXECUTION, **kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Call the function, then edit, or find paid for already, as it says."""
+        self._call(context)
+        return super().execute(context)
+
+    def execute_complete(
+        self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Go on after the trigger has fired; the function is called again only if Airflow lost what was put down."""
+        if not carried:
+            self._call(context)
+        return super().execute_complete(context, carried, event)
+
+    def _call(self, context: Context) -> None:
+        returned = self._returned(context)
+        if not isinstance(returned, Mapping):
+            self._refuse(returned, "the operations, a dict such as {'resizing': {'width': 800}}")
+        self.operations = returned
+
+    def _carried(self) -> dict[str, Any]:
+        return {"operations": dict(self.operations)}
+
+    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
+        """Give the orders by the operations of before the wait."""
+        self.operations = carried["operations"]
+        return super()._orders_again(carried)
+
+
+def claid_edit_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+    """Make a function that returns Claid's operations a task that edits pictures.
+
+    Costs, waits and returns what :class:`~airflow_claid.operators.ImageEditOperator` does.
+
+    :param python_callable: the function; its arguments are rendered, what it returns is not.
+    :param kwargs: those of :class:`~airflow_claid.operators.ImageEditOperator`, without ``operations``, and those of
+        every task. ``input`` may be the result of an upstream task.
+    :raises TypeError: if ``operations`` is given, or no ``input``.
+    """
+    refuse_parameter(kwargs, "operations", "@task.claid_edit")
+    if "input" not in kwargs:
+        raise TypeError("@task.claid_edit needs an input: the path of a picture, a list, or an upstream task's result")
+    return task_decorator_factory(
+        python_callable, multiple_outputs=False, decorated_operator_class=EditFunctionOperator, **kwargs
+    )
