@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 
-def policies(quota: str) -> list[tuple[int, float]]:
-    """Read ``"600/60,20/1"``."""
-    return [
-        (int(requests), float(seconds)) for requests, _, seconds in (one.partition("/") for one in quota.split(","))
-    ]
+def moments(quota: str) -> Iterator[float]:
+    """Give, in seconds from the first, the earliest moments at which requests can be let through, without end.
 
+    A window of ``n`` requests in ``w`` seconds lets a request through ``w`` seconds after the n-th before it. To send
+    each as early as may be is the most that any client can do.
 
-def moments(quota: str, count: int) -> list[float]:
-    """Give the earliest seconds, from the first, at which so many requests can be let through.
-
-    A window of ``n`` requests in ``w`` seconds lets a request through ``w`` seconds after the n-th before it, so to
-    send each as early as may be is the most that any client can do.
+    :param quota: as the sandbox takes it: ``"600/60,20/1"``.
     """
+    windows = [(int(requests), float(seconds)) for requests, seconds in (one.split("/") for one in quota.split(","))]
     found: list[float] = []
-    for number in range(count):
-        full = [found[number - requests] + seconds for requests, seconds in policies(quota) if number >= requests]
+    while True:
+        full = (found[-requests] + seconds for requests, seconds in windows if len(found) >= requests)
         found.append(max(full, default=0.0))
-    return found
+        yield found[-1]
 
 
 def allowed(quota: str, seconds: float) -> int:
     """Give how many requests the quota lets through from a first one to so many seconds later, both included."""
-    most = sum(int(seconds // window + 1) * requests for requests, window in policies(quota)[:1])
-    return sum(moment <= seconds for moment in moments(quota, most + 1))
+    return sum(1 for _ in takewhile(lambda moment: moment <= seconds, moments(quota)))
 
 
 def used(quota: str, arrivals: Sequence[float]) -> float:

@@ -95,6 +95,7 @@ def _with_a_fresh_quota(sandbox: ClaidProcess) -> None:
 def _way(title: str, slots: str, sandbox: ClaidProcess, cpu: float) -> _Way:
     sent = sandbox.requests("generate_image")
     accepted = [request.arrived for request in sent if request.status == 200]
+    print(f"    {title}: {len(accepted)} answered, {cpu:.1f} s of CPU", flush=True)
     return _Way(title, accepted, sum(request.status == 429 for request in sent), cpu, slots)
 
 
