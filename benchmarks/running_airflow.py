@@ -80,5 +80,5 @@ def running_airflow(
         sql = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address.replace("postgresql://", "postgresql+psycopg2://")}
         settings = {**sql, **(variables or {})}
         airflow = Airflow(home, dags, connections, settings)
-        with standalone(airflow, parallelism=SLOTS) as api:
+        with standalone(airflow, parallelism=SLOTS, seconds=300) as api:
             yield RunningAirflow(api, descendant(psutil.Process(), "scheduler"))
