@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from airflow_claid.client.others import Others
 from airflow_claid.client.quota_store import QuotaStore, SharedWindows, Taken
 
-_SLACK = 0.04
+_SLACK = 0.02
 """Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
+
+_SHARED_SLACK = 0.04
+"""The least of it for the windows in a store: requests of several processes differ by more."""
 
 _MOST_SLACK = 0.3
 _SLACK_SHRINKS = 0.999
@@ -94,11 +97,13 @@ class Booking:
     :param wait: seconds after which to ask again; 0 if the present moment is booked.
     :param moment: the booked moment, by the quota's clock.
     :param shared: requests in the longest window, this one included, of all who share the store; 0 without one.
+    :param full: whether all who share the store fill the shortest window.
     """
 
     wait: float
     moment: float = 0.0
     shared: int = 0
+    full: bool = False
 
 
 class Quota:
@@ -109,9 +114,9 @@ class Quota:
     moment, when it has come. Nobody holds a moment in advance: when an answer names another limit, it holds for
     all who wait, and who gives up leaves no gap.
 
-    Requests take different times to arrive, therefore each window is kept a little longer, by 0.04 s. That is 4 %
-    of a window of one second, but where a policy of a minute binds, as with 600 a minute and 20 a second, it is
-    0.07 %. If a request is refused that only its journey can have brought too early, that time is doubled, and
+    Requests take different times to arrive, therefore each window is kept a little longer, by 0.02 s, or 0.04 s in
+    a store. That is 2 % of a window of one second, but where a policy of a minute binds, as with 600 a minute and 20
+    a second, it is 0.03 %. If a request is refused that only its journey can have brought too early, that time is doubled, and
     shrinks again with each answer.
 
     Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
@@ -211,10 +216,10 @@ class Quota:
                 return Booking(min(shared.wait, _LOOK_AGAIN))
             now = self._clock()
             self._sent.append(now)
-            count = shared.count if shared is not None and now >= self._store_trusted_from else 0
-            if count:
-                self._part_of_shared = self._count(now - self._window, now) / count
-            return Booking(0.0, now, count)
+            if shared is None or now < self._store_trusted_from:
+                return Booking(0.0, now)
+            self._part_of_shared = self._count(now - self._window, now) / shared.count
+            return Booking(0.0, now, shared.count, shared.full)
 
     def closed_for(self) -> float:
         """Give the seconds for which nothing may be sent, because an answer said so; 0 where it may."""
@@ -275,7 +280,7 @@ class Quota:
             return None
         if not self._confirmed:
             self._adopt(_policies(self._store.policies() or ""))
-        taken = self._store.take(self._policies, 1 - self._others.part(now), self._slack)
+        taken = self._store.take(self._policies, 1 - self._others.part(now), max(_SHARED_SLACK, self._slack))
         if taken is None:
             self._go_alone(now)
         return taken
@@ -313,17 +318,21 @@ class Quota:
             return
         self._refused_last = True
         if booking is not None and self._came_too_early(seen, booking):
-            self._slack = min(_MOST_SLACK, self._slack * 2)
+            kept = max(_SHARED_SLACK, self._slack) if booking.shared else self._slack
+            self._slack = min(_MOST_SLACK, kept * 2)
         else:
             self._others.suspect(now)
 
     def _came_too_early(self, seen: RateLimit, booking: Booking) -> bool:
-        """Whether our own requests, a little earlier or later than they were sent, fill the shortest window."""
+        """Whether our own requests, a little earlier or later than they were sent, fill the shortest window.
+
+        Or those of all who share the store.
+        """
         policy = min(self._policies, key=lambda policy: policy.window, default=None)
         if policy is None or seen.in_force not in (None, policy.requests):
             return False
         begin, end = booking.moment - policy.window - 2 * self._slack, booking.moment + self._slack
-        return self._count(begin, end) > policy.requests
+        return booking.full or self._count(begin, end) > policy.requests
 
     def _used_up_by_others(self, seen: RateLimit, booking: Booking | None) -> bool:
         """Whether a quota with nothing left was not used up by our own last requests.

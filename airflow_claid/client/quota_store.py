@@ -40,10 +40,16 @@ class Window(Protocol):
 
 @dataclass(frozen=True)
 class Taken:
-    """What the shared windows say: seconds to wait, 0 if a request was counted; how many are in the longest window."""
+    """What the shared windows say.
+
+    :param wait: seconds to wait; 0 if a request was counted.
+    :param count: requests in the longest window, this one included.
+    :param full: whether the shortest window has, by those who share it, about all that it may hold.
+    """
 
     wait: float
     count: int = 0
+    full: bool = False
 
 
 class QuotaStore:
@@ -159,7 +165,9 @@ class SharedWindows:
             if not windows.count(self._key(policy), policy.requests, policy.window + slack):
                 wait, _ = windows.look(self._key(policy), policy.requests, policy.window + slack)
                 return Taken(max(wait, _SOON))
-        return Taken(0.0, count + 1)
+        shortest = (*shorter, longest)[0]
+        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
+        return Taken(0.0, count + 1, recent >= shortest.requests)
 
     def _key(self, policy: Window) -> str:
         return f"{self._name}/{policy.window:g}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import random
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
 from airflow_claid.client.quota import Policy, Quota, RateLimit
+from airflow_claid.client.quota_store import Taken
 from airflow_claid.sandbox.quota import Quota as Windows
 
 POLICIES = (Policy(600, 60), Policy(20, 1))
@@ -35,10 +38,14 @@ class Account:
 
 
 class Busy:
-    """A client of ours with so much to do that somebody always waits in line; a refused request is sent again."""
+    """A client of ours with so much to do that somebody always waits in line; a refused request is sent again.
 
-    def __init__(self, account: Account, quota: Quota | None = None) -> None:
+    :param journey: the longest time in seconds that a request takes to arrive.
+    """
+
+    def __init__(self, account: Account, quota: Quota | None = None, journey: float = 0.012) -> None:
         self.account = account
+        self.journey = journey
         self.quota = quota or Quota(POLICIES, lambda: account.now)
         self.sent: list[float] = []
         self.refused: list[float] = []
@@ -57,7 +64,7 @@ class Busy:
             delay = account.chance.uniform(3, 7) if reading.allowed else 0.01
             account.after(delay, lambda: self.quota.observe(seen, booking))
 
-        account.after(account.chance.uniform(0.002, 0.012), arrive)
+        account.after(account.chance.uniform(0.002, self.journey), arrive)
         account.after(0.0005, self._ask)
 
 
@@ -82,8 +89,8 @@ def stranger(account: Account, begin: float, end: float, rate: float) -> list[fl
 def test_the_whole_quota_is_used_without_a_refusal() -> None:
     account = Account()
     client = Busy(account)
-    account.run(81)
-    assert len(client.sent) >= 1000
+    account.run(79 / 0.98)
+    assert len(client.sent) >= 1000 + 1, "a thousand, and the one that asks for the quota"
     account.run(300)
     assert not client.refused
     assert len(client.sent) >= 0.99 * 3000
@@ -137,3 +144,44 @@ def test_a_request_that_its_journey_brought_too_early_widens_the_windows_instead
     quota.observe(RateLimit(POLICIES, -1, 1, 20), bookings[-1])
     assert quota._slack == 2 * slack
     assert quota._others.part(account.now) == 0
+
+
+class Shared:
+    """The windows that clients share in a store, without the server: kept by the account's clock."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.sent: list[float] = []
+
+    def take(self, policies: tuple[Policy, ...], left: float, slack: float) -> Taken:
+        now = self.account.now
+        for policy in policies:
+            allowed = max(1, int(policy.requests * left)) if policy.window == 60 else policy.requests
+            if self._since(now - policy.window - slack) >= allowed:
+                return Taken(max(0.01, self.sent[-allowed] + policy.window + slack - now))
+        self.sent.append(now)
+        return Taken(0.0, self._since(now - 60 - slack), self._since(now - 1 - 3 * slack) >= 20)
+
+    def add(self, policies: tuple[Policy, ...]) -> None:
+        self.sent.append(self.account.now)
+
+    def policies(self) -> None:
+        return None
+
+    def remember(self, policies: str) -> None:
+        pass
+
+    def _since(self, moment: float) -> int:
+        return len(self.sent) - bisect.bisect_left(self.sent, moment)
+
+
+@pytest.mark.parametrize("journey", [0.05, 0.1, 0.2])
+def test_journeys_of_uneven_length_are_not_taken_for_others_by_those_who_share_a_store(journey: float) -> None:
+    account = Account()
+    store: Any = Shared(account)
+    quotas = [Quota(POLICIES, lambda: account.now, store) for _ in range(4)]
+    together = [Busy(account, quota, journey) for quota in quotas]
+    account.run(300)
+    sent, refused = sum(len(client.sent) for client in together), sum(len(client.refused) for client in together)
+    assert refused <= 0.01 * sent
+    assert sent >= 0.97 * 3000
