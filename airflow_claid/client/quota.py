@@ -116,8 +116,8 @@ class Quota:
 
     Requests take different times to arrive, therefore each window is kept a little longer, by 0.02 s, or 0.04 s in
     a store. That is 2 % of a window of one second, but where a policy of a minute binds, as with 600 a minute and 20
-    a second, it is 0.03 %. If a request is refused that only its journey can have brought too early, that time is doubled, and
-    shrinks again with each answer.
+    a second, it is 0.03 %. If a request is refused that only its journey can have brought too early, that time is
+    doubled, and shrinks again with each answer.
 
     Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
     requests are spread evenly over what is left, so that theirs find room between them.
