@@ -107,18 +107,19 @@ class Errand:
         """
         errand = cls(fulfilment, orders)
         fulfilment.spent = float(facts["spent"])
-        carried = {one["receipt"]["fingerprint"]: one for one in facts["begun"]}
+        carried: dict[str, list[Mapping[str, Any]]] = {}
+        for one in facts["begun"]:
+            carried.setdefault(one["receipt"]["fingerprint"], []).append(one)
         changed = []
         for order in orders:
-            one = carried.pop(order.fingerprint, None)
-            if one is not None:
+            if carried.get(order.fingerprint):
+                one = carried[order.fingerprint].pop(0)
                 errand.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
             elif order.subject not in facts["failed"]:
                 changed.append(order.subject)
-        if changed or carried:
-            names = ", ".join(
-                shortened(name) for name in changed or [one["receipt"]["subject"] for one in carried.values()]
-            )
+        left = [one["receipt"]["subject"] for several in carried.values() for one in several]
+        if changed or left:
+            names = ", ".join(shortened(name) for name in changed or left)
             error = ErrandFailedError(
                 f"{names} changed while the task waited, so its job is of another picture. A retry asks, and pays, for "
                 "what is there now"

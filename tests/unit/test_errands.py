@@ -191,3 +191,11 @@ def test_what_another_run_asks_for_anew_does_not_take_the_place_of_what_is_waite
     resumed = Errand.resumed(shop.fulfilment(), orders, facts)
     assert resumed.waiting == job_ids
     assert resumed.complete(soon())[0].images[0].good
+
+
+def test_a_picture_that_is_named_in_two_ways_is_one_job_before_and_after_the_wait(shop: Shop) -> None:
+    orders = [*shop.orders(shop.links[0]), *shop.orders(shop.links[0])]
+    charged = shop.sandbox.charged()
+    resumed = Errand.resumed(shop.fulfilment(), orders, carried(shop.begun(orders)))
+    assert [result.credits for result in resumed.complete(soon())] == [1, 0]
+    assert shop.sandbox.charged() == charged + 1
