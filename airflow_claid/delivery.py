@@ -98,7 +98,9 @@ class Delivery:
         return file.state if file else None
 
     def _leave(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        link = image.tmp_url or ""
+        link = image.tmp_url
+        if not link:
+            raise DeadLinkError("A link that was signed, and so was not kept in the receipt, gives no picture")
         if image.expires_at is not None and datetime.fromisoformat(image.expires_at) <= self.now():
             raise DeadLinkError(f"The temporary link of a picture died at {image.expires_at}")
         blocked = False

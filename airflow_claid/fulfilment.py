@@ -27,13 +27,14 @@ from airflow_claid.errors import (
 from airflow_claid.job_waiting import JobDecision, Waiting, decide, pause
 from airflow_claid.orders import Order, Sent
 from airflow_claid.places import PlaceKind
-from airflow_claid.receipts import Author, Receipt, ReceiptState, ReceiptStore
+from airflow_claid.receipts import Author, Receipt, ReceiptsOfOneRequest, ReceiptState, ReceiptStore
 from airflow_claid.terms import Terms
 
 log = logging.getLogger(__name__)
 
 
 _ENDED = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
+_PAID = (ReceiptState.SUBMITTED, ReceiptState.PAID, *_ENDED)
 
 
 def utc_now() -> datetime:
@@ -132,8 +133,7 @@ class Fulfilment:
         """
         store = self.receipts(order)
         kept = store.read(order.fingerprint)
-        same = kept is not None and (kept.edition, kept.job_id) == (receipt.edition, receipt.job_id)
-        further = same and kept is not None and kept.state in (ReceiptState.SUBMITTED, ReceiptState.PAID, *_ENDED)
+        further = kept is not None and kept.is_of_same_request(receipt) and kept.state in _PAID
         return Begun(order, store, kept if kept is not None and further else receipt, spent)
 
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
@@ -146,19 +146,19 @@ class Fulfilment:
         """
         deadline = deadline or self.now() + timedelta(seconds=self.terms.timeout)
         order, store, receipt, cost = begun.order, begun.store, begun.receipt, begun.credits
+        spent_before = self.spent
         try:
             receipt = self._completed(order, receipt, store, deadline)
         except DeadLinkError as error:
-            if cost > 0:
-                raise
             latest = store.read(order.fingerprint)
             if latest is not None and latest.state in _ENDED:
                 return self._fulfilled(order, latest, cost)
+            if cost > 0:
+                raise
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
             receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
             receipt = self._completed(order, receipt, store, deadline)
-        cost += receipt.credits - begun.receipt.credits
-        return self._fulfilled(order, receipt, cost)
+        return self._fulfilled(order, receipt, cost + self.spent - spent_before)
 
     @staticmethod
     def _fulfilled(order: Order, receipt: Receipt, cost: float) -> Fulfilled:
@@ -211,6 +211,8 @@ class Fulfilment:
 
     def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
         """Bring a paid receipt to its end."""
+        if order.job_kind is not None:
+            store = ReceiptsOfOneRequest(store, receipt)
         if receipt.state is ReceiptState.SUBMITTED:
             receipt = self._await_job(order, receipt, store, deadline)
         if receipt.state is ReceiptState.PAID:
@@ -298,7 +300,7 @@ class Fulfilment:
             return send(self.client)
         except ClaidError as error:
             if not error.may_have_been_charged:
-                paid_before = former is not None and former.state in _ENDED
+                paid_before = former is not None and former.state in _PAID
                 store.write(former if former and paid_before else receipt.but(state=ReceiptState.REFUSED))
             raise
 
@@ -405,6 +407,11 @@ class Fulfilment:
             self.sleep(pause(looks, self.terms.poll_interval, left))
             looks += 1
         if decision.succeeded and decision.job is not None:
+            kept = store.read(order.fingerprint)
+            if kept is not None and kept.state in _ENDED and kept.edition >= receipt.edition:
+                log.info("Another run has brought the pictures for %s to their place", shortened(order.subject))
+                self._add_to_spent(kept.credits - receipt.credits if kept.is_of_same_request(receipt) else 0.0)
+                return kept
             receipt = self._made(order, receipt, decision.job)
             store.write(receipt)
         elif decision.waiting is Waiting.ENDED:

@@ -112,6 +112,10 @@ class Receipt:
         """Give a copy with some facts changed."""
         return replace(self, **changes)
 
+    def is_of_same_request(self, other: Receipt) -> bool:
+        """Whether both are of one request that was sent, not of one that was sent again."""
+        return (self.edition, self.job_id) == (other.edition, other.job_id)
+
     def to_json(self) -> dict[str, Any]:
         """Give all facts as JSON, the ones that a person looks for first."""
         facts = {field.name: getattr(self, field.name) for field in _FIELDS}
@@ -270,6 +274,43 @@ class TaskStateReceipts:
     @staticmethod
     def _key(fingerprint: str) -> str:
         return f"claid_receipt_{fingerprint[:32]}"
+
+
+_AT_THE_END = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
+_NOTHING_TO_LOSE = (ReceiptState.REFUSED, ReceiptState.FAILED)
+
+
+class ReceiptsOfOneRequest:
+    """Receipts of a request that takes long: what another run has asked for in the meantime is not written over.
+
+    :param receipts: where they are kept.
+    :param request: the request, by its edition and its job.
+    """
+
+    def __init__(self, receipts: ReceiptStore, request: Receipt) -> None:
+        self._receipts = receipts
+        self._request = request
+
+    def read(self, fingerprint: str) -> Receipt | None:
+        """Read what is kept, whichever request it is of."""
+        return self._receipts.read(fingerprint)
+
+    def create(self, receipt: Receipt) -> bool:
+        """Keep the first receipt."""
+        return self._receipts.create(receipt)
+
+    def write(self, receipt: Receipt) -> None:
+        """Keep a receipt, unless what is kept is of another request that may have been paid, or has come further."""
+        kept = self.read(receipt.fingerprint)
+        if kept is not None and self._stays(kept, receipt):
+            log.info("Another run has written the receipt %s meanwhile: that one stays", receipt.fingerprint)
+        else:
+            self._receipts.write(receipt)
+
+    def _stays(self, kept: Receipt, receipt: Receipt) -> bool:
+        if kept.is_of_same_request(self._request):
+            return kept.state in _AT_THE_END and receipt.state not in _AT_THE_END
+        return kept.state not in _NOTHING_TO_LOSE
 
 
 class NoReceipts:

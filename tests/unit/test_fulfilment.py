@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -529,3 +529,83 @@ def test_nothing_stays_behind_where_claid_wrote_when_a_run_stopped_between_two_p
     assert shop.fulfil(order).credits == 0
     files = sorted(file.name for file in shop.bucket.rglob("*.png"))
     assert files == [order.file_name(1), order.file_name(2)]
+
+
+def refuse(shop: Shop, order: Order, run_id: str, **terms: Any) -> None:
+    """Have a run ask with a key that Claid does not know."""
+    paying = shop.client
+    shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
+    with pytest.raises(Exception, match="401"):
+        shop.fulfil(order, run_id, **terms)
+    shop.client = paying
+
+
+def test_a_refused_regeneration_does_not_forget_the_job_that_is_still_at_work(shop: Shop) -> None:
+    order = shop.edit(shop.fulfil(shop.generation()).images[0].path or "")
+    shop.fulfilment("monday").begin(order)
+    job_id, charged = shop.receipt(order).job_id, shop.sandbox.charged()
+    refuse(shop, order, "tuesday", regenerate=True)
+    assert shop.receipt(order).job_id == job_id
+    assert shop.fulfil(order, "wednesday").credits == 0
+    assert shop.sandbox.charged() == charged
+
+
+@pytest.mark.parametrize("payer_first", [True, False])
+def test_of_two_runs_that_wait_for_one_job_the_second_takes_over_what_the_first_brought(
+    payer_first: bool, shop: Shop
+) -> None:
+    link = shop.fulfil(shop.generation()).images[0].path or ""
+    output = f"file://{shop.bucket}/out/"
+    order = replace(shop.edit(link, output), landing=shop.storages.covering(output))
+    charged = shop.sandbox.charged()
+    runs = [shop.fulfilment(run_id) for run_id in ("monday", "tuesday")]
+    begun = [(run, run.begin(order)) for run in runs]
+    results = [run.complete(one) for run, one in (begun if payer_first else reversed(begun))]
+    assert results[0].images == results[1].images
+    assert sorted(result.credits for result in results) == [0, 1]
+    assert shop.sandbox.charged() == charged + 1
+    assert shop.receipt(order).state is ReceiptState.DELIVERED
+
+
+def test_who_paid_takes_over_what_another_run_took_from_where_claid_wrote(shop: Shop) -> None:
+    output = f"file://{shop.bucket}/out/"
+    order = shop.generation(output, landing=shop.storages.covering(output))
+    first, second = shop.fulfilment("monday"), shop.fulfilment("tuesday")
+    begun = first.begin(order)
+    also = second.complete(second.begin(order))
+    assert first.complete(begun).images == also.images
+    assert shop.sandbox.charged() == 1
+
+
+@pytest.mark.parametrize("how", ["failed", "regenerated"])
+def test_a_slow_run_does_not_write_over_the_job_that_another_has_asked_for_since(how: str, shop: Shop) -> None:
+    order = shop.edit(shop.fulfil(shop.generation()).images[0].path or "", f"file://{shop.bucket}/out/")
+    again = how == "regenerated"
+    if not again:
+        shop.sandbox.fault("job_error")
+    slow, quick = shop.fulfilment("monday"), shop.fulfilment("tuesday")
+    begun = slow.begin(order)
+    if not again:
+        with pytest.raises(JobFailedError):
+            quick.complete(quick.begin(order))
+    newer = shop.fulfilment("wednesday", regenerate=again).begin(order).receipt
+    assert newer.job_id != begun.receipt.job_id
+    charged = shop.sandbox.charged()
+    if again:
+        assert slow.complete(begun).images[0].good
+    else:
+        with pytest.raises(JobFailedError):
+            slow.complete(begun)
+    assert shop.receipt(order).job_id == newer.job_id
+    assert shop.fulfil(order, "wednesday", regenerate=again).credits == 0
+    assert shop.sandbox.charged() == charged
+
+
+def test_a_picture_whose_link_was_signed_and_so_not_kept_is_never_delivered_as_nothing(shop: Shop) -> None:
+    order = shop.edit(shop.fulfil(shop.generation()).images[0].path or "")
+    shop.fulfil(order)
+    died = DeliveredImage(1, None, None, expires_at=(shop.time + timedelta(hours=9)).isoformat())
+    shop.memory.write(shop.receipt(order).but(state=ReceiptState.PAID, images=(died,)))
+    result = shop.fulfil(order, "tuesday")
+    assert result.images[0].path
+    assert result.credits == 1
