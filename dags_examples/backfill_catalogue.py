@@ -1,0 +1,73 @@
+"""A catalogue that grows by a file each day becomes pictures, one task for all the prompts of a day.
+
+The day's file is ``catalogue`` + the logical date + ``.csv``, with the columns sku and prompt; days without one are
+skipped. For days that are past::
+
+    airflow backfill create --dag-id backfill_catalogue --from-date 2026-03-01 --to-date 2026-03-03 --max-active-runs 1
+
+A day that is run again, by a clear or another backfill, pays for nothing that is there; nor does a product that comes
+again on another day with the same prompt, because all days share one folder. A row that cannot be used is reported
+in the manifest, and stops nobody until more than a third of the day's rows are so.
+
+Parameters: ``catalogue`` and ``output`` are any folders that Airflow can reach: ``file:///…/``, ``s3://my_aws@bucket/…/``;
+``max_credits`` is a ceiling for each day.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import ObjectStoragePath, Param, dag, task
+
+from airflow_claid.operators import ImageGenerationBatchOperator
+
+CATALOGUE = Path(__file__).parent / "data" / "catalogue"
+PROMPTS = "{{ params.catalogue }}{{ ds }}.csv"
+
+
+@dag(
+    schedule="@daily",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    params={
+        "catalogue": Param(f"file://{CATALOGUE}/", type="string", pattern="/$", title="Folder of the days' files"),
+        "output": Param("file:///tmp/backfill_catalogue/", type="string", pattern="/$", title="Folder of the pictures"),
+        "max_credits": Param(1000, type="integer", title="Most credits for a day"),
+    },
+    default_args={"retries": 3, "retry_delay": pendulum.duration(minutes=1)},
+    max_active_runs=1,
+    tags=["claid", "example"],
+    doc_md=__doc__,
+)
+def backfill_catalogue() -> None:
+    @task.short_circuit
+    def has_prompts(address: str) -> bool:
+        return ObjectStoragePath(address).exists()
+
+    pictures = ImageGenerationBatchOperator(
+        task_id="pictures",
+        prompts=PROMPTS,
+        columns={"name": "sku"},
+        output="{{ params.output }}",
+        error_threshold=0.34,
+        max_credits="{{ params.max_credits }}",
+    )
+
+    @task
+    def publish(manifest: str, params: dict[str, Any], ds: str) -> str:
+        """List the day's products with their pictures, for the shop."""
+        with ObjectStoragePath(manifest).open("r", encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        shown = [{"sku": row["name"], "pictures": row["paths"]} for row in rows if row["status"] == "done"]
+        target = ObjectStoragePath(f"{params['output']}{ds}.json")
+        target.write_text(json.dumps(shown, indent=1), encoding="utf-8")
+        return str(target)
+
+    has_prompts(PROMPTS) >> pictures
+    publish(pictures.output["manifest"])
+
+
+backfill_catalogue()
