@@ -1,4 +1,4 @@
-"""A folder of pictures edited: our operators beside the package ``claidai``, under the same quota."""
+"""A folder of pictures edited: our operators beside the package ``claidai``, under two quotas."""
 
 from __future__ import annotations
 
@@ -6,51 +6,74 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.allowance import used
 from benchmarks.plain_task import execute
 from benchmarks.rivals import rival
 from benchmarks.servers import KEY, ClaidProcess, claid, connections
-from benchmarks.tables import Table, percent
+from benchmarks.tables import Table
 
-PICTURES = 60
-QUOTA = "120/60,4/1"
+PICTURES = 40
+QUOTAS = ("120/60,4/1", "600/60,20/1")
 SHOP = "storage://shop/"
 _EDIT = {"resizing": {"width": 100, "height": 100, "fit": "crop"}}
 
 
 def run() -> list[Table]:
-    """Edit the same pictures in each way."""
-    table = Table("folder", ("", "pictures", "edited", "failed", "seconds", "429", "the quota used"))
-    with tempfile.TemporaryDirectory(prefix="bench-folder-") as folder:
-        bucket, source, local = Path(folder) / "bucket", Path(folder) / "bucket" / "photos", f"file://{folder}/ours/"
-        with claid("--quota", QUOTA, "--latency", "1+-0.4", "--job-seconds", "1", bucket=bucket) as sandbox:
-            _write_pictures(source)
-            found = rival(
-                "claidai_folder", url=sandbox.url, key=KEY, source=str(source), target=str(Path(folder) / "claidai")
-            )
-            table.rows.append(
-                ("`claidai`, 4 workers", *_facts(sandbox, int(found["done"]), int(found["failed"]), found["seconds"]))
-            )
-            names = sorted(path.name for path in source.iterdir())
-            for operator, what, given, output in (
-                ("ImageEditOperator", "a local folder", [f"{source.as_uri()}/{name}" for name in names], local),
-                ("ImageEditOperator", "a connected storage", [f"{SHOP}photos/{name}" for name in names], f"{SHOP}one/"),
-                ("ImageBatchEditOperator", "a connected storage", f"{SHOP}photos/", f"{SHOP}batch/"),
-            ):
-                sandbox.reset()
-                time.sleep(1)
-                taken = execute(connections(sandbox, bucket), operator, input=given, operations=_EDIT, output=output)
-                edited = len(taken.summary)
-                table.rows.append((f"{operator}, {what}", *_facts(sandbox, edited, PICTURES - edited, taken.seconds)))
-                table.expect(edited == PICTURES, f"{operator}, {what}: {edited} of {PICTURES} edited")
+    """Edit the same pictures in each way, under each quota."""
+    table = Table("folder", ("quota", "", "pictures", "edited", "failed", "seconds", "429"))
+    with tempfile.TemporaryDirectory(prefix="bench-folder-") as name:
+        folder = Path(name)
+        _write_pictures(folder / "bucket" / "photos")
+        with claid("--latency", "1+-0.4", "--job-seconds", "1", bucket=folder / "bucket") as sandbox:
+            for quota in QUOTAS:
+                _with_a_fresh(quota, sandbox)
+                found = rival(
+                    "claidai_folder",
+                    url=sandbox.url,
+                    key=KEY,
+                    source=str(folder / "bucket" / "photos"),
+                    target=str(folder / "claidai"),
+                )
+                row = (int(found["done"]), int(found["failed"]), f"{found['seconds']:.0f}", _refused(sandbox))
+                table.rows.append((quota, "`claidai`, 4 workers, a local folder", PICTURES, *row))
+                _ours(table, quota, sandbox, folder)
     return [table]
 
 
-def _facts(sandbox: ClaidProcess, edited: int, failed: int, seconds: float) -> tuple[object, ...]:
-    sent = [one for one in sandbox.requests() if one.operation not in ("list_storages", "get_storage")]
-    accepted = [one.arrived for one in sent if one.status != 429]
-    refused = len(sent) - len(accepted)
-    return (PICTURES, edited, failed, f"{seconds:.0f}", refused, percent(used(QUOTA, accepted)))
+def _ours(table: Table, quota: str, sandbox: ClaidProcess, folder: Path) -> None:
+    names = sorted(path.name for path in (folder / "bucket" / "photos").iterdir())
+    mark = quota.partition("/")[0]
+    for operator, what, given, output in (
+        (
+            "ImageEditOperator",
+            "a local folder",
+            [(folder / "bucket" / "photos" / name).as_uri() for name in names],
+            f"file://{folder}/ours-{mark}/",
+        ),
+        (
+            "ImageEditOperator",
+            "a connected storage",
+            [f"{SHOP}photos/{name}" for name in names],
+            f"{SHOP}each-{mark}/",
+        ),
+        ("ImageBatchEditOperator", "a connected storage", f"{SHOP}photos/", f"{SHOP}batch-{mark}/"),
+    ):
+        _with_a_fresh(quota, sandbox)
+        taken = execute(connections(sandbox, folder / "bucket"), operator, input=given, operations=_EDIT, output=output)
+        edited = len(taken.summary)
+        row = (edited, PICTURES - edited, f"{taken.seconds:.0f}", _refused(sandbox))
+        print(f"    {quota}, {operator}, {what}: {row}", flush=True)
+        table.rows.append((quota, f"{operator}, {what}", PICTURES, *row))
+        table.expect(edited == PICTURES, f"{operator}, {what}: {edited} of {PICTURES} edited")
+
+
+def _with_a_fresh(quota: str, sandbox: ClaidProcess) -> None:
+    sandbox.reset()
+    sandbox.change(quota=quota)
+    time.sleep(1)
+
+
+def _refused(sandbox: ClaidProcess) -> int:
+    return sum(one.status == 429 for one in sandbox.requests_of_the_quota())
 
 
 def _write_pictures(folder: Path) -> None:

@@ -33,7 +33,7 @@ def run() -> list[Table]:
             other.start()
             taken = execute(connections(sandbox, bucket), prompts=prompts, output="storage://shop/others/")
             other.join()
-            sent = sandbox.requests("generate_image")
+            sent = sandbox.requests_of_the_quota()
     failed = taken.summary["items"] - taken.summary["done"]
     ours = [one for one in sent if one.key != label]
     theirs = [one for one in sent if one.key == label]

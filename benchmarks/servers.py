@@ -82,6 +82,10 @@ class ClaidProcess:
             for entry in self._ask("GET", query)
         ]
 
+    def requests_of_the_quota(self) -> list[Request]:
+        """Give the requests that count in the quota, and those that it refused: all but those about storages."""
+        return [one for one in self.requests() if "storage" not in one.operation]
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = requests.request(method, f"{self.url}/sandbox/{path}", json=body, timeout=120)
         answer.raise_for_status()
