@@ -36,10 +36,10 @@ def test_the_floors_import_only_from_below() -> None:
     floors = [
         ["client"],
         [
-            "batch", "batch_orders", "creation_orders", "delivered_image", "delivery", "downloads", "errands", "errors",
-            "fingerprints", "fulfilment", "inputs", "inspection", "inventory", "job_waiting", "links", "manifest", "object_storage",
-            "orders", "places", "progress", "prompt_columns", "prompt_files", "receipts", "terms", "version_compat",
-            "video_orders",
+            "batch", "batch_orders", "creation_orders", "crowd", "delivered_image", "delivery", "downloads",
+            "errands", "errors", "fingerprints", "fulfilment", "inputs", "inspection", "inventory", "job_waiting",
+            "links", "manifest", "object_storage", "orders", "places", "progress", "prompt_columns", "prompt_files",
+            "receipts", "terms", "version_compat", "video_orders",
         ],
         ["hooks"],
         ["operators", "sensors", "triggers"],
