@@ -94,7 +94,7 @@ def write_prompts(path: Path, count: int, what: str) -> str:
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             file.write(json.dumps({"prompt": f"{what}, number {number}"}) + "\n")
-    return path.as_uri()
+    return f"file://{path}"
 
 
 if __name__ == "__main__":
