@@ -125,6 +125,13 @@ class Delivery:
                 )
         readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
         file = find(readable) if readable else None
+        if order.filtered and readable and file is None:
+            blocked = None
+            log.warning(
+                "%s is not where Claid said, so nobody knows whether it is blacked out: look at the mapping of the "
+                "storage in the Claid connection's extra",
+                path,
+            )
         checksum = checksum_if_there(readable) if readable and file else None
         size = file.size if file else None
         return image.with_(path=path, blocked=blocked, checksum=checksum, bytes=size, tmp_url=None, expires_at=None)

@@ -609,3 +609,12 @@ def test_a_picture_whose_link_was_signed_and_so_not_kept_is_never_delivered_as_n
     result = shop.fulfil(order, "tuesday")
     assert result.images[0].path
     assert result.credits == 1
+
+
+def test_a_picture_that_is_not_where_claid_says_is_not_called_good_unseen(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.storages = ConnectedStorages(shop.client, {"shop": f"file://{shop.bucket}/another-folder"})
+    (image,) = shop.fulfil(shop.generation("storage://shop/spring/")).images
+    assert image.blocked is None
+    assert "is not where Claid said" in caplog.text
