@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.links import unsigned
@@ -82,7 +82,13 @@ class Source:
         return content
 
 
-def source(path: str, storages: CoveringStorages, parameter: str = "input") -> Source:
+def source(
+    path: str,
+    storages: CoveringStorages,
+    parameter: str = "input",
+    *,
+    removed: Mapping[str, str] | None = None,
+) -> Source:
     """Find out how Claid gets at a picture.
 
     ``https://`` and ``storage://`` go as they are. Another address that Airflow can read becomes ``storage://``
@@ -90,6 +96,7 @@ def source(path: str, storages: CoveringStorages, parameter: str = "input") -> S
 
     :param path: as a task gave it.
     :param parameter: where it gave it, for errors.
+    :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
     :raises ClaidValidationError: if it is no such address, or there is no such file.
     """
     scheme, separator, _ = path.partition("://")
@@ -100,21 +107,39 @@ def source(path: str, storages: CoveringStorages, parameter: str = "input") -> S
         )
     if scheme in _REACHABLE:
         return Source(path, None, lambda: path)
-    version = checksum_if_there(path, parameter)
+    version = checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
     if version is None:
         raise _missing(path, parameter)
     covered = storages.covering(path)
     return Source(path, version, (lambda: covered) if covered else lambda: _signed(path))
 
 
-def reachable_source(path: str, storages: CoveringStorages, parameter: str = "input") -> Source:
+def versions_in(asked: object) -> Iterator[tuple[str, str]]:
+    """Find, in what was asked, the addresses of the inputs and the versions that they had."""
+    if isinstance(asked, Mapping):
+        address, version = asked.get("address", asked.get("input")), asked.get("version")
+        if isinstance(address, str) and isinstance(version, str):
+            yield address, version
+    parts: Any = asked.values() if isinstance(asked, Mapping) else asked
+    if isinstance(asked, (Mapping, list, tuple)):
+        for part in parts:
+            yield from versions_in(part)
+
+
+def reachable_source(
+    path: str,
+    storages: CoveringStorages,
+    parameter: str = "input",
+    *,
+    removed: Mapping[str, str] | None = None,
+) -> Source:
     """Find out how Claid gets at a picture that cannot be sent along.
 
     Takes and raises what :func:`source` does.
 
     :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
     """
-    found = source(path, storages, parameter)
+    found = source(path, storages, parameter, removed=removed)
     if found.address() is None:
         raise ClaidValidationError(
             f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "

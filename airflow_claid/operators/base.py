@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -66,6 +67,8 @@ class ClaidPayingOperator(BaseOperator):
     )
     operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
     pictures_page: str = ""
+    _removed: Mapping[str, str] = MappingProxyType({})
+    """The versions of inputs that were asked about before a wait, and may have been removed in it."""
 
     def __init__(
         self,

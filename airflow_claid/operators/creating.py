@@ -99,7 +99,7 @@ class CreatingOperator(ClaidPayingOperator):
         }
 
     def _reachable(self, path: str, parameter: str = "input") -> Source:
-        return reachable_source(path, self.hook.storages, parameter)
+        return reachable_source(path, self.hook.storages, parameter, removed=self._removed)
 
     def _refuse_overwriting(self, order: CreationOrder, sources: Sequence[Source]) -> None:
         """Refuse an order whose pictures would be written over those that it starts from."""

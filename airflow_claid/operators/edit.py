@@ -146,7 +146,7 @@ class ImageEditOperator(ClaidJobOperator):
         landing = self._landing(place)
         orders = []
         for path in inputs:
-            found = source(path, self.hook.storages)
+            found = source(path, self.hook.storages, removed=self._removed)
             orders.append(
                 EditOrder(
                     base_url=self.hook.client.base_url,

@@ -268,7 +268,7 @@ class ImageBatchEditOperator(ClaidJobOperator):
 
     def _sources(self) -> tuple[Source, ...]:
         given = dict.fromkeys(paths(self.input, "input"))
-        return tuple(reachable_source(path, self.hook.storages) for path in given)
+        return tuple(reachable_source(path, self.hook.storages, removed=self._removed) for path in given)
 
 
 def _check_names(pictures: Sequence[str], place: Place) -> None:

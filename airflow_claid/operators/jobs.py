@@ -11,6 +11,7 @@ from airflow_claid.client import JobKind
 from airflow_claid.client.contract import shortened
 from airflow_claid.errands import Errand
 from airflow_claid.fulfilment import Fulfilment, utc_now
+from airflow_claid.inputs import versions_in
 from airflow_claid.job_waiting import Waiting
 from airflow_claid.operators.base import ClaidPayingOperator, failing_at_once
 from airflow_claid.operators.parameters import is_literal, refusing_at_once, seconds, truth
@@ -123,6 +124,7 @@ class ClaidJobOperator(ClaidPayingOperator):
     def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> Errand:
         """Give the errand that was begun before the wait, without paying for anything."""
         if carried:
+            self._removed = dict(versions_in([one["receipt"]["body"] for one in carried["begun"]]))
             return Errand.resumed(fulfilment, self._orders_again(carried), carried)
         fulfilment.before_paying = _refuse_to_pay
         errand = Errand(fulfilment, self._orders())

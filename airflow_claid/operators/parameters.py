@@ -15,6 +15,8 @@ from airflow_claid.version_compat import AirflowFailException
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off", "none", ""}
+_LONGEST = 10 * 365 * 24 * 3600
+"""Seconds: ten years. A time without an end could not be reckoned with, which would show after credits are spent."""
 
 
 @contextmanager
@@ -116,13 +118,14 @@ def seconds(value: object, name: str) -> float:
 
     :raises ClaidValidationError: if it is none.
     """
-    return _not_negative(value, name, "seconds")
+    return _not_negative(value, name, "seconds", _LONGEST)
 
 
-def _not_negative(value: object, name: str, unit: str) -> float:
+def _not_negative(value: object, name: str, unit: str, most: float = float("inf")) -> float:
     found = number(value)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not found >= 0:
-        raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, 0 or more. Nothing was charged.")
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
+        up_to = "0 or more" if most == float("inf") else f"0 to {most}"
+        raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, {up_to}. Nothing was charged.")
     return float(found)
 
 

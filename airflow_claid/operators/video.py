@@ -158,7 +158,7 @@ class ImageToVideoOperator(ClaidJobOperator):
                 place=place,
                 landing=landing,
                 name=name,
-                source=reachable_source(path, self.hook.storages),
+                source=reachable_source(path, self.hook.storages, removed=self._removed),
                 options=asked["options"],
             )
             for path in inputs

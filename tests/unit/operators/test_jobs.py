@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -18,7 +19,7 @@ from airflow_claid.operators import ImageEditOperator
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.triggers import job as trigger_module
 from tests.conftest import Connect
-from tests.unit.deferring import run_through
+from tests.unit.deferring import fired, made_anew, run_through
 from tests.unit.operators.conftest import StateStore, TaskInstance
 from tests.unit.pictures import noise
 
@@ -288,4 +289,26 @@ def test_wrong_waiting_parameters_are_refused(name: str, account: Account) -> No
     setattr(templated, name, "soon")
     with pytest.raises(AirflowFailException, match=f"{name}='soon'"):
         templated.execute(account.context())
+    assert account.submitted() == 0
+
+
+def test_an_input_that_was_removed_while_the_task_waited_takes_nothing_from_what_is_paid(account: Account) -> None:
+    own = account.folder / "bucket" / "own.png"
+    own.write_bytes(noise())
+    task = {"links": [f"file://{own}"], "deferrable": True}
+    with pytest.raises(TaskDeferred) as deferred:
+        account.edit(**task).execute(account.context())
+    event = asyncio.run(fired(made_anew(*deferred.value.trigger.serialize())))
+    own.unlink()
+    carried = json.loads(json.dumps(deferred.value.kwargs))
+    paths = account.edit(**task).resume_execution("execute_complete", {**carried, "event": event}, account.context())
+    assert paths == [f"file://{account.folder}/out/own.jpg"]
+    assert account.ti.pushed["credits"] == account.submitted() == 1
+
+
+@pytest.mark.parametrize("name", ["timeout", "poll_interval", "lost_response_grace"])
+@pytest.mark.parametrize("value", ["inf", float("inf"), 1e12])
+def test_a_time_without_an_end_is_refused_before_anything_is_paid(name: str, value: Any, account: Account) -> None:
+    with pytest.raises(AirflowFailException, match=f"{name}=.*must be a number of seconds"):
+        account.edit(**{name: value}).execute(account.context())
     assert account.submitted() == 0
