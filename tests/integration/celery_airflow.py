@@ -1,0 +1,132 @@
+"""Airflow with its CeleryExecutor: PostgreSQL, Redis, and workers that are processes of their own, as on machines."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import redis
+
+from tests.conftest import free_port
+from tests.integration.conftest import Airflow
+from tests.integration.standalone import _QUICK, Standalone, _healthy, _stop
+
+POSTGRES = os.environ.get("BENCH_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
+BROKER = "redis://127.0.0.1:6379/0"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Airflow and the output of its workers."""
+
+    api: Standalone
+    outputs: tuple[Path, ...]
+
+    def tasks_taken(self) -> list[int]:
+        """How many tasks each worker has been given."""
+        return [output.read_text(errors="replace").count("] received") for output in self.outputs]
+
+
+@contextmanager
+def celery_airflow(airflow: Airflow, workers: int, seconds: float = 300) -> Iterator[Cluster]:
+    """Run scheduler, API and so many workers, each with one slot, until the block ends; then nothing is left of it."""
+    name = f"airflow_claid_{uuid.uuid4().hex[:12]}"
+    url = f"http://127.0.0.1:{free_port()}"
+    with _database(name) as database, _keys_of(name), ExitStack() as processes:
+        airflow.settings |= _QUICK | {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": url.rpartition(":")[2],
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API_AUTH__JWT_SECRET": uuid.uuid4().hex * 2,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+            "AIRFLOW__CELERY__BROKER_URL": BROKER,
+            "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__GLOBAL_KEYPREFIX": f"{name}/",
+            "AIRFLOW__OPERATORS__DEFAULT_QUEUE": name,
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        }
+        migrated = airflow("db", "migrate")
+        assert migrated.returncode == 0, migrated.stderr[-2000:]
+        started = [
+            processes.enter_context(_running(airflow, f"worker-{number}", *_worker(airflow, name, number)))
+            for number in range(workers)
+        ]
+        outputs = [output for _, output in started]
+        started += [
+            processes.enter_context(_running(airflow, service, service))
+            for service in ("api-server", "scheduler", "dag-processor")
+        ]
+        deadline = time.monotonic() + seconds
+        while not (_healthy(url) and all(" ready." in output.read_text(errors="replace") for output in outputs)):
+            if time.monotonic() > deadline or any(process.poll() is not None for process, _ in started):
+                told = "\n".join(output.read_text(errors="replace")[-1500:] for _, output in started)
+                raise RuntimeError(f"Airflow did not start:\n{told}")
+            time.sleep(0.3)
+        yield Cluster(Standalone(airflow, url), tuple(outputs))
+
+
+def _worker(airflow: Airflow, queue: str, number: int) -> list[str]:
+    pid_file = str(airflow.home / f"worker-{number}.pid")
+    return [
+        "celery", "worker", "--queues", queue, "--celery-hostname", f"worker-{number}@%h", "--concurrency", "1",
+        "--pid", pid_file, "--skip-serve-logs", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+
+
+@contextmanager
+def _running(airflow: Airflow, name: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run an ``airflow`` command until the block ends; give it, and the file of what it prints."""
+    output = airflow.home / f"{name}.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("airflow")), *arguments],
+            env=airflow.environment,
+            cwd=airflow.home,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process, output
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def _database(name: str) -> Iterator[str]:
+    """Make a PostgreSQL database, and drop it in the end; give user, server and name."""
+
+    def order(statement: str) -> None:
+        connection = psycopg2.connect(f"{POSTGRES}/postgres")
+        connection.autocommit = True
+        try:
+            connection.cursor().execute(statement)
+        finally:
+            connection.close()
+
+    order(f"CREATE DATABASE {name}")
+    try:
+        yield f"{POSTGRES.partition('://')[2]}/{name}"
+    finally:
+        order(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _keys_of(name: str) -> Iterator[None]:
+    """Remove what Celery has put into the Redis under this name."""
+    try:
+        yield
+    finally:
+        server = redis.Redis.from_url(BROKER)
+        for key in server.scan_iter(f"{name}/*", count=1000):
+            server.delete(key)
