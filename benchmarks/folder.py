@@ -11,7 +11,7 @@ from benchmarks.rivals import rival
 from benchmarks.servers import KEY, ClaidProcess, claid, connections
 from benchmarks.tables import Table
 
-PICTURES = 40
+PICTURES = 25
 QUOTAS = ("120/60,4/1", "600/60,20/1")
 SHOP = "storage://shop/"
 _EDIT = {"resizing": {"width": 100, "height": 100, "fit": "crop"}}

@@ -33,7 +33,7 @@ class _Place:
 def run() -> list[Table]:
     """Measure small pictures and pictures of the real size."""
     table = Table("speed", ("pictures", "place", "bare requests a second", "threads", "ours a second", "ratio"))
-    for size, prompts in ((16, 1500), (1024, 100)):
+    for size, prompts in ((16, 800), (1024, 60)):
         _measure(table, size, prompts)
     return [table]
 
