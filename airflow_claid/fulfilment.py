@@ -37,6 +37,10 @@ _ENDED = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
 _PAID = (ReceiptState.SUBMITTED, ReceiptState.PAID, *_ENDED)
 
 
+class _TakenOverError(Exception):
+    """Another run asks for what this one was about to ask for."""
+
+
 def utc_now() -> datetime:
     """Tell the time, in UTC."""
     return datetime.now(timezone.utc)
@@ -189,8 +193,7 @@ class Fulfilment:
     def _await_other_run(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
         """Wait, while an answer may still come, for another run that is asking for the same thing now."""
         author = receipt.author
-        over = self._grace_of(receipt)
-        if self.now() < over:
+        if self.now() < self._grace_of(receipt):
             log.info(
                 "%s %s %s is asking for %s at this moment: waiting for its pictures instead of paying too",
                 author.dag_id,
@@ -198,7 +201,7 @@ class Fulfilment:
                 author.task_id,
                 shortened(order.subject),
             )
-        while receipt.state is ReceiptState.INTENT and self.now() < over:
+        while receipt.state is ReceiptState.INTENT and self.now() < self._grace_of(receipt):
             self.before_waiting()
             self.sleep(self.terms.look_interval)
             receipt = store.read(order.fingerprint) or receipt
@@ -245,9 +248,11 @@ class Fulfilment:
                 "what is paid is not paid again."
             )
         send = order.prepared(edition)
-        with self.client.turn():
+        announced: list[Receipt] = []
+        with self.client.turn(lambda: self._still_asking(store, announced)):
             self.before_paying(order)
             receipt = self._announced(order, store, edition=edition, former=former)
+            announced += [receipt] if receipt else []
             sent = self._sent(order, store, receipt, former, send) if receipt else None
         if receipt is None or sent is None:
             return self._paid_receipt(order, store)
@@ -257,7 +262,7 @@ class Fulfilment:
                 f"charged [request id {sent.request_id}]",
                 request_id=sent.request_id,
             )
-        receipt = self._answered(receipt, order, sent)
+        receipt = self._answered(announced[-1], order, sent)
         self._write_patiently(store, receipt)
         return receipt
 
@@ -287,6 +292,21 @@ class Fulfilment:
             return None
         return receipt
 
+    def _still_asking(self, store: ReceiptStore, announced: list[Receipt]) -> None:
+        """Tell other runs, after a long wait for the quota, that this one is still asking.
+
+        :raises _TakenOverError: if another run has taken this one for dead, and asks itself.
+        """
+        for receipt in announced[-1:]:
+            asked = datetime.fromisoformat(receipt.asked_at or self.now().isoformat())
+            if (self.now() - asked).total_seconds() <= self.terms.grace / 3:
+                return
+            kept = store.read(receipt.fingerprint)
+            if kept is not None and not _is_same_intent(kept, receipt):
+                raise _TakenOverError
+            announced.append(receipt.but(asked_at=self.now().isoformat()))
+            store.write(announced[-1])
+
     def _sent(
         self,
         order: Order,
@@ -294,10 +314,13 @@ class Fulfilment:
         receipt: Receipt,
         former: Receipt | None,
         send: Callable[[ClaidClient], Sent],
-    ) -> Sent:
-        """Send a request; where it was surely not paid, its receipt says so."""
+    ) -> Sent | None:
+        """Send a request; where it was surely not paid, its receipt says so. ``None`` if another run sends it."""
         try:
             return send(self.client)
+        except _TakenOverError:
+            log.warning("While %s waited for the quota, another run asked for it", shortened(order.subject))
+            return None
         except ClaidError as error:
             if not error.may_have_been_charged:
                 paid_before = former is not None and former.state in _PAID
@@ -472,6 +495,12 @@ class Fulfilment:
         if order.landing and destination:
             self.delivery.clear_landing(destination)
         return receipt
+
+
+def _is_same_intent(kept: Receipt, receipt: Receipt) -> bool:
+    """Whether a receipt is still the one that was written, and nobody has written another since."""
+    one, other = ((each.state, each.author, each.edition, each.asked_at) for each in (kept, receipt))
+    return one == other
 
 
 def _as_addressed(order: Order, image: DeliveredImage) -> DeliveredImage:

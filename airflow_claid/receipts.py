@@ -45,6 +45,10 @@ class ReceiptState(str, Enum):
     """Delivered, and the content filter blacked out every picture."""
 
 
+_AT_THE_END = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
+_NOTHING_TO_LOSE = (ReceiptState.REFUSED, ReceiptState.FAILED)
+
+
 @dataclass(frozen=True)
 class Author:
     """Who asked: the task that wrote the receipt.
@@ -223,13 +227,14 @@ class KnownReceipts:
     def create(self, receipt: Receipt) -> bool:
         """Write the file unless there is one."""
         created = self._all.create(receipt)
-        if not created:
-            self._come_since.add(receipt.fingerprint)
+        self._come_since.add(receipt.fingerprint)
         return created
 
     def write(self, receipt: Receipt) -> None:
-        """Write the file."""
+        """Write the file; one that is at its end is not asked for again."""
         self._all.write(receipt)
+        if receipt.state in _AT_THE_END:
+            self._come_since.discard(receipt.fingerprint)
 
 
 class TaskStateStore(Protocol):
@@ -274,10 +279,6 @@ class TaskStateReceipts:
     @staticmethod
     def _key(fingerprint: str) -> str:
         return f"claid_receipt_{fingerprint[:32]}"
-
-
-_AT_THE_END = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
-_NOTHING_TO_LOSE = (ReceiptState.REFUSED, ReceiptState.FAILED)
 
 
 class ReceiptsOfOneRequest:

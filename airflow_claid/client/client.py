@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, overload
 from urllib.parse import urlsplit, urlunsplit
@@ -112,9 +112,9 @@ class ClaidClient:
         """Close the connections that were kept open; the client can still be used."""
         self._transport.close()
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, before_sending: Callable[[], None] | None = None) -> AbstractContextManager[None]:
         """Wait for a turn to get a request ready and send it; see :class:`~airflow_claid.client.turns.Turns`."""
-        return self._transport.turns.turn()
+        return self._transport.turns.turn(before_sending)
 
     @property
     def latency(self) -> float | None:

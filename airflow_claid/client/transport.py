@@ -145,6 +145,8 @@ class Transport:
 
     def _send_once(self, call: Call) -> Answer:
         booking = self._await_quota(call)
+        if not call.repeatable:
+            self.turns.about_to_send()
         self.turns.sent()
         began = time.monotonic()
         response = self._exchange(call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _AT_ONCE = 16
@@ -21,14 +21,26 @@ class Turns:
         self._mine = threading.local()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn; it is over when this thread has sent a request, or leaves."""
+    def turn(self, before_sending: Callable[[], None] | None = None) -> Iterator[None]:
+        """Wait for a turn; it is over when this thread has sent a request, or leaves.
+
+        :param before_sending: is asked each time that a paid request is about to be sent, after the wait for the
+            quota, and may raise to prevent it.
+        """
         self._free.acquire()
         self._mine.held = True
+        self._mine.before_sending = before_sending
         try:
             yield
         finally:
+            self._mine.before_sending = None
             self.sent()
+
+    def about_to_send(self) -> None:
+        """Ask whether this thread's paid request may still be sent; raises what ``before_sending`` raises."""
+        asked = getattr(self._mine, "before_sending", None)
+        if asked is not None:
+            asked()
 
     def sent(self) -> None:
         """End this thread's turn, if it has one: its request is on its way."""

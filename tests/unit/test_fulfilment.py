@@ -30,7 +30,7 @@ from airflow_claid.hooks.storages import ConnectedStorages
 from airflow_claid.inputs import source
 from airflow_claid.orders import EditOrder, GenerateOrder, Order
 from airflow_claid.places import edit_place, generation_place
-from airflow_claid.receipts import Author, FolderReceipts, Receipt, ReceiptState, ReceiptStore
+from airflow_claid.receipts import Author, FolderReceipts, KnownReceipts, Receipt, ReceiptState, ReceiptStore
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.terms import Terms
 
@@ -618,3 +618,52 @@ def test_a_picture_that_is_not_where_claid_says_is_not_called_good_unseen(
     (image,) = shop.fulfil(shop.generation("storage://shop/spring/")).images
     assert image.blocked is None
     assert "is not where Claid said" in caplog.text
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("waited", [20, 100, 200])
+def test_a_run_that_waited_long_for_the_quota_does_not_pay_for_what_another_has_asked_for_since(
+    waited: int, known: bool, shop: Shop
+) -> None:
+    folder = f"file://{shop.bucket}/out/_claid/"
+    store = KnownReceipts(folder, lambda _: False) if known else FolderReceipts(folder)
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    slow, quick = (ClaidClient(shop.sandbox.api_key, shop.sandbox.url, quota=Quota(())) for _ in range(2))
+    others: list[Fulfilled] = []
+
+    def wait(_: float) -> None:
+        if not shop.slept:
+            shop.time += timedelta(seconds=waited)
+            shop.slept.append(waited)
+            if waited > 180:
+                shop.client = quick
+                others.append(shop.fulfil(order, "tuesday", FolderReceipts(folder)))
+
+    slow._transport.sleep = wait
+    shop.client = slow
+    shop.sandbox.fault("429", operation="generate_image")
+    began = shop.time.isoformat()
+    result = shop.fulfil(order, store=store)
+    assert shop.sandbox.charged() == 1
+    assert [other.images for other in others] == [result.images] * len(others)
+    receipt = FolderReceipts(folder).read(order.fingerprint)
+    assert receipt is not None
+    assert (receipt.asked_at == began) == (waited == 20)
+
+
+def test_a_run_waits_for_another_as_long_as_that_one_says_that_it_is_still_asking(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    fulfilment = shop.fulfilment("monday")
+    receipt = fulfilment._announced(order, shop.memory, edition=1, former=None)
+    assert receipt is not None
+
+    def renew() -> None:
+        if len(shop.slept) == 170:
+            shop.memory.write(receipt.but(asked_at=shop.time.isoformat()))
+        if len(shop.slept) == 300:
+            shop.memory.write(receipt.but(state=ReceiptState.REFUSED))
+
+    shop.while_sleeping = renew
+    assert shop.fulfil(order, "tuesday").credits == 1
+    assert len(shop.slept) == 300
+    assert shop.receipt(order).lost_answers == 0
