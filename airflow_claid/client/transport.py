@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import random
 import ssl
@@ -82,6 +83,10 @@ class BearerKey(AuthBase):
         if request.url is not None and _origin(request.url) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
+
+    def hidden_in(self, text: str) -> str:
+        """Give a text without the key: a proxy may repeat what it was sent."""
+        return text.replace(self._key, "***")
 
     def __repr__(self) -> str:
         return "BearerKey(***)"
@@ -160,7 +165,7 @@ class Transport:
         if not 200 <= response.status_code < 300:
             raise error_for(
                 response.status_code,
-                Problem.from_body(body, response.text),
+                Problem.from_body(self._without_key(body), self.auth.hidden_in(response.text)),
                 operation=call.operation,
                 scope=call.scope,
                 request_id=request_id,
@@ -174,6 +179,12 @@ class Transport:
                 request_id=request_id,
             )
         return Answer(body, request_id)
+
+    def _without_key(self, body: Any) -> Any:
+        """Give an error's body without the key; ``None`` where nothing readable is left."""
+        with contextlib.suppress(ValueError):
+            return json.loads(self.auth.hidden_in(json.dumps(body)))
+        return None
 
     def _await_quota(self, call: Call) -> Booking:
         quota = self.quota.of(call.group, reading=call.repeatable)

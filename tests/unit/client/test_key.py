@@ -163,3 +163,15 @@ def test_the_ledger_and_the_client_know_one_another_only_by_a_label(sandbox: San
     sandbox.add_key(KEY)
     client_of(sandbox.url, KEY).generate_image("a red bicycle")
     assert KEY not in str(sandbox.ledger()[0])
+
+
+@pytest.mark.parametrize("as_page", [False, True])
+def test_a_server_that_repeats_what_it_was_sent_does_not_bring_the_key_into_the_error(
+    as_page: bool, client_of: ClientOf, scripted: ScriptedServer
+) -> None:
+    said = f"no such scope for Bearer {KEY}"
+    page = Reply(403, f"<html><pre>Authorization: Bearer {KEY}</pre> no such scope</html>".encode())
+    scripted.replies(page if as_page else as_json({"error_message": said, "error_details": {"key": [KEY]}}, 403))
+    error = error_of(client_of(scripted.url, KEY))
+    assert "no such scope" in str(error)
+    assert KEY not in everything_told(error)
