@@ -124,8 +124,10 @@ def seconds(value: object, name: str) -> float:
 def _not_negative(value: object, name: str, unit: str, most: float = float("inf")) -> float:
     found = number(value)
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
-        up_to = "0 or more" if most == float("inf") else f"0 to {most}"
-        raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, {up_to}. Nothing was charged.")
+        limit = "" if most == float("inf") else f", up to {most}"
+        raise ClaidValidationError(
+            f"{name}={value!r} must be a number of {unit}, 0 or more{limit}. Nothing was charged."
+        )
     return float(found)
 
 
