@@ -176,7 +176,7 @@ class Batch:
         self._failed_in_a_row = 0
         self._parts_failed = 0
         self._stopped_by: Exception | None = None
-        self._asked: dict[bytes, int] = {}
+        self._asked: dict[int, int] = {}
         self._names: dict[int, int] = {}
 
     def run(self) -> Tally:
@@ -276,8 +276,7 @@ class Batch:
         if order is None:
             self._end(row.number, {**_seen(row), "fingerprint": None, "status": "invalid", "error": problem})
             return None
-        digest = bytes.fromhex(order.fingerprint)
-        first = self._asked.setdefault(digest, row.number)
+        first = self._asked.setdefault(int(order.fingerprint[:24], 16), row.number)
         if first != row.number:
             self._end(row.number, {**_facts(order), "status": "duplicate", "of": first})
             return None

@@ -171,15 +171,15 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             address = self._manifest_address(given, folder, source)
             manifest = Manifest(folder, fingerprint(**source, place={"content": content}), address)
             try:
-                inventory = Inventory(folder)
+                pictures = Inventory(folder, recursive=place.kind is PlaceKind.CONNECTED)
                 regenerate, landing = self._terms().regenerate, self._landing(place)
                 client = self.hook.client
                 self._batch = Batch(
                     rows=self._rows(given, shard),
                     order_of=lambda row: self._order(row, place, landing),
-                    fulfilment=self._fulfilments(context, folder, inventory),
+                    fulfilment=self._fulfilments(context, folder + RECEIPTS_FOLDER),
                     manifest=manifest,
-                    still_there=lambda row: not regenerate and _still_there(row, place, inventory),
+                    still_there=lambda row: not regenerate and _still_there(row, place, pictures),
                     quota_rate=lambda: client.fastest_rate,
                     latency=lambda: client.latency,
                     terms=terms,
@@ -223,11 +223,10 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         finally:
             context["ti"].xcom_push(key="credits", value=batch.tally.credits)
 
-    def _fulfilments(self, context: Context, folder: str, inventory: Inventory) -> Callable[[bool], Fulfilment]:
+    def _fulfilments(self, context: Context, receipts: str) -> Callable[[bool], Fulfilment]:
         """Give what makes a fulfilment for one prompt; they share all but what each has spent."""
         whole = replace(self._fulfilment(context), terms=replace(self._terms(), max_credits=None))
-        receipts = folder + RECEIPTS_FOLDER
-        first = KnownReceipts(receipts, lambda name: inventory.has(RECEIPTS_FOLDER + name))
+        first = KnownReceipts(receipts, Inventory(receipts, recursive=False).has)
         again = FolderReceipts(receipts)
         return lambda is_first: replace(whole, receipts=lambda _: first if is_first else again)
 

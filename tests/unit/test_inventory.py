@@ -58,4 +58,13 @@ def test_what_stops_the_listing_is_never_taken_for_an_empty_folder(
     file_system = ObjectStoragePath(f"file://{tmp_path}/").fs
     monkeypatch.setattr(type(file_system), "find", forbidden)
     with pytest.raises(PermissionError):
-        Inventory(f"file://{tmp_path}/")
+        Inventory(f"file://{tmp_path}/").has("LAMP_1.png")
+
+
+def test_folders_in_the_folder_count_only_where_they_are_asked_for(folder: str) -> None:
+    for name in ("LAMP_1.png", "_claid/abc.json"):
+        write_whole(folder + name, b"content")
+    inventory = Inventory(folder, recursive=False)
+    assert len(inventory) == 1
+    assert inventory.has("LAMP_1.png")
+    assert Inventory(folder + "_claid/", recursive=False).has("abc.json")
