@@ -401,7 +401,7 @@ def versioned(base_url: str) -> str:
     """
     try:
         parts = urlsplit(base_url.strip())
-        usable = parts.port != 0 and bool(parts.hostname) and not parts.username and not parts.query
+        usable = parts.port != 0 and bool(parts.hostname) and "@" not in parts.netloc and not parts.query
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https"):

@@ -30,6 +30,9 @@ _SPREAD = 0.3
 _LOOK_AGAIN = 0.25
 """Seconds after which who is next in line looks again: by then an answer may have told another quota."""
 
+_LONGEST_RESET = 86_400.0
+"""Seconds; a quota that is said to open later than in a day is not believed."""
+
 _POLICY = re.compile(r"(\d+);w=(\d+)")
 _IN_FORCE = re.compile(r"\s*(\d+)\s*(?:,|$)")
 
@@ -416,6 +419,7 @@ def _integer(text: str | None) -> int | None:
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text)) if text is not None else None
+        seconds = float(text) if text is not None else None
     except ValueError:
         return None
+    return max(0.0, seconds) if seconds is not None and seconds <= _LONGEST_RESET else None

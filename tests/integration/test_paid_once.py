@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +57,11 @@ def running(folder: Path, sandbox_of_module: Sandbox) -> Iterator[Standalone]:
     products = (ROOT / "dags_examples" / "data" / "products.csv").read_text(encoding="utf-8").splitlines()
     few = [line for line in products if line.startswith(("sku", "LT-2001", "PS-1501", "XX-0001"))]
     (dags / "data" / "products.csv").write_text("\n".join(few), encoding="utf-8")
+    days = (ROOT / "dags_examples" / "backfill_catalogue.py").read_text(encoding="utf-8")
+    (dags / "backfill_catalogue.py").write_text(
+        days.replace("file:///tmp/backfill_catalogue/", f"file://{folder}/days/")
+    )
+    shutil.copytree(ROOT / "dags_examples" / "data" / "catalogue", dags / "data" / "catalogue")
     claid = {"conn_type": "claid", "password": sandbox_of_module.api_key, "host": sandbox_of_module.url}
     impatient = {**claid, "extra": {"max_wait": 0}}
     airflow = Airflow(home, dags, {"claid_default": claid, "claid_impatient": impatient})
@@ -86,6 +94,32 @@ def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_seco
         running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 7, 300)
     assert charged_by(sandbox, "Lampe", "Nude") == paid
     assert sandbox.charged() == everything
+
+
+def test_a_catalogue_of_days_is_backfilled_and_backfilled_again_for_nothing(
+    running: Standalone, sandbox_of_module: Sandbox, folder: Path
+) -> None:
+    sandbox = sandbox_of_module
+    dag = "backfill_catalogue"
+    files = (ROOT / "dags_examples" / "data" / "catalogue").glob("*.csv")
+    prompts = {row["prompt"] for file in files for row in csv.DictReader(file.open(encoding="utf-8")) if row["prompt"]}
+    days = ("--from-date", "2026-03-01", "--to-date", "2026-03-03")
+    for reprocess in ("none", "completed"):
+        create = ("backfill", "create", "--dag-id", dag, *days, "--reprocess-behavior", reprocess)
+        running.until(lambda create=create: running.airflow(*create).returncode == 0, 120)
+        running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 3, 300)
+        runs = [run_id for run_id, _ in running.runs(dag, "backfill")]
+        summaries = {run_id: running.xcom(dag, run_id, "pictures") for run_id in runs}
+        assert sorted(summary["items"] for summary in summaries.values()) == [2, 3, 3]
+        paid = 6 if reprocess == "none" else 0
+        assert sum(summary["credits"] for summary in summaries.values()) == paid
+        assert charged_by(sandbox, *prompts) == len(prompts) == 6
+    shown = [json.loads((folder / "days" / f"2026-03-0{day}.json").read_bytes()) for day in (1, 2, 3)]
+    assert [[product["sku"] for product in products] for products in shown] == [
+        ["CH-3001", "CH-3002", "LT-3001"],
+        ["TB-3001", "LT-3001"],
+        ["RG-3001", "VS-3001"],
+    ]
 
 
 def charged_by(sandbox: Sandbox, *prompts: str) -> float:
