@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_claid.client import ClaidRequestError
 from airflow_claid.client.contract import shortened
 from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutError, PictureError
-from airflow_claid.fulfilment import Begun, Fulfilled, Fulfilment
+from airflow_claid.fulfilment import Begun, Fulfilled, Fulfilment, check_ceiling
 from airflow_claid.orders import Order
 from airflow_claid.receipts import Receipt
 
 _OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
 """What concerns one order; any other error concerns them all and ends the errand."""
+
+_AT_ONCE = 8
+
+
+class _StoppedError(Exception):
+    """The errand ends, so nothing more is sent."""
+
+
+class _Purse:
+    """What the threads of an errand spend together, kept below ``max_credits``.
+
+    :param fulfilment: of the whole errand; its ``spent`` is the sum.
+    :param stopped: whether nothing more may be paid.
+    """
+
+    def __init__(self, fulfilment: Fulfilment) -> None:
+        self.stopped = False
+        self._whole = fulfilment
+        self._lock = threading.Lock()
+        self._reserved = 0.0
+
+    @contextmanager
+    def branch(self) -> Iterator[Fulfilment]:
+        """Give a fulfilment for one order, whose ceiling is what the others leave."""
+        reserved: list[float] = []
+
+        def reserve(order: Order) -> None:
+            with self._lock:
+                self._go_on()
+                check_ceiling(order, self._whole.spent + self._reserved, self._whole.terms.max_credits)
+                self._reserved += order.credits
+                reserved.append(order.credits)
+
+        self._go_on()
+        terms = replace(self._whole.terms, max_credits=None)
+        branch = replace(self._whole, terms=terms, spent=0.0, before_paying=reserve, before_waiting=self._go_on)
+        try:
+            yield branch
+        except Exception:
+            self.stopped = True
+            raise
+        finally:
+            with self._lock:
+                self._reserved -= sum(reserved)
+                self._whole.spent += branch.spent
+
+    def _go_on(self) -> None:
+        if self.stopped:
+            raise _StoppedError
 
 
 @dataclass
@@ -34,12 +86,49 @@ class Errand:
     failed: dict[str, Exception] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """See to it that all orders are paid; see :meth:`Fulfilment.begin`."""
+        """See to it that all orders are paid, several at a time; see :meth:`Fulfilment.begin`."""
+        if len(self.orders) == 1:
+            self._begin(self.fulfilment, self.orders[0])
+            return
+        try:
+            self._begin_several()
+        finally:
+            place_of = {id(order): position for position, order in enumerate(self.orders)}
+            self.begun.sort(key=lambda one: place_of[id(one.order)])
+            self.failed = {one.subject: self.failed[one.subject] for one in self.orders if one.subject in self.failed}
+
+    def _begin_several(self) -> None:
+        """Begin all orders in a few threads; what concerns them all, or ends the task, stops the rest.
+
+        Orders of one fingerprint are one request: they are begun one after the other, so that the second finds the
+        receipt of the first.
+        """
+        purse = _Purse(self.fulfilment)
+        same: dict[str, list[Order]] = {}
         for order in self.orders:
+            same.setdefault(order.fingerprint, []).append(order)
+
+        def begin(orders: list[Order]) -> None:
+            for order in orders:
+                with purse.branch() as fulfilment:
+                    self._begin(fulfilment, order)
+
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="claid-errand") as pool:
             try:
-                self.begun.append(self.fulfilment.begin(order))
-            except _OF_ONE_ORDER as error:
-                self.failed[order.subject] = error
+                futures = [pool.submit(begin, orders) for orders in same.values()]
+                errors = [future.exception() for future in futures]
+            except BaseException:
+                purse.stopped = True
+                raise
+        for error in errors:
+            if error is not None and not isinstance(error, _StoppedError):
+                raise error
+
+    def _begin(self, fulfilment: Fulfilment, order: Order) -> None:
+        try:
+            self.begun.append(fulfilment.begin(order))
+        except _OF_ONE_ORDER as error:
+            self.failed[order.subject] = error
 
     def complete(self, deadline: datetime) -> list[Fulfilled]:
         """Wait for the jobs, bring all pictures to their place; see :meth:`Fulfilment.complete`.

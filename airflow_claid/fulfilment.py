@@ -46,6 +46,21 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def check_ceiling(order: Order, spent: float, ceiling: float | None) -> None:
+    """Make sure that an order may be paid.
+
+    :param spent: credits that this execution has spent, or is about to.
+    :param ceiling: ``max_credits``.
+    :raises CreditCeilingError: if it would pass the ceiling.
+    """
+    if ceiling is not None and spent + order.credits > ceiling:
+        raise CreditCeilingError(
+            f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {spent:g} spent by this "
+            f"execution; max_credits={ceiling:g}. It was not sent. Raise max_credits, then clear the task: what is "
+            "paid is not paid again."
+        )
+
+
 @dataclass(frozen=True)
 class Fulfilled:
     """What became of an order.
@@ -240,13 +255,7 @@ class Fulfilment:
         return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
 
     def _pay(self, order: Order, store: ReceiptStore, *, edition: int, former: Receipt | None) -> Receipt:
-        ceiling = self.terms.max_credits
-        if ceiling is not None and self.spent + order.credits > ceiling:
-            raise CreditCeilingError(
-                f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {self.spent:g} spent by "
-                f"this execution; max_credits={ceiling:g}. It was not sent. Raise max_credits, then clear the task: "
-                "what is paid is not paid again."
-            )
+        check_ceiling(order, self.spent, self.terms.max_credits)
         send = order.prepared(edition)
         announced: list[Receipt] = []
         with self.client.turn(lambda: self._still_asking(store, announced)):

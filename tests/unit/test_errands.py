@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_claid.client import ClaidClient
+from airflow_claid.client import ClaidAuthenticationError, ClaidClient
+from airflow_claid.client.quota import Quota
 from airflow_claid.delivery import Delivery
 from airflow_claid.downloads import Downloader, DownloadRules
 from airflow_claid.errands import Errand
-from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutError
+from airflow_claid.errors import CreditCeilingError, ErrandFailedError, JobFailedError, JobTimeoutError
 from airflow_claid.fulfilment import Fulfilment, utc_now
 from airflow_claid.hooks.storages import ConnectedStorages
 from airflow_claid.inputs import source
@@ -77,6 +81,13 @@ def soon() -> Any:
     return utc_now() + timedelta(seconds=20)
 
 
+def eventually(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
 def carried(errand: Errand) -> Any:
     return json.loads(json.dumps(errand.to_json()))
 
@@ -90,6 +101,47 @@ def test_all_jobs_are_asked_for_before_the_first_is_waited_for(shop: Shop) -> No
     ]
     assert (errand.waiting, errand.credits) == ([], 0)
     errand.raise_failures()
+
+
+def test_several_are_asked_for_at_once(shop: Shop) -> None:
+    shop.sandbox.fault("hold", operation="submit_edit", count=3)
+    errand = Errand(shop.fulfilment(), shop.orders(*shop.links))
+    begin = threading.Thread(target=errand.begin)
+    begin.start()
+    try:
+        assert eventually(lambda: shop.sandbox.held == 3)
+    finally:
+        shop.sandbox.release()
+        begin.join(20)
+    assert [one.order.name for one in errand.begun] == ["P0", "P1", "P2"]
+
+
+def test_all_threads_together_keep_the_ceiling(shop: Shop) -> None:
+    links = [*shop.links, *(f"{link}?again" for link in shop.links)]
+    errand = Errand(shop.fulfilment(max_credits=4.0), shop.orders(*links))
+    with pytest.raises(CreditCeilingError, match="max_credits=4"):
+        errand.begin()
+    assert errand.fulfilment.spent == len(errand.begun) == len(shop.sandbox.ledger("submit_edit"))
+    assert errand.fulfilment.spent <= 4
+    assert [one.order.name for one in errand.begun] == sorted(one.order.name or "" for one in errand.begun)
+
+
+def test_what_concerns_the_account_stops_the_rest_and_is_what_is_raised(shop: Shop) -> None:
+    orders = shop.orders(*(f"{shop.links[0]}?{number}" for number in range(60)))
+    shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
+    errand = Errand(shop.fulfilment(), orders)
+    with pytest.raises(ClaidAuthenticationError):
+        errand.begin()
+    assert (errand.begun, errand.fulfilment.spent) == ([], 0)
+    assert len(list(shop.folder.rglob("*.json"))) < 60
+
+
+def test_one_request_twice_is_paid_once(shop: Shop) -> None:
+    order = shop.orders(shop.links[0])[0]
+    errand = Errand(shop.fulfilment(), [order, replace(order), *shop.orders(shop.links[1])])  # type: ignore[type-var]
+    errand.begin()
+    assert len(errand.begun) == 3
+    assert len(shop.sandbox.ledger("submit_edit")) == errand.fulfilment.spent == 2
 
 
 def test_one_that_fails_stops_no_other_and_is_named(shop: Shop) -> None:
