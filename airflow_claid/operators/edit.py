@@ -27,8 +27,8 @@ class ImageEditOperator(ClaidJobOperator):
 
     Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
     can reach are edited as jobs: all are submitted, then waited for, in the worker or (``deferrable``) in the
-    triggerer; a retry waits for the same jobs. Others are sent along, several at a time, and are done when they are sent.
-    A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
+    triggerer; a retry waits for the same jobs. Others are sent along, several at a time, and are done when they are
+    sent. A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
     :class:`ImageGenerationOperator`.
 
     :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
