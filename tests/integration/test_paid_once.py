@@ -74,7 +74,7 @@ def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_seco
 ) -> None:
     sandbox = sandbox_of_module
     dag = "product_catalogue"
-    running.until(lambda: [state for _, state in running.runs(dag)] == ["success"], 120)
+    running.until(lambda: [state for _, state in running.runs(dag)] == ["success"], 300)
     (scheduled, _) = running.runs(dag)[0]
     paid = charged_by(sandbox, "Lampe", "Nude")
     assert paid == 1 + 1
@@ -90,7 +90,7 @@ def test_the_catalogue_run_again_cleared_and_backfilled_charges_nothing_the_seco
     for reprocess in ("none", "completed"):
         days = ("--from-date", "2026-03-01", "--to-date", "2026-03-07", "--reprocess-behavior", reprocess)
         create = ("backfill", "create", "--dag-id", dag, *days)
-        running.until(lambda create=create: running.airflow(*create).returncode == 0, 120)
+        running.until(lambda create=create: running.airflow(*create).returncode == 0, 300)
         running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 7, 300)
     assert charged_by(sandbox, "Lampe", "Nude") == paid
     assert sandbox.charged() == everything
@@ -106,7 +106,7 @@ def test_a_catalogue_of_days_is_backfilled_and_backfilled_again_for_nothing(
     days = ("--from-date", "2026-03-01", "--to-date", "2026-03-03")
     for reprocess in ("none", "completed"):
         create = ("backfill", "create", "--dag-id", dag, *days, "--reprocess-behavior", reprocess)
-        running.until(lambda create=create: running.airflow(*create).returncode == 0, 120)
+        running.until(lambda create=create: running.airflow(*create).returncode == 0, 300)
         running.until(lambda: [state for _, state in running.runs(dag, "backfill")] == ["success"] * 3, 300)
         runs = [run_id for run_id, _ in running.runs(dag, "backfill")]
         summaries = {run_id: running.xcom(dag, run_id, "pictures") for run_id in runs}
