@@ -53,8 +53,8 @@ _KILLED = "The task was killed, or its time was over"
 class ImageGenerationBatchOperator(ClaidPayingOperator):
     """Generate the images of many prompts in one task: a hundred thousand of them, on one worker slot.
 
-    Uses the whole quota of the account and never more, whatever the number of tasks and, with a ``quota_store`` in
-    the connection, of workers. Costs 1 credit an image; the same prompt with the same name twice in the input costs
+    Paced by the account's quota, whatever the number of threads and, with a ``quota_store`` in the connection, of
+    workers. Costs 1 credit an image; the same prompt with the same name twice in the input costs
     once. Memory grows little with the number of prompts, for a file is read as a stream.
 
     What is paid is never paid again: a retry, a clear or a new run finds what the manifest, or else the receipts,
