@@ -16,11 +16,10 @@ from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutEr
 from airflow_claid.fulfilment import Begun, Fulfilled, Fulfilment, check_ceiling
 from airflow_claid.orders import Order
 from airflow_claid.receipts import Receipt
+from airflow_claid.version_compat import THREADS_AT_ONCE
 
 _OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
 """What concerns one order; any other error concerns them all and ends the errand."""
-
-_AT_ONCE = 8
 
 
 class _StoppedError(Exception):
@@ -113,7 +112,7 @@ class Errand:
                 with purse.branch() as fulfilment:
                     self._begin(fulfilment, order)
 
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="claid-errand") as pool:
+        with ThreadPoolExecutor(THREADS_AT_ONCE, thread_name_prefix="claid-errand") as pool:
             try:
                 futures = [pool.submit(begin, orders) for orders in same.values()]
                 errors = [future.exception() for future in futures]

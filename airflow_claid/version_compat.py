@@ -37,6 +37,9 @@ except ImportError:
 else:
     HAS_RETRY_POLICY = True
 
+THREADS_AT_ONCE = 8 if HAS_RETRY_POLICY else 1
+"""How many threads of a task may ask Airflow for connections at once: before 3.3 their answers could be mixed up."""
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "THREADS_AT_ONCE",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
