@@ -12,7 +12,15 @@ from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.downloads import Downloader
 from airflow_claid.errors import DeadLinkError
 from airflow_claid.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
-from airflow_claid.object_storage import checksum_if_there, find, listed, read_if_there, remove, write_whole
+from airflow_claid.object_storage import (
+    checksum_if_there,
+    checksum_of,
+    find,
+    listed,
+    read_if_there,
+    remove,
+    write_whole,
+)
 from airflow_claid.orders import Order
 from airflow_claid.places import PlaceKind
 
@@ -112,29 +120,41 @@ class Delivery:
 
     def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         path = image.claid_storage_uri or image.object_uri
-        blocked: bool | None = False
-        if order.filtered and path:
-            readable = self.storages.bucket_uri(path)
-            blocked = _is_black_file(readable, _pixels(image)) if readable else None
-            if readable is None and order.place.storage_name not in self._told:
-                self._told.add(order.place.storage_name)
-                log.warning(
-                    "Pictures in the connected storage %r cannot be read from here, so blacked-out ones are not "
-                    "recognised: map the storage to an Airflow connection in the Claid connection's extra",
-                    order.place.storage_name,
-                )
         readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
         file = find(readable) if readable else None
-        if order.filtered and readable and file is None:
-            blocked = None
+        if file is None:
+            blocked = self._unseen(order, path, readable)
+            return image.with_(path=path, blocked=blocked, tmp_url=None, expires_at=None)
+        content = None
+        if order.filtered and file.size <= most_bytes_when_black(_pixels(image)):
+            content = read_if_there(file.uri)
+        return image.with_(
+            path=path,
+            blocked=content is not None and is_plain_black(content, _pixels(image)),
+            checksum=checksum_of(file, content),
+            bytes=file.size,
+            tmp_url=None,
+            expires_at=None,
+        )
+
+    def _unseen(self, order: Order, path: str | None, readable: str | None) -> bool | None:
+        """Say of a picture that nobody here can look at whether it is blocked: of one that may be, nobody knows."""
+        if not order.filtered or not path:
+            return False
+        if readable is not None:
             log.warning(
                 "%s is not where Claid said, so nobody knows whether it is blacked out: look at the mapping of the "
                 "storage in the Claid connection's extra",
                 path,
             )
-        checksum = checksum_if_there(readable) if readable and file else None
-        size = file.size if file else None
-        return image.with_(path=path, blocked=blocked, checksum=checksum, bytes=size, tmp_url=None, expires_at=None)
+        elif order.place.storage_name not in self._told:
+            self._told.add(order.place.storage_name)
+            log.warning(
+                "Pictures in the connected storage %r cannot be read from here, so blacked-out ones are not "
+                "recognised: map the storage to an Airflow connection in the Claid connection's extra",
+                order.place.storage_name,
+            )
+        return None
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
@@ -145,8 +165,10 @@ class Delivery:
             seen = inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
         blocked = order.filtered and seen.blocked
         path = None if blocked else order.place.folder + order.file_name(image.position)
+        file = None
         if path is not None:
             write_whole(path, content)
+            file = find(path)
         return image.with_(
             path=path,
             blocked=blocked,
@@ -155,7 +177,7 @@ class Delivery:
             mime=seen.mime,
             bytes=seen.bytes,
             sha256=seen.sha256,
-            checksum=checksum_if_there(path) if path else None,
+            checksum=checksum_of(file, content) if file else None,
             tmp_url=None,
             expires_at=None,
             object_key=None,
@@ -186,11 +208,3 @@ class Delivery:
 
 def _pixels(image: DeliveredImage) -> int:
     return (image.width or 1024) * (image.height or 1024)
-
-
-def _is_black_file(uri: str, pixels: int) -> bool:
-    file = find(uri)
-    if file is None or file.size > most_bytes_when_black(pixels):
-        return False
-    content = read_if_there(uri)
-    return content is not None and is_plain_black(content, pixels)

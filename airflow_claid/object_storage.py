@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_claid import local_files
 from airflow_claid.client import ClaidValidationError
 
 log = logging.getLogger(__name__)
@@ -42,42 +41,12 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
 
 def write_whole(uri: str, content: bytes) -> None:
     """Write a file that appears under its name only when it is whole."""
-    final = _on_this_machine(uri)
-    if final is None:
-        with located(uri).open("wb") as file:  # type: ignore[no-untyped-call]
-            file.write(content)
+    local = _on_this_machine(uri)
+    if local is not None:
+        local_files.write_whole(local, content)
         return
-    with _partial(final, content) as partial:
-        partial.replace(final)
-
-
-def _on_this_machine(uri: str) -> Path | None:
-    """Give the path of a local file, by the shortest way; ``None`` for one that is elsewhere."""
-    if uri.startswith("file:///"):
-        return Path(uri[len("file://") :])
-    if uri.partition("://")[0] in _ELSEWHERE:
-        return None
-    path = located(uri)
-    return Path(path.path) if path.protocol in _LOCAL else None
-
-
-@contextmanager
-def _partial(final: Path, content: bytes) -> Iterator[Path]:
-    """Write the content beside its final name, hidden, and remove what is left of it in the end."""
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-    try:
-        try:
-            opened = partial.open("wb")
-        except FileNotFoundError:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            opened = partial.open("wb")
-        with opened as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
+    with located(uri).open("wb") as file:  # type: ignore[no-untyped-call]
+        file.write(content)
 
 
 def create_whole(uri: str, content: bytes) -> bool:
@@ -86,24 +55,19 @@ def create_whole(uri: str, content: bytes) -> bool:
     Of several who try at the same moment one succeeds, where the storage can tell (local folders, S3, Google Cloud
     Storage; elsewhere as far as its file system knows).
     """
-    final = _on_this_machine(uri)
-    if final is None:
-        path = located(uri)
-        try:
-            path.fs.pipe_file(path.path, content, mode="create")
-        except FileExistsError:
+    local = _on_this_machine(uri)
+    if local is not None:
+        return local_files.create_whole(local, content)
+    path = located(uri)
+    try:
+        path.fs.pipe_file(path.path, content, mode="create")
+    except FileExistsError:
+        return False
+    except (OSError, TypeError, NotImplementedError) as error:
+        if find(uri) is not None:
             return False
-        except (OSError, TypeError, NotImplementedError) as error:
-            if find(uri) is not None:
-                return False
-            log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
-            write_whole(uri, content)
-        return True
-    with _partial(final, content) as partial:
-        try:
-            os.link(partial, final)
-        except FileExistsError:
-            return False
+        log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
+        write_whole(uri, content)
     return True
 
 
@@ -112,12 +76,10 @@ def read_if_there(uri: str) -> bytes | None:
 
     :raises Exception: whatever else stopped the reading (permission, timeout, …).
     """
-    path = located(uri)
     try:
-        content: bytes = path.fs.cat_file(path.path)
+        return _read(uri)
     except FileNotFoundError:
         return None
-    return content
 
 
 def remove(uri: str) -> None:
@@ -143,15 +105,13 @@ class StoredFile:
     checksum: str | None = None
 
 
-def find(uri: str) -> StoredFile | None:
-    """Look for one file; ``None`` only where it truly is not there."""
-    path = located(uri)
-    path.fs.invalidate_cache()
-    try:
-        info = path.fs.info(path.path)
-    except FileNotFoundError:
-        return None
-    return _stored(uri, info) if info["type"] == "file" else None
+def find(uri: str, parameter: str = "output") -> StoredFile | None:
+    """Look for one file; ``None`` only where it truly is not there.
+
+    :param parameter: the parameter that the address came from, for the error.
+    """
+    info = _info(uri, parameter)
+    return _stored(uri, info) if info is not None and info["type"] == "file" else None
 
 
 def listed(folder: str) -> list[StoredFile]:
@@ -188,22 +148,60 @@ def listed_below(folder: str) -> list[StoredFile]:
 
 
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
-    """Give what tells one content of an address from another; ``None`` only where there truly is no file.
+    """Give what :func:`checksum_of` gives for the file of an address; ``None`` only where there truly is none.
+
+    :param parameter: the parameter that the address came from, for the error.
+    """
+    file = find(uri, parameter)
+    try:
+        return checksum_of(file) if file else None
+    except FileNotFoundError:
+        return None
+
+
+def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
+    """Give what tells one content of an address from another.
 
     The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
     address again is the same.
 
-    :param parameter: the parameter that the address came from, for the error.
+    :param content: the file's, where it is known already.
+    :raises FileNotFoundError: if it is there no more.
     """
+    return file.checksum or hashlib.sha256(_read(file.uri) if content is None else content).hexdigest()
+
+
+def _on_this_machine(uri: str, parameter: str = "output") -> Path | None:
+    """Give the path of a local file; ``None`` for one that is elsewhere."""
+    if uri.startswith("file:///"):
+        return Path(uri[len("file://") :])
+    if uri.partition("://")[0] in _ELSEWHERE:
+        return None
+    path = located(uri, parameter)
+    return Path(path.path) if path.protocol in _LOCAL else None
+
+
+def _read(uri: str) -> bytes:
+    local = _on_this_machine(uri)
+    if local is not None:
+        return local.read_bytes()
+    path = located(uri)
+    content: bytes = path.fs.cat_file(path.path)
+    return content
+
+
+def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
+    """Give what the storage tells of a file now; ``None`` only where it truly is not there."""
+    local = _on_this_machine(uri, parameter)
+    if local is not None:
+        return local_files.info_of(local)
     path = located(uri, parameter)
     path.fs.invalidate_cache()
     try:
-        info = path.fs.info(path.path)
-        if info["type"] != "file":
-            return None
-        return _checksum(info) or hashlib.sha256(path.fs.cat_file(path.path)).hexdigest()
+        info: Mapping[str, Any] = path.fs.info(path.path)
     except FileNotFoundError:
         return None
+    return info
 
 
 def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:

@@ -11,11 +11,12 @@ from tests.integration.standalone import Standalone, standalone
 from tests.unit.pictures import noise
 
 DAG = """
+from datetime import timedelta
 from airflow.sdk import DAG
 from airflow_claid.operators import ImageEditOperator, ImageGenerationOperator
 
 small = {{"resizing": {{"width": 20, "fit": "bounds"}}}}
-with DAG("links"):
+with DAG("links", default_args={{"retries": 2, "retry_delay": timedelta(seconds=1)}}):
     ImageGenerationOperator(task_id="unpaid", prompt="ab{{{{ '' }}}}", output="file://{folder}/none/")
     for task_id, deferrable in (("worker", False), ("triggerer", True)):
         ImageEditOperator(
