@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -48,6 +49,9 @@ STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
 _ATTEMPTS = 4
 _LONGEST_PAUSE = 60.0
 _TICK = 0.5
+_REFILLED_AT = 0.9
+"""Part of the wanted items that are under way when more are handed out: for one alone nobody need wake up."""
+
 _PATIENCE_WITH_OUTAGES = 40
 """So many items in a row that fail for one passing reason or another mean an outage, not bad luck."""
 
@@ -169,6 +173,7 @@ class Batch:
         self._reported_at = time.monotonic()
         self._changed = threading.Condition()
         self._under_way = 0
+        self._awaited = 0
         self._crowd = Crowd()
         self._again: list[tuple[float, int, _Item]] = []
         self._counter = itertools.count()
@@ -209,7 +214,9 @@ class Batch:
     def _hand_out(self, pool: Executor) -> None:
         """Give all items to threads, and wait until these have done with them."""
         for item in self._items():
-            self._wait_until(lambda: self._under_way < self._wanted())
+            self._tick()
+            if self._under_way >= self._wanted():
+                self._wait_for_at_most(lambda: int(self._wanted() * _REFILLED_AT))
             if self._stopped_by is not None:
                 break
             with self._changed:
@@ -217,7 +224,7 @@ class Batch:
             pool.submit(self._work, item)
         if self._stopped_by is not None:
             self._manifest.flush()
-        self._wait_until(lambda: not self._under_way, even_if_stopped=True)
+        self._wait_for_at_most(lambda: 0, even_if_stopped=True)
 
     def _items(self) -> Iterator[_Item]:
         """Give what is to be asked: the rows, and between them, and after them, what is to be tried again."""
@@ -240,9 +247,7 @@ class Batch:
             elif not self._again and not self._under_way:
                 return
             else:
-                with self._changed:
-                    self._changed.wait(self._until_due())
-                self._tick()
+                self._wait_for_at_most(lambda: 0, seconds=self._until_due())
 
     def _due(self) -> _Item | None:
         """Give an item whose time to be tried again has come."""
@@ -351,7 +356,8 @@ class Batch:
         finally:
             with self._changed:
                 self._under_way -= 1
-                self._changed.notify_all()
+                if self._under_way <= self._awaited:
+                    self._changed.notify_all()
 
     def _fulfil(self, item: _Item) -> None:
         fulfilment = self._fulfilment(item.tried == 0)
@@ -472,12 +478,19 @@ class Batch:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
 
-    def _wait_until(self, holds: Callable[[], bool], *, even_if_stopped: bool = False) -> None:
+    def _wait_for_at_most(
+        self, most: Callable[[], int], *, even_if_stopped: bool = False, seconds: float = math.inf
+    ) -> None:
+        """Wait until no more than so many items are under way, or the time is over; report meanwhile."""
+        deadline = time.monotonic() + seconds
         while True:
             with self._changed:
-                if holds() or (self._stopped_by is not None and not even_if_stopped):
+                self._awaited = most()
+                left = deadline - time.monotonic()
+                over = left <= 0 or (self._stopped_by is not None and not even_if_stopped)
+                if self._under_way <= self._awaited or over:
                     break
-                self._changed.wait(_TICK)
+                self._changed.wait(min(_TICK, left))
             self._tick()
         self._tick()
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 MOST_THREADS = 400
-FEWEST_THREADS = 16
+FEWEST_THREADS = 32
 
 _ROOM = 1.3
 """So many times as many items are under way as the quota and the time of one ask for: times vary."""
@@ -45,9 +45,10 @@ class Crowd:
         :param rate: requests a second that the quota takes; ``None`` where there is no limit.
         :param latency: seconds that a request takes; ``None`` before the first answer.
         """
-        now, used = self._wall(), self._cpu()
+        now = self._wall()
         passed = now - self._since[0]
         if passed >= _PERIOD:
+            used = self._cpu()
             busy = (used - self._since[1]) / passed
             self._since = (now, used)
             self._size = self._size * 0.75 if busy > _BUSY else self._size * 1.5

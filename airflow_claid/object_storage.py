@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
@@ -171,20 +170,20 @@ def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
     return file.checksum or hashlib.sha256(_read(file.uri) if content is None else content).hexdigest()
 
 
-def _on_this_machine(uri: str, parameter: str = "output") -> Path | None:
+def _on_this_machine(uri: str, parameter: str = "output") -> str | None:
     """Give the path of a local file; ``None`` for one that is elsewhere."""
     if uri.startswith("file:///"):
-        return Path(uri[len("file://") :])
+        return uri[len("file://") :]
     if uri.partition("://")[0] in _ELSEWHERE:
         return None
     path = located(uri, parameter)
-    return Path(path.path) if path.protocol in _LOCAL else None
+    return str(path.path) if path.protocol in _LOCAL else None
 
 
 def _read(uri: str) -> bytes:
     local = _on_this_machine(uri)
     if local is not None:
-        return local.read_bytes()
+        return local_files.read(local)
     path = located(uri)
     content: bytes = path.fs.cat_file(path.path)
     return content

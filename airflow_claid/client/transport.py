@@ -121,7 +121,6 @@ class Transport:
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
-        self._session.auth = self.auth
         self._session.proxies, self._session.verify = environment(self.base_url)
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": self.user_agent, "Accept": "application/json"})
@@ -138,6 +137,12 @@ class Transport:
 
         :raises ClaidError: the kind tells what became of it.
         """
+        try:
+            return self._send_once(call)
+        except ClaidError as error:
+            if not _may_send_again(call, error):
+                raise
+            first = [error]
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_send_again(call, error)),
             wait=_pause,
@@ -146,7 +151,13 @@ class Transport:
             before_sleep=lambda state: _log_pause(call, state),
             reraise=True,
         )
-        return attempts(self._send_once, call)
+        return attempts(self._send_after, first, call)
+
+    def _send_after(self, failed: list[ClaidError], call: Call) -> Answer:
+        """Send a request anew; where it has failed already, the attempts begin with that."""
+        if failed:
+            raise failed.pop()
+        return self._send_once(call)
 
     def _send_once(self, call: Call) -> Answer:
         booking = self._await_quota(call)
@@ -214,15 +225,23 @@ class Transport:
             self.quota.of(Group.IMAGE).observe(RateLimit.from_headers(self._exchange(_NO_JOB).headers))
 
     def _exchange(self, call: Call) -> requests.Response:
+        request = requests.PreparedRequest()
         try:
-            return self._session.request(
-                call.method,
-                f"{self.base_url}/{call.path}",
+            request.prepare(
+                method=call.method,
+                url=f"{self.base_url}/{call.path}",
+                headers=self._session.headers,
                 json=call.json,
                 data=call.form,
                 files=call.files,
+                auth=self.auth,
+            )
+            return self._session.send(
+                request,
                 timeout=self.timeout,
                 allow_redirects=False,
+                proxies=self._session.proxies,
+                verify=self._session.verify,
             )
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise ClaidValidationError(f"base_url={self.base_url!r} is not an address: {error}") from None

@@ -22,6 +22,7 @@ from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAP
 from openapi_core.templating.paths.exceptions import PathNotFound
 from openapi_core.validation.request.exceptions import InvalidRequestBody
 from PIL import Image
+from requests.adapters import HTTPAdapter
 
 from airflow_claid.client import ClaidClient, ClaidError, ClaidValidationError, EditRequest, GenerateRequest
 from airflow_claid.sandbox import Sandbox
@@ -43,6 +44,19 @@ def contract_at(server: str) -> OpenAPI:
     return OpenAPI.from_dict({**CONTRACT, "servers": [{"url": server}]}, config=config)
 
 
+class _CheckingAdapter(HTTPAdapter):
+    """Sends, and shows each answer to a check."""
+
+    def __init__(self, check: Callable[[requests.Response], None]) -> None:
+        super().__init__()
+        self._check = check
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response = super().send(*args, **kwargs)
+        self._check(response)
+        return response
+
+
 class Checker:
     """Checks an exchange against the contract as it happens, and counts the operations."""
 
@@ -52,10 +66,10 @@ class Checker:
 
     def watch(self, client: ClaidClient) -> ClaidClient:
         """See all that a client sends and gets."""
-        client._transport._session.hooks["response"].append(self._check)
+        client._transport._session.mount("http://", _CheckingAdapter(self.check))
         return client
 
-    def _check(self, response: requests.Response, **_: Any) -> None:
+    def check(self, response: requests.Response) -> None:
         asked, answered = RequestsOpenAPIRequest(response.request), RequestsOpenAPIResponse(response)
         self._contract.validate_request(asked)
         self._contract.validate_response(asked, answered)
@@ -84,6 +98,7 @@ def shop(sandbox: Sandbox, tmp_path: Path) -> str:
 
 def test_the_checker_itself_refuses_what_the_contract_does_not_have(checker: Checker, watched: ClaidClient) -> None:
     session = watched._transport._session
+    session.auth = watched._transport.auth
     address = f"{watched.base_url}/image/generate"
     with pytest.raises(InvalidRequestBody):
         session.post(address, json={"input": "ab"})
