@@ -18,8 +18,11 @@ from airflow_claid.client.quota_store import QuotaStore, SharedWindows, Taken
 _SLACK = 0.02
 """Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
 
-_SHARED_SLACK = 0.04
-"""The least of it for the windows in a store: requests of several processes differ by more."""
+_LOOSE_SLACK = 0.04
+"""The least of it for a window that is not the tightest in the long run, where it costs next to nothing."""
+
+_SHARED_SLACK, _LOOSE_SHARED_SLACK = 0.04, 0.08
+"""The least of the two for the windows in a store: requests of several processes differ by more."""
 
 _MOST_SLACK = 0.3
 _SLACK_SHRINKS = 0.999
@@ -117,10 +120,10 @@ class Quota:
     moment, when it has come. Nobody holds a moment in advance: when an answer names another limit, it holds for
     all who wait, and who gives up leaves no gap.
 
-    Requests take different times to arrive, therefore each window is kept a little longer, by 0.02 s, or 0.04 s in
-    a store. That is 2 % of a window of one second, but where a policy of a minute binds, as with 600 a minute and 20
-    a second, it is 0.03 %. If a request is refused that only its journey can have brought too early, that time is
-    doubled, and shrinks again with each answer.
+    Requests take different times to arrive, therefore each window is kept a little longer: by 0.02 s the one that
+    binds in the long run (of 600 a minute and 20 a second that of a minute, of which it is 0.03 %), by 0.04 s the
+    others, which bind in bursts only; by 0.04 s and 0.08 s in a store. If a request is refused that only its journey
+    can have brought too early, that time is doubled, and shrinks again with each answer.
 
     Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
     requests are spread evenly over what is left, so that theirs find room between them.
@@ -255,13 +258,19 @@ class Quota:
         moment = now
         for policy in self._reduced(now):
             if len(self._sent) >= policy.requests:
-                moment = max(moment, self._sent[-policy.requests] + policy.window + self._slack)
+                moment = max(moment, self._sent[-policy.requests] + policy.window + self._slack_of(policy))
         if self._sent and self._policies:
             part = self._others.part(now)
             slowest = self.allowed_rate or 1.0
             fastest = max(policy.requests / policy.window for policy in self._policies)
             moment = max(moment, self._sent[-1] + (1 / (slowest * (1 - part)) if part else _SPREAD / fastest))
         return moment
+
+    def _slack_of(self, policy: Policy, *, shared: bool = False) -> float:
+        """Give the seconds by which a policy's window is kept longer."""
+        tightest = policy.requests / policy.window <= (self.allowed_rate or 0.0)
+        least, loose = (_SHARED_SLACK, _LOOSE_SHARED_SLACK) if shared else (_SLACK, _LOOSE_SLACK)
+        return max(self._slack, least if tightest else loose)
 
     def _reduced(self, now: float) -> tuple[Policy, ...]:
         """Give the policies without the part of others."""
@@ -283,7 +292,8 @@ class Quota:
             return None
         if not self._confirmed:
             self._adopt(_policies(self._store.policies() or ""))
-        taken = self._store.take(self._policies, 1 - self._others.part(now), max(_SHARED_SLACK, self._slack))
+        windows = [(policy, self._slack_of(policy, shared=True)) for policy in self._policies]
+        taken = self._store.take(windows, 1 - self._others.part(now))
         if taken is None:
             self._go_alone(now)
         return taken
@@ -320,21 +330,21 @@ class Quota:
         if now < self._closed_until or self._refused_last:
             return
         self._refused_last = True
-        if booking is not None and self._came_too_early(seen, booking):
-            kept = max(_SHARED_SLACK, self._slack) if booking.shared else self._slack
-            self._slack = min(_MOST_SLACK, kept * 2)
+        shortest = min(self._policies, key=lambda policy: policy.window, default=None)
+        if booking is not None and shortest is not None and self._came_too_early(shortest, seen, booking):
+            self._slack = min(_MOST_SLACK, 2 * self._slack_of(shortest, shared=booking.shared > 0))
         else:
             self._others.suspect(now)
 
-    def _came_too_early(self, seen: RateLimit, booking: Booking) -> bool:
+    def _came_too_early(self, policy: Policy, seen: RateLimit, booking: Booking) -> bool:
         """Whether our own requests, a little earlier or later than they were sent, fill the shortest window.
 
         Or those of all who share the store.
         """
-        policy = min(self._policies, key=lambda policy: policy.window, default=None)
-        if policy is None or seen.in_force not in (None, policy.requests):
+        if seen.in_force not in (None, policy.requests):
             return False
-        begin, end = booking.moment - policy.window - 2 * self._slack, booking.moment + self._slack
+        slack = self._slack_of(policy)
+        begin, end = booking.moment - policy.window - 2 * slack, booking.moment + slack
         return booking.full or self._count(begin, end) > policy.requests
 
     def _used_up_by_others(self, seen: RateLimit, booking: Booking | None) -> bool:
@@ -348,7 +358,7 @@ class Quota:
         return not any(
             (seen.reset or 0.0) <= policy.window
             and len(self._sent) >= policy.requests
-            and self._sent[-1] - self._sent[-policy.requests] <= policy.window + self._slack
+            and self._sent[-1] - self._sent[-policy.requests] <= policy.window + self._slack_of(policy)
             for policy in self._policies
         )
 

@@ -134,15 +134,15 @@ class SharedWindows:
         self._store = store
         self._name = name
 
-    def take(self, policies: Sequence[Window], left: float, slack: float) -> Taken | None:
+    def take(self, policies: Sequence[tuple[Window, float]], left: float) -> Taken | None:
         """Count one request in all windows if it may be sent now; ``None`` if the store cannot be used.
 
         The longest window is looked at first, because what was counted in a shorter one cannot be taken back.
 
+        :param policies: each with the seconds by which its window is kept longer.
         :param left: the part of each policy that may be used; the rest is left to strangers.
-        :param slack: seconds by which each window is kept longer.
         """
-        return self._store.ask(lambda windows: self._take(windows, policies, left, slack))
+        return self._store.ask(lambda windows: self._take(windows, policies, left))
 
     def add(self, policies: Sequence[Window]) -> None:
         """Count a request that is sent in any case."""
@@ -156,17 +156,17 @@ class SharedWindows:
         """Tell other workers the policies."""
         self._store.ask(lambda windows: windows.write(f"{self._name}/policies", policies))
 
-    def _take(self, windows: RedisWindows, policies: Sequence[Window], left: float, slack: float) -> Taken:
-        *shorter, longest = sorted(policies, key=lambda policy: policy.window)
+    def _take(self, windows: RedisWindows, policies: Sequence[tuple[Window, float]], left: float) -> Taken:
+        *shorter, (longest, slack) = sorted(policies, key=lambda policy: policy[0].window)
         wait, count = windows.look(self._key(longest), longest.requests, longest.window + slack)
         if count >= max(1, int(longest.requests * left)):
             return Taken(max(wait, _SOON))
-        for policy in (*shorter, longest):
-            if not windows.count(self._key(policy), policy.requests, policy.window + slack):
-                wait, _ = windows.look(self._key(policy), policy.requests, policy.window + slack)
+        for policy, kept in (*shorter, (longest, slack)):
+            if not windows.count(self._key(policy), policy.requests, policy.window + kept):
+                wait, _ = windows.look(self._key(policy), policy.requests, policy.window + kept)
                 return Taken(max(wait, _SOON))
-        shortest = (*shorter, longest)[0]
-        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
+        shortest, kept = (*shorter, (longest, slack))[0]
+        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * kept)
         return Taken(0.0, count + 1, recent >= shortest.requests)
 
     def _key(self, policy: Window) -> str:

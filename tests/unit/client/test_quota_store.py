@@ -53,7 +53,7 @@ def windows(key: str, url: str = REDIS, group: str = "image") -> SharedWindows:
 
 
 def take(shared: SharedWindows, left: float = 1.0) -> float | None:
-    taken = shared.take(POLICIES, left, SLACK)
+    taken = shared.take([(policy, SLACK) for policy in POLICIES], left)
     return taken.wait if taken else None
 
 
@@ -87,7 +87,7 @@ def test_a_request_that_is_sent_in_any_case_is_counted_even_if_the_window_is_ful
     for _ in range(4):
         assert take(shared) == 0
     shared.add(POLICIES)
-    larger = shared.take((Policy(10, 60), Policy(6, 1)), 1.0, SLACK)
+    larger = shared.take([(Policy(10, 60), SLACK), (Policy(6, 1), SLACK)], 1.0)
     assert larger is not None
     assert (larger.wait, larger.count) == (0, 6)
     assert take(shared)
