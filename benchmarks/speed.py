@@ -1,4 +1,4 @@
-"""Prompts a second with no quota in the way, beside bare requests from as many threads."""
+"""Prompts a second with no quota in the way, beside bare requests from as many threads as serve these best."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmarks.tables import Table, percent
 ROUNDS = 3
 THREADS = (4, 8, 16, 32)
 ENOUGH = 0.7
+SMALL, REAL = 16, 1024
 
 
 @dataclass(frozen=True)
@@ -23,33 +24,49 @@ class _Place:
     """Where pictures go, and what the bare requests do for the same end.
 
     :param bare: their arguments; ``{round}`` is a folder of each round's own.
+    :param prompts: how many, by the side of the pictures: enough for ten seconds or so.
     """
 
     title: str
     output: str
     bare: dict[str, Any]
+    prompts: dict[int, int]
 
 
 def run() -> list[Table]:
     """Measure small pictures and pictures of the real size."""
     table = Table("speed", ("pictures", "place", "bare requests a second", "threads", "ours a second", "ratio"))
-    for size, prompts in ((16, 800), (1024, 60)):
-        _measure(table, size, prompts)
+    for size in (SMALL, REAL):
+        _measure(table, size)
     return [table]
 
 
-def _measure(table: Table, size: int, prompts: int) -> None:
+def _measure(table: Table, size: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-speed-") as name, s3("plain") as s3_url:
         folder = Path(name)
         bucket = folder / "bucket"
         with claid("--quota", LARGE_QUOTA, "--image-size", str(size), bucket=bucket) as sandbox:
             to_servers = connections(sandbox, bucket, s3_url)
-            for place in (
-                _Place("connected storage", "storage://shop/ours/{round}/", {"output": "storage://shop/bare/{round}/"}),
-                _Place("file", f"file://{folder}/ours/{{round}}/", {"download": True}),
-                _Place("S3", "s3://aws_shop@plain/{round}/", {"download": True}),
-            ):
-                _compare(table, place, sandbox, to_servers, folder, size, prompts)
+            for place in _places(folder):
+                _compare(table, place, sandbox, to_servers, folder, size)
+
+
+def _places(folder: Path) -> tuple[_Place, ...]:
+    return (
+        _Place(
+            "connected storage, receipts on the local disk",
+            "storage://shop/ours/{round}/",
+            {"output": "storage://shop/bare/{round}/"},
+            {SMALL: 4000, REAL: 400},
+        ),
+        _Place(
+            "local disk, receipts too",
+            f"file://{folder}/ours/{{round}}/",
+            {"download": True},
+            {SMALL: 3000, REAL: 400},
+        ),
+        _Place("S3, receipts too", "s3://aws_shop@plain/{round}/", {"download": True}, {SMALL: 800, REAL: 300}),
+    )
 
 
 def _compare(
@@ -59,11 +76,11 @@ def _compare(
     to_servers: dict[str, dict[str, Any]],
     folder: Path,
     size: int,
-    prompts: int,
 ) -> None:
-    """Find the number of threads at which the bare requests are fastest, then take turns with as many."""
+    """Find the number of threads at which the bare requests are fastest, then take turns."""
+    prompts = place.prompts[size]
 
-    def bare(threads: int, mark: str) -> float:
+    def bare(threads: int, mark: str, prompts: int = prompts) -> float:
         arguments = {
             name: value.format(round=mark) if isinstance(value, str) else value for name, value in place.bare.items()
         }
@@ -71,18 +88,19 @@ def _compare(
         found = rival("bare", url=sandbox.url, key=KEY, prompts=prompts, threads=threads, what=what, **arguments)
         return prompts / found["seconds"]
 
-    def ours(threads: int, mark: str) -> float:
-        file = folder / f"{size}-{mark}-{place.title}.jsonl"
+    def ours(mark: str) -> float:
+        file = folder / f"{size}-{mark}-{place.title[:2]}.jsonl"
         address = write_prompts(file, prompts, f"{place.title} {size} ours {mark}")
         output = place.output.format(round=f"{size}-{mark}")
-        taken = execute(to_servers, prompts=address, output=output, concurrency=threads)
+        taken = execute(to_servers, prompts=address, output=output)
         if taken.summary["done"] != prompts:
             raise RuntimeError(f"{place.title}: {taken.summary}")
         return prompts / taken.seconds
 
-    threads = max(THREADS, key=lambda count: bare(count, f"threads-{count}"))
-    rounds = [(bare(threads, f"round-{one}"), ours(threads, f"round-{one}")) for one in range(ROUNDS)]
+    threads = max(THREADS, key=lambda count: bare(count, f"threads-{count}", prompts // 4))
+    rounds = [(bare(threads, f"round-{one}"), ours(f"round-{one}")) for one in range(ROUNDS)]
     fast, own = (median(one[which] for one in rounds) for which in (0, 1))
     table.rows.append((f"{size} x {size}", place.title, f"{fast:.0f}", threads, f"{own:.0f}", percent(own / fast)))
-    if place.title == "connected storage":
+    print(f"    {size}, {place.title}: {rounds}", flush=True)
+    if place.title.startswith("connected"):
         table.expect(own / fast >= ENOUGH, f"{place.title}, {size}: {percent(own / fast)} of bare requests")
