@@ -20,8 +20,9 @@ from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.jobs import Job, JobKind
 from airflow_claid.client.operations import Operations
-from airflow_claid.client.quota import AccountQuota, Group, Quota
+from airflow_claid.client.quota import AccountQuota, Quota
 from airflow_claid.client.quota_store import QuotaStore
+from airflow_claid.client.rate_limits import Group
 from airflow_claid.client.scene import SceneRequest, SceneResult
 from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
