@@ -7,16 +7,12 @@ what is paid and leaves the rest to the next attempt.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
-import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_claid.client import (
@@ -40,14 +36,12 @@ from airflow_claid.orders import Order
 from airflow_claid.places import PlaceKind
 from airflow_claid.prompt_files import PromptRow
 from airflow_claid.receipts import ReceiptState
+from airflow_claid.retries import Retries
+from airflow_claid.tally import Tally
 
 log = logging.getLogger(__name__)
 
-STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
-"""What can become of an item."""
-
 _ATTEMPTS = 4
-_LONGEST_PAUSE = 60.0
 _TICK = 0.5
 _REFILLED_AT = 0.9
 """Part of the wanted items that are under way when more are handed out: for one alone nobody need wake up."""
@@ -77,36 +71,6 @@ class BatchTerms:
     on_error: str = "continue"
     error_threshold: float = 0.1
     pause: float = 5.0
-
-
-@dataclass
-class Tally:
-    """How far a batch has come.
-
-    :param by_status: items by what became of them: done, blocked, failed, invalid, duplicate.
-    :param reused: items of these that cost this execution nothing, because they were paid before.
-    :param images: good pictures.
-    :param credits: what this execution spent, as far as is known.
-    :param credits_in_doubt: what it may have spent besides: of requests whose answer is lost.
-    :param waiting: items that are to be tried again.
-    """
-
-    by_status: Counter[str] = field(default_factory=Counter)
-    reused: int = 0
-    images: int = 0
-    credits: float = 0.0
-    credits_in_doubt: float = 0.0
-    waiting: int = 0
-
-    @property
-    def items(self) -> int:
-        """How many items have ended."""
-        return sum(self.by_status.values())
-
-    @property
-    def share_failed(self) -> float:
-        """What share of the items that ended failed or was invalid."""
-        return (self.by_status["failed"] + self.by_status["invalid"]) / max(1, self.items)
 
 
 @dataclass(frozen=True)
@@ -175,8 +139,7 @@ class Batch:
         self._under_way = 0
         self._awaited = 0
         self._crowd = Crowd()
-        self._again: list[tuple[float, int, _Item]] = []
-        self._counter = itertools.count()
+        self._retries: Retries[_Item] = Retries(terms.pause)
         self._reserved = 0.0
         self._failed_in_a_row = 0
         self._parts_failed = 0
@@ -244,32 +207,24 @@ class Batch:
             again = self._due()
             if again is not None:
                 yield again
-            elif not self._again and not self._under_way:
+            elif not self._retries and not self._under_way:
                 return
             else:
-                self._wait_for_at_most(lambda: 0, seconds=self._until_due())
+                with self._changed:
+                    self._awaited = 0
+                    self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
+                self._tick()
 
     def _due(self) -> _Item | None:
         """Give an item whose time to be tried again has come."""
-        with self._changed:
-            if not self._again or self._again[0][0] > time.monotonic():
-                return None
-            _, _, item = heapq.heappop(self._again)
-            self.tally.waiting = len(self._again)
-            return item
-
-    def _until_due(self) -> float:
-        return min(_TICK, max(0.0, self._again[0][0] - time.monotonic())) if self._again else _TICK
+        item = self._retries.due()
+        self.tally.waiting = len(self._retries)
+        return item
 
     def _try_again(self, item: _Item) -> None:
-        """Try an item again, the later the more often it has been tried."""
-        pause = min(_LONGEST_PAUSE, self._terms.pause * 2**item.tried)
-        with self._changed:
-            heapq.heappush(
-                self._again,
-                (time.monotonic() + pause, next(self._counter), replace(item, tried=item.tried + 1)),
-            )
-            self.tally.waiting = len(self._again)
+        """Keep an item for later."""
+        self._retries.add(replace(item, tried=item.tried + 1), item.tried)
+        self.tally.waiting = len(self._retries)
 
     def _item_of(self, row: PromptRow) -> _Item | None:
         """Make a row's order; ``None`` where there is nothing to be asked for it."""
@@ -478,19 +433,14 @@ class Batch:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
 
-    def _wait_for_at_most(
-        self, most: Callable[[], int], *, even_if_stopped: bool = False, seconds: float = math.inf
-    ) -> None:
-        """Wait until no more than so many items are under way, or the time is over; report meanwhile."""
-        deadline = time.monotonic() + seconds
+    def _wait_for_at_most(self, most: Callable[[], int], *, even_if_stopped: bool = False) -> None:
+        """Wait until no more than so many items are under way; report meanwhile."""
         while True:
             with self._changed:
                 self._awaited = most()
-                left = deadline - time.monotonic()
-                over = left <= 0 or (self._stopped_by is not None and not even_if_stopped)
-                if self._under_way <= self._awaited or over:
+                if self._under_way <= self._awaited or (self._stopped_by is not None and not even_if_stopped):
                     break
-                self._changed.wait(min(_TICK, left))
+                self._changed.wait(_TICK)
             self._tick()
         self._tick()
 

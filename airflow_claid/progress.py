@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from airflow_claid.batch import STATUSES, Tally
+from airflow_claid.tally import STATUSES, Tally
 
 if TYPE_CHECKING:
     from airflow_claid.receipts import TaskStateStore

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from airflow_claid.client.account import DEFAULT_BASE_URL
 from airflow_claid.client.ai_edit import AIEditRequest
 from airflow_claid.client.batch import BatchEditRequest
-from airflow_claid.client.client import DEFAULT_BASE_URL, ClaidClient
+from airflow_claid.client.client import ClaidClient
 from airflow_claid.client.edit import EditRequest, EditResult, UploadRequest
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, overload
-from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from airflow_claid import __version__
+from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, versioned
 from airflow_claid.client.ai_edit import AIEditRequest
 from airflow_claid.client.batch import BatchEditRequest
 from airflow_claid.client.edit import EditRequest, EditResult, ImageOutput, UploadRequest
@@ -20,14 +19,13 @@ from airflow_claid.client.fashion import FashionRequest
 from airflow_claid.client.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.jobs import Job, JobKind
 from airflow_claid.client.operations import Operations
-from airflow_claid.client.quota import AccountQuota, Group, Quota
-from airflow_claid.client.quota_store import QuotaStore
+from airflow_claid.client.quota import AccountQuota, Quota
+from airflow_claid.client.rate_limits import Group
+from airflow_claid.client.reading import parse, read, read_job, rows_of
 from airflow_claid.client.scene import SceneRequest, SceneResult
 from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
-from airflow_claid.client.transport import Answer, BearerKey, Call, Transport
+from airflow_claid.client.transport import BearerKey, Call, Transport
 from airflow_claid.client.video import VideoRequest
-
-DEFAULT_BASE_URL = "https://api.claid.ai"
 
 _EDITING = "image_editing"
 _STORAGE = "storage"
@@ -46,9 +44,6 @@ _JOBS = {
 _GROUPS = {JobKind.AI_EDIT: Group.AI_EDIT, JobKind.FASHION_MODEL: Group.FASHION, JobKind.VIDEO: Group.VIDEO}
 
 _Model = TypeVar("_Model", bound=BaseModel)
-
-_quotas: dict[tuple[str, str, str], AccountQuota] = {}
-_quotas_lock = threading.Lock()
 
 
 class ClaidClient:
@@ -88,13 +83,13 @@ class ClaidClient:
         quota_store: str | None = None,
     ) -> None:
         self.base_url = versioned(base_url)
-        key = _printable_key(api_key)
+        key = printable_key(api_key)
         self._transport = Transport(
             base_url=self.base_url,
             auth=BearerKey(key, self.base_url),
             timeout=(connect_timeout, read_timeout),
             max_wait=max_wait,
-            quota=AccountQuota.of_one(quota) if quota else _account_quota(self.base_url, key, quota_store),
+            quota=AccountQuota.of_one(quota) if quota else account_quota(self.base_url, key, quota_store),
             pool_size=pool_size,
             user_agent=f"airflow-claid/{__version__}",
         )
@@ -262,7 +257,7 @@ class ClaidClient:
         """
         path, scope = _JOBS[kind]
         call = Call(f"get_{kind.value}", "GET", f"{path}/{_identifier(job_id, 'job_id')}", scope, group=_group(kind))
-        return _read_job(call, self._transport.send(call), kind)
+        return read_job(call, self._transport.send(call), kind)
 
     def upload_and_edit(
         self,
@@ -293,18 +288,18 @@ class ClaidClient:
             form={"data": json.dumps(request.to_json())},
             files={"file": (filename, file)},
         )
-        return _read(call, self._transport.send(call), EditResult)
+        return read(call, self._transport.send(call), EditResult)
 
     def list_storage_types(self) -> list[str]:
         """Tell which types of storage can be connected. Costs nothing. Needs the scope ``storage``."""
         call = Call("list_storage_types", "GET", "storage/storage-types", _STORAGE, group=Group.STORAGE)
-        return [str(kind) for kind in _rows(call, self._transport.send(call))]
+        return [str(kind) for kind in rows_of(call, self._transport.send(call))]
 
     def list_storages(self) -> list[Storage]:
         """List the connected storages. Costs nothing. Needs the scope ``storage``."""
         call = Call("list_storages", "GET", "storage/storages", _STORAGE, group=Group.STORAGE)
         answer = self._transport.send(call)
-        return [_parse(call, row, answer.request_id, Storage) for row in _rows(call, answer)]
+        return [parse(call, row, answer.request_id, Storage) for row in rows_of(call, answer)]
 
     def get_storage(self, storage_id: int) -> Storage:
         """Tell about one connected storage. Costs nothing. Needs the scope ``storage``."""
@@ -366,7 +361,7 @@ class ClaidClient:
         """Send what changes something but costs nothing; an error of it never speaks of charges."""
         try:
             answer = self._transport.send(call)
-            return _read(call, answer, model) if model else None
+            return read(call, answer, model) if model else None
         except ClaidAnswerLostError as error:
             lost = ClaidAnswerLostError(
                 f"{call.operation} was sent, but its answer did not arrive whole. It may have been done; it costs "
@@ -383,56 +378,19 @@ class ClaidClient:
     def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
         path, scope = _JOBS[kind]
         call = Call(f"submit_{kind.value}", "POST", path, scope, json=body, group=_group(kind))
-        return _read_job(call, self._transport.send(call), kind)
+        return read_job(call, self._transport.send(call), kind)
 
     def _post(self, operation: str, path: str, scope: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
         call = Call(operation, "POST", path, scope, json=body)
-        return _read(call, self._transport.send(call), model)
+        return read(call, self._transport.send(call), model)
 
     def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
         call = Call(operation, "GET", path, scope, group=Group.STORAGE if scope == _STORAGE else Group.IMAGE)
-        return _read(call, self._transport.send(call), model)
-
-
-def versioned(base_url: str) -> str:
-    """Bring an address into the form that requests, and fingerprints, are built on: with a version, no last slash.
-
-    :raises ClaidValidationError: if it is not an http(s) address.
-    """
-    try:
-        parts = urlsplit(base_url.strip())
-        usable = parts.port != 0 and bool(parts.hostname) and "@" not in parts.netloc and not parts.query
-    except ValueError:
-        usable = False
-    if not usable or parts.scheme not in ("http", "https"):
-        raise ClaidValidationError(
-            f"base_url={base_url!r} is not an address of the form https://HOST; Claid's is {DEFAULT_BASE_URL}"
-        )
-    path = parts.path.rstrip("/")
-    if not path.rsplit("/", 1)[-1].startswith("v1"):
-        path += "/v1"
-    return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
-
-
-def _account_quota(base_url: str, key: str, store: str | None) -> AccountQuota:
-    account = (base_url, key, (store or "").strip())
-    with _quotas_lock:
-        if account not in _quotas:
-            _quotas[account] = AccountQuota(QuotaStore(account[2], base_url, key) if account[2] else None)
-        return _quotas[account]
+        return read(call, self._transport.send(call), model)
 
 
 def _group(kind: JobKind) -> Group:
     return _GROUPS.get(kind, Group.IMAGE)
-
-
-def _printable_key(api_key: str) -> str:
-    key = api_key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ClaidValidationError(
-            "api_key is empty or holds characters that no key has: copy it again from Claid's dashboard"
-        )
-    return key
 
 
 def _identifier(value: int, name: str) -> int:
@@ -451,37 +409,3 @@ def _edit_request(
     output: Mapping[str, Any] | ImageOutput | str | None,
 ) -> EditRequest:
     return input if isinstance(input, EditRequest) else EditRequest.of(input, operations or {}, output)
-
-
-def _rows(call: Call, answer: Answer) -> list[Any]:
-    rows = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    if not isinstance(rows, list):
-        raise _not_understood(call, answer.request_id)
-    return rows
-
-
-def _read_job(call: Call, answer: Answer, kind: JobKind) -> Job:
-    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    return _parse(call, {**data, "kind": kind} if isinstance(data, Mapping) else data, answer.request_id, Job)
-
-
-def _read(call: Call, answer: Answer, model: type[_Model]) -> _Model:
-    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    return _parse(call, data, answer.request_id, model)
-
-
-def _parse(call: Call, data: object, request_id: str | None, model: type[_Model]) -> _Model:
-    if not isinstance(data, Mapping):
-        raise _not_understood(call, request_id)
-    try:
-        return model.model_validate({**data, "request_id": request_id})
-    except ValidationError:
-        raise _not_understood(call, request_id) from None
-
-
-def _not_understood(call: Call, request_id: str | None) -> ClaidAnswerLostError:
-    return ClaidAnswerLostError(
-        f"{call.operation} succeeded, but its answer is not of the contract's shape [request id {request_id}]. "
-        "If it was a paid request, it has been charged.",
-        request_id=request_id,
-    )

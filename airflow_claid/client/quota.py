@@ -1,19 +1,18 @@
-"""How many requests an account may send in a time: Claid's headers read, and sending paced by them."""
+"""Sending paced by an account's quota: what was sent when, and when the next request may be."""
 
 from __future__ import annotations
 
 import bisect
-import enum
-import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from airflow_claid.client.others import Others
 from airflow_claid.client.quota_store import QuotaStore, SharedWindows, Taken
+from airflow_claid.client.rate_limits import DEFAULT_POLICIES, DEFAULTS, Group, Policy, RateLimit, policies_in
 
 _SLACK = 0.02
 """Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
@@ -32,68 +31,6 @@ _SPREAD = 0.3
 
 _LOOK_AGAIN = 0.25
 """Seconds after which who is next in line looks again: by then an answer may have told another quota."""
-
-_LONGEST_RESET = 86_400.0
-"""Seconds; a quota that is said to open later than in a day is not believed."""
-
-_POLICY = re.compile(r"(\d+);w=(\d+)")
-_IN_FORCE = re.compile(r"\s*(\d+)\s*(?:,|$)")
-
-
-class Group(enum.Enum):
-    """Operations that share one quota of an account."""
-
-    IMAGE = "image"
-    AI_EDIT = "ai_edit"
-    FASHION = "fashion"
-    VIDEO = "video"
-    STORAGE = "storage"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """At most ``requests`` in any ``window`` seconds."""
-
-    requests: int
-    window: float
-
-
-DEFAULT_POLICIES = (Policy(120, 60), Policy(4, 1))
-"""Claid's published default for an account. Accounts differ: the headers of the first answer replace it."""
-
-DEFAULTS = {
-    Group.IMAGE: DEFAULT_POLICIES,
-    Group.AI_EDIT: (Policy(60, 60), Policy(1, 1)),
-    Group.FASHION: (Policy(60, 60), Policy(1, 1)),
-    Group.VIDEO: (Policy(15, 60), Policy(1, 1)),
-    Group.STORAGE: (),
-}
-"""Claid's published defaults. Storage operations have no quota."""
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """The ``RateLimit-*`` headers of one answer.
-
-    ``remaining`` is -1 once the quota is exceeded, and speaks of the policy ``in_force``; ``reset`` is in seconds.
-    """
-
-    policies: tuple[Policy, ...]
-    remaining: int | None
-    reset: float | None
-    in_force: int | None = None
-
-    @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> RateLimit:
-        """Read what is there; a header that is missing or unreadable gives ``None`` or no policy."""
-        limit = headers.get("RateLimit-Limit", "")
-        in_force = _IN_FORCE.match(limit)
-        return cls(
-            _policies(limit),
-            remaining=_integer(headers.get("RateLimit-Remaining")),
-            reset=_seconds(headers.get("RateLimit-Reset")),
-            in_force=int(in_force.group(1)) if in_force else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -291,7 +228,7 @@ class Quota:
         if self._store is None or not self._policies:
             return None
         if not self._confirmed:
-            self._adopt(_policies(self._store.policies() or ""))
+            self._adopt(policies_in(self._store.policies() or ""))
         windows = [(policy, self._slack_of(policy, shared=True)) for policy in self._policies]
         taken = self._store.take(windows, 1 - self._others.part(now))
         if taken is None:
@@ -404,32 +341,9 @@ class AccountQuota:
             image.observe(seen)
 
 
-def _policies(text: str) -> tuple[Policy, ...]:
-    return tuple(
-        Policy(int(requests), float(window))
-        for requests, window in _POLICY.findall(text)
-        if int(requests) > 0 and int(window) > 0
-    )
-
-
 def _longest(policies: tuple[Policy, ...]) -> Policy | None:
     return max(policies, key=lambda policy: policy.window, default=None)
 
 
 def _most_requests(policies: tuple[Policy, ...]) -> int:
     return 2 * max((policy.requests for policy in policies), default=1)
-
-
-def _integer(text: str | None) -> int | None:
-    try:
-        return int(text) if text is not None else None
-    except ValueError:
-        return None
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return max(0.0, seconds) if seconds is not None and seconds <= _LONGEST_RESET else None

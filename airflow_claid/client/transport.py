@@ -32,7 +32,8 @@ from airflow_claid.client.errors import (
     ClaidRateLimitError,
     ClaidValidationError,
 )
-from airflow_claid.client.quota import AccountQuota, Booking, Group, RateLimit
+from airflow_claid.client.quota import AccountQuota, Booking
+from airflow_claid.client.rate_limits import Group, RateLimit
 from airflow_claid.client.turns import Turns
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.batch import STATUSES, Batch, BatchTerms, Tally
+from airflow_claid.batch import Batch, BatchTerms
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.contract import shortened
 from airflow_claid.crowd import MOST_THREADS
@@ -38,6 +38,7 @@ from airflow_claid.places import (
 from airflow_claid.progress import Progress
 from airflow_claid.prompt_files import PromptRow, rows
 from airflow_claid.receipts import FolderReceipts, KnownReceipts
+from airflow_claid.tally import STATUSES, Tally
 from airflow_claid.version_compat import AirflowException, AirflowFailException, AirflowSkipException, task_state_store
 
 if TYPE_CHECKING:

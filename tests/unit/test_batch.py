@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.batch import Batch, BatchTerms, Tally
+from airflow_claid.batch import Batch, BatchTerms
 from airflow_claid.client import (
     ClaidAnswerLostError,
     ClaidAuthenticationError,
@@ -29,6 +29,7 @@ from airflow_claid.manifest import Manifest
 from airflow_claid.orders import GenerateOrder, Order
 from airflow_claid.places import Place, PlaceKind
 from airflow_claid.prompt_files import PromptRow, rows
+from airflow_claid.tally import Tally
 
 PLACE = Place(PlaceKind.OBJECT_STORAGE, "file:///nowhere/")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_claid import progress
-from airflow_claid.batch import Tally
 from airflow_claid.progress import KEY, Progress
+from airflow_claid.tally import Tally
 
 
 class Memory:

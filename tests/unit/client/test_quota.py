@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.client.quota import DEFAULT_POLICIES, AccountQuota, Group, Policy, Quota, RateLimit
+from airflow_claid.client.quota import AccountQuota, Quota
+from airflow_claid.client.rate_limits import DEFAULT_POLICIES, Group, Policy, RateLimit
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.settings import Latency
 from tests.unit.client.clock import Clock

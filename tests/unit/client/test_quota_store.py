@@ -15,8 +15,9 @@ import pytest
 import redis
 
 from airflow_claid.client import ClaidClient, ClaidValidationError
-from airflow_claid.client.quota import AccountQuota, Group, Policy, Quota, RateLimit
+from airflow_claid.client.quota import AccountQuota, Quota
 from airflow_claid.client.quota_store import QuotaStore, SharedWindows
+from airflow_claid.client.rate_limits import Group, Policy, RateLimit
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
 from tests.conftest import free_port
 

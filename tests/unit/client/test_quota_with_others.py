@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.client.quota import Policy, Quota, RateLimit
+from airflow_claid.client.quota import Quota
 from airflow_claid.client.quota_store import Taken
+from airflow_claid.client.rate_limits import Policy, RateLimit
 from airflow_claid.sandbox.quota import Quota as Windows
 from benchmarks.allowance import used
 

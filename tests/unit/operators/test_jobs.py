@@ -75,7 +75,7 @@ def account(
     sandbox: Sandbox, claid: ClaidClient, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Account:
     monkeypatch.setattr(trigger_module, "_clients", {})
-    monkeypatch.setattr("airflow_claid.client.client._quotas", {})
+    monkeypatch.setattr("airflow_claid.client.account._quotas", {})
     sandbox.change(quota="60000/60,1000/1", job_seconds=0.3)
     sandbox.connect_storage("shop", bucket="pictures", where=tmp_path / "bucket")
     extra = {"storages": {"shop": f"file://{tmp_path}/bucket"}, "max_wait": 0}

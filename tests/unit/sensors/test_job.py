@@ -67,7 +67,7 @@ def task(request: pytest.FixtureRequest) -> Task:
 def account(sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A large quota, and a connection that tries nothing again by itself."""
     monkeypatch.setattr(trigger_module, "_clients", {})
-    monkeypatch.setattr("airflow_claid.client.client._quotas", {})
+    monkeypatch.setattr("airflow_claid.client.account._quotas", {})
     connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra={"max_wait": 0})
     sandbox.change(quota="60000/60,1000/1", job_seconds=0.3)
     return sandbox

@@ -24,7 +24,7 @@ LONG = 10_000.0
 def account(sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """Jobs that take for ever, a large quota that is known, and a connection that tries nothing again by itself."""
     monkeypatch.setattr(module, "_clients", {})
-    monkeypatch.setattr("airflow_claid.client.client._quotas", {})
+    monkeypatch.setattr("airflow_claid.client.account._quotas", {})
     extra = {"max_wait": 0}
     connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
     sandbox.change(job_seconds=LONG, quota="60000/60,1000/1")
