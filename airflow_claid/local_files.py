@@ -11,7 +11,9 @@ import secrets
 import stat
 from typing import Any
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC
+_BLOCK = 1 << 20
 
 
 def write_whole(final: str, content: bytes) -> None:
@@ -38,8 +40,14 @@ def create_whole(final: str, content: bytes) -> bool:
 
 def read(path: str) -> bytes:
     """Read a file."""
-    with open(path, "rb", buffering=0) as file:
-        return file.readall()
+    file = os.open(path, _READ)
+    try:
+        parts = []
+        while part := os.read(file, _BLOCK):
+            parts.append(part)
+    finally:
+        os.close(file)
+    return b"".join(parts)
 
 
 def info_of(path: str) -> dict[str, Any] | None:

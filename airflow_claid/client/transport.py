@@ -119,12 +119,13 @@ class Transport:
     """Seconds that a request which is not a mere look took lately, from sending to answer."""
     turns: Turns = field(default_factory=Turns, init=False, repr=False)
     _session: requests.Session = field(init=False, repr=False)
+    _headers: dict[str, str | bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
         self._session.proxies, self._session.verify = environment(self.base_url)
         self._session.trust_env = False
-        self._session.headers.update({"User-Agent": self.user_agent, "Accept": "application/json"})
+        self._headers = {**self._session.headers, "User-Agent": self.user_agent, "Accept": "application/json"}
         adapter = HTTPAdapter(pool_maxsize=self.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -231,7 +232,7 @@ class Transport:
             request.prepare(
                 method=call.method,
                 url=f"{self.base_url}/{call.path}",
-                headers=self._session.headers,
+                headers=self._headers,
                 json=call.json,
                 data=call.form,
                 files=call.files,
