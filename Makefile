@@ -2,7 +2,7 @@
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
-# make bench  all that docs/benchmarks.md says, measured (about half an hour)
+# make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
 # make lint   ruff and mypy
 # make build  wheel and sdist
@@ -32,7 +32,7 @@ crash-docs: $(VENV)/dev-ready
 	@$(BIN)/python -m tests.crash --update-docs
 
 bench: $(VENV)/bench-ready
-	@echo "==> Measuring all that docs/benchmarks.md says (about half an hour)"
+	@echo "==> Measuring all that docs/benchmarks.md says (about 45 minutes)"
 	@$(BIN)/python -m benchmarks
 
 bench-docs: $(VENV)/bench-ready

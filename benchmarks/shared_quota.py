@@ -26,7 +26,7 @@ from tests.integration.conftest import Airflow
 
 QUOTA = "600/60,20/1"
 WORKERS = 4
-PROMPTS = 280 * WORKERS
+PROMPTS = 375 * WORKERS
 KILLED_AFTER = 40.0
 ENOUGH = 0.95
 A_FEW = 0.01
