@@ -44,7 +44,10 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 4
 _TICK = 0.5
 _REFILLED_AT = 0.9
-"""Part of the wanted items that are under way when more are handed out: for one alone nobody need wake up."""
+"""Part of the wanted items that are under way when more are handed out, so between that and all of them always are.
+
+For each single item that ends nobody is woken; with ten or fewer, that is for each one all the same.
+"""
 
 _PATIENCE_WITH_OUTAGES = 40
 """So many items in a row that fail for one passing reason or another mean an outage, not bad luck."""
@@ -137,7 +140,8 @@ class Batch:
         self._reported_at = time.monotonic()
         self._changed = threading.Condition()
         self._under_way = 0
-        self._awaited = 0
+        self._wake_at = 0
+        """Who hands out is woken when no more items than these are under way."""
         self._crowd = Crowd()
         self._retries: Retries[_Item] = Retries(terms.pause)
         self._reserved = 0.0
@@ -164,7 +168,7 @@ class Batch:
                     raise
         finally:
             self._manifest.flush()
-            self._report(self.tally)
+            self._tell()
         if self._stopped_by is not None:
             raise self._stopped_by
         return self.tally
@@ -192,10 +196,8 @@ class Batch:
     def _items(self) -> Iterator[_Item]:
         """Give what is to be asked: the rows, and between them, and after them, what is to be tried again."""
         for row in self._rows:
-            again = self._due()
-            while again is not None:
+            while (again := self._retries.due()) is not None:
                 yield again
-                again = self._due()
             if self._stopped_by is not None:
                 return
             item = self._item_of(row)
@@ -204,27 +206,21 @@ class Batch:
             else:
                 self._tick()
         while self._stopped_by is None:
-            again = self._due()
+            again = self._retries.due()
             if again is not None:
                 yield again
-            elif not self._retries and not self._under_way:
+            elif not self._under_way and not self._retries:  # in this order: who ends an item adds it first
                 return
             else:
                 with self._changed:
-                    self._awaited = 0
-                    self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
+                    self._wake_at = 0
+                    if self._under_way or self._retries:
+                        self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
                 self._tick()
-
-    def _due(self) -> _Item | None:
-        """Give an item whose time to be tried again has come."""
-        item = self._retries.due()
-        self.tally.waiting = len(self._retries)
-        return item
 
     def _try_again(self, item: _Item) -> None:
         """Keep an item for later."""
-        self._retries.add(replace(item, tried=item.tried + 1), item.tried)
-        self.tally.waiting = len(self._retries)
+        self._retries.add(replace(item, tried=item.tried + 1), times=item.tried)
 
     def _item_of(self, row: PromptRow) -> _Item | None:
         """Make a row's order; ``None`` where there is nothing to be asked for it."""
@@ -311,7 +307,7 @@ class Batch:
         finally:
             with self._changed:
                 self._under_way -= 1
-                if self._under_way <= self._awaited:
+                if self._under_way <= self._wake_at:
                     self._changed.notify_all()
 
     def _fulfil(self, item: _Item) -> None:
@@ -432,13 +428,14 @@ class Batch:
         with self._changed:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
+                self._changed.notify_all()
 
     def _wait_for_at_most(self, most: Callable[[], int], *, even_if_stopped: bool = False) -> None:
         """Wait until no more than so many items are under way; report meanwhile."""
         while True:
             with self._changed:
-                self._awaited = most()
-                if self._under_way <= self._awaited or (self._stopped_by is not None and not even_if_stopped):
+                self._wake_at = most()
+                if self._under_way <= self._wake_at or (self._stopped_by is not None and not even_if_stopped):
                     break
                 self._changed.wait(_TICK)
             self._tick()
@@ -455,7 +452,11 @@ class Batch:
         now = time.monotonic()
         if now - self._reported_at >= self._report_seconds:
             self._reported_at = now
-            self._report(self.tally)
+            self._tell()
+
+    def _tell(self) -> None:
+        self.tally.waiting = len(self._retries)
+        self._report(self.tally)
 
 
 def _seen(row: PromptRow) -> dict[str, Any]:

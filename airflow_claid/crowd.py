@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 MOST_THREADS = 400
 FEWEST_THREADS = 32
+"""Also of a busy process: most of its threads wait, for an answer, a disk or a bucket."""
 
 _ROOM = 1.3
 """So many times as many items are under way as the quota and the time of one ask for: times vary."""

@@ -17,6 +17,7 @@ from airflow_claid.object_storage import (
     checksum_of,
     find,
     listed,
+    read,
     read_if_there,
     remove,
     write_whole,
@@ -122,20 +123,19 @@ class Delivery:
         path = image.claid_storage_uri or image.object_uri
         readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
         file = find(readable) if readable else None
+        content = checksum = None
+        if file is not None:
+            try:
+                suspect = order.filtered and file.size <= most_bytes_when_black(_pixels(image))
+                content = read(file.uri) if suspect else None
+                checksum = checksum_of(file, content)
+            except FileNotFoundError:
+                file = None
+        image = image.with_(path=path, tmp_url=None, expires_at=None)
         if file is None:
-            blocked = self._unseen(order, path, readable)
-            return image.with_(path=path, blocked=blocked, tmp_url=None, expires_at=None)
-        content = None
-        if order.filtered and file.size <= most_bytes_when_black(_pixels(image)):
-            content = read_if_there(file.uri)
-        return image.with_(
-            path=path,
-            blocked=content is not None and is_plain_black(content, _pixels(image)),
-            checksum=checksum_of(file, content),
-            bytes=file.size,
-            tmp_url=None,
-            expires_at=None,
-        )
+            return image.with_(blocked=self._unseen(order, path, readable))
+        blocked = content is not None and is_plain_black(content, _pixels(image))
+        return image.with_(blocked=blocked, checksum=checksum, bytes=file.size)
 
     def _unseen(self, order: Order, path: str | None, readable: str | None) -> bool | None:
         """Say of a picture that nobody here can look at whether it is blocked: of one that may be, nobody knows."""
@@ -177,7 +177,7 @@ class Delivery:
             mime=seen.mime,
             bytes=seen.bytes,
             sha256=seen.sha256,
-            checksum=checksum_of(file, content) if file else None,
+            checksum=file.checksum or seen.sha256 if file else None,
             tmp_url=None,
             expires_at=None,
             object_key=None,

@@ -1,4 +1,7 @@
-"""Files of this machine, whole or not at all and on the disk: receipts hang on them.
+"""Files of this machine, whole or not at all: receipts hang on them.
+
+What is written outlives a crash of the process. Its content is on the disk (``fsync``) before it gets its name; the
+name itself may be lost with the last seconds if the whole machine loses power.
 
 A batch touches several files an item, so this goes the shortest way, by :mod:`os`: fsspec and pathlib would cost as
 much as sending the request.
@@ -9,32 +12,36 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from typing import Any
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_CREATE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _BLOCK = 1 << 20
 
 
 def write_whole(final: str, content: bytes) -> None:
-    """Write a file that appears under its name only when it is whole and on the disk."""
-    partial = _written_beside(final, content)
+    """Write a file that appears under its name only when it is whole."""
+    partial = _beside(final)
     try:
+        _write(partial, content)
         os.replace(partial, final)
     except BaseException:
-        os.unlink(partial)
+        _remove(partial)
         raise
 
 
 def create_whole(final: str, content: bytes) -> bool:
     """Write a file, whole, only if there is none of its name; tell whether it was written."""
-    partial = _written_beside(final, content)
+    partial = _beside(final)
     try:
-        os.link(partial, final)
-    except FileExistsError:
-        return False
+        _write(partial, content)
+        try:
+            os.link(partial, final)
+        except FileExistsError:
+            return False
     finally:
-        os.unlink(partial)
+        _remove(partial)
     return True
 
 
@@ -60,23 +67,29 @@ def info_of(path: str) -> dict[str, Any] | None:
     return {"type": kind, "size": found.st_size, "mtime": found.st_mtime, "ino": found.st_ino}
 
 
-def _written_beside(final: str, content: bytes) -> str:
-    """Write the content to the disk beside its final name, hidden; what is left of one that fails is removed."""
+def _beside(final: str) -> str:
+    """Give a hidden name of nobody else's in the same folder."""
     folder, name = os.path.split(final)
-    partial = f"{folder}/.{name}.{secrets.token_hex(4)}.partial"
+    return f"{folder}/.{name}.{secrets.token_hex(4)}.partial"
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a new file to the disk, in a new folder where there is none."""
     try:
-        file = os.open(partial, _NEW, 0o666)
+        file = os.open(path, _CREATE_NEW, 0o666)
     except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
-        file = os.open(partial, _NEW, 0o666)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        file = os.open(path, _CREATE_NEW, 0o666)
     try:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(file, rest) :]
         os.fsync(file)
-    except BaseException:
-        os.unlink(partial)
-        raise
     finally:
         os.close(file)
-    return partial
+
+
+def _remove(partial: str) -> None:
+    """Remove a partial file; one that stays is litter, and must hide neither what went wrong nor what went well."""
+    with suppress(OSError):
+        os.unlink(partial)

@@ -70,13 +70,26 @@ def create_whole(uri: str, content: bytes) -> bool:
     return True
 
 
+def read(uri: str) -> bytes:
+    """Read a file.
+
+    :raises FileNotFoundError: if it is not there.
+    """
+    local = _on_this_machine(uri)
+    if local is not None:
+        return local_files.read(local)
+    path = located(uri)
+    content: bytes = path.fs.cat_file(path.path)
+    return content
+
+
 def read_if_there(uri: str) -> bytes | None:
     """Read a file; ``None`` only where it truly is not there.
 
     :raises Exception: whatever else stopped the reading (permission, timeout, …).
     """
     try:
-        return _read(uri)
+        return read(uri)
     except FileNotFoundError:
         return None
 
@@ -167,7 +180,7 @@ def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
     :param content: the file's, where it is known already.
     :raises FileNotFoundError: if it is there no more.
     """
-    return file.checksum or hashlib.sha256(_read(file.uri) if content is None else content).hexdigest()
+    return file.checksum or hashlib.sha256(read(file.uri) if content is None else content).hexdigest()
 
 
 def _on_this_machine(uri: str, parameter: str = "output") -> str | None:
@@ -178,15 +191,6 @@ def _on_this_machine(uri: str, parameter: str = "output") -> str | None:
         return None
     path = located(uri, parameter)
     return str(path.path) if path.protocol in _LOCAL else None
-
-
-def _read(uri: str) -> bytes:
-    local = _on_this_machine(uri)
-    if local is not None:
-        return local_files.read(local)
-    path = located(uri)
-    content: bytes = path.fs.cat_file(path.path)
-    return content
 
 
 def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:

@@ -32,9 +32,9 @@ class Retries(Generic[_Item]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, item: _Item, tried: int) -> None:
-        """Keep an item for later, the longer the more often it has been tried again."""
-        pause = min(_LONGEST_PAUSE, self._pause * 2**tried)
+    def add(self, item: _Item, times: int) -> None:
+        """Keep an item for later, the longer the more times it has been kept before."""
+        pause = min(_LONGEST_PAUSE, self._pause * 2**times)
         with self._lock:
             heapq.heappush(self._waiting, (self._clock() + pause, next(self._order), item))
 

@@ -15,7 +15,7 @@ from airflow_claid.client.quota_store import QuotaStore, SharedWindows, Taken
 from airflow_claid.client.rate_limits import DEFAULT_POLICIES, DEFAULTS, Group, Policy, RateLimit, policies_in
 
 _SLACK = 0.02
-"""Seconds by which requests may differ in the time they take to arrive: a window is kept so much longer."""
+"""Seconds by which requests may differ in the time they take to arrive: the tightest window is kept so much longer."""
 
 _LOOSE_SLACK = 0.04
 """The least of it for a window that is not the tightest in the long run, where it costs next to nothing."""
@@ -60,7 +60,7 @@ class Quota:
     Requests take different times to arrive, therefore each window is kept a little longer: by 0.02 s the one that
     binds in the long run (of 600 a minute and 20 a second that of a minute, of which it is 0.03 %), by 0.04 s the
     others, which bind in bursts only; by 0.04 s and 0.08 s in a store. If a request is refused that only its journey
-    can have brought too early, that time is doubled, and shrinks again with each answer.
+    can have brought too early, all are kept twice as long as the shortest was, and shrink again with each answer.
 
     Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
     requests are spread evenly over what is left, so that theirs find room between them.
@@ -87,7 +87,7 @@ class Quota:
         self._confirmed = False
         self._sent: deque[float] = deque(maxlen=_most_requests(policies))
         self._closed_until = 0.0
-        self._slack = _SLACK
+        self._learnt_slack = _SLACK
         self._others = Others()
         self._store = store
         self._store_trusted_from = 0.0
@@ -184,7 +184,7 @@ class Quota:
                 self._refused(seen, now, booking)
             else:
                 self._refused_last = False
-                self._slack = max(_SLACK, self._slack * _SLACK_SHRINKS)
+                self._learnt_slack = max(_SLACK, self._learnt_slack * _SLACK_SHRINKS)
                 if booking is not None:
                     self._look_for_others(seen, booking)
             if seen.remaining < 0 or (seen.remaining == 0 and self._used_up_by_others(seen, booking)):
@@ -193,9 +193,9 @@ class Quota:
 
     def _next_moment(self, now: float) -> float:
         moment = now
-        for policy in self._reduced(now):
-            if len(self._sent) >= policy.requests:
-                moment = max(moment, self._sent[-policy.requests] + policy.window + self._slack_of(policy))
+        for policy, ours in zip(self._policies, self._reduced(now), strict=True):
+            if len(self._sent) >= ours.requests:
+                moment = max(moment, self._sent[-ours.requests] + policy.window + self._slack_of(policy))
         if self._sent and self._policies:
             part = self._others.part(now)
             slowest = self.allowed_rate or 1.0
@@ -207,7 +207,7 @@ class Quota:
         """Give the seconds by which a policy's window is kept longer."""
         tightest = policy.requests / policy.window <= (self.allowed_rate or 0.0)
         least, loose = (_SHARED_SLACK, _LOOSE_SHARED_SLACK) if shared else (_SLACK, _LOOSE_SLACK)
-        return max(self._slack, least if tightest else loose)
+        return max(self._learnt_slack, least if tightest else loose)
 
     def _reduced(self, now: float) -> tuple[Policy, ...]:
         """Give the policies without the part of others."""
@@ -256,7 +256,7 @@ class Quota:
         if longest is None or seen.remaining is None or seen.in_force not in (None, longest.requests):
             return
         moment = booking.moment
-        ours = self._count(moment - longest.window - 2 * self._slack, moment + self._slack)
+        ours = self._count(moment - longest.window - 2 * self._learnt_slack, moment + self._learnt_slack)
         foreign = longest.requests - seen.remaining - max(ours, booking.shared)
         doubtful = min(0.05 * longest.requests, min(policy.requests for policy in self._policies))
         part = foreign / longest.requests if foreign > doubtful else 0.0
@@ -269,7 +269,7 @@ class Quota:
         self._refused_last = True
         shortest = min(self._policies, key=lambda policy: policy.window, default=None)
         if booking is not None and shortest is not None and self._came_too_early(shortest, seen, booking):
-            self._slack = min(_MOST_SLACK, 2 * self._slack_of(shortest, shared=booking.shared > 0))
+            self._learnt_slack = min(_MOST_SLACK, 2 * self._slack_of(shortest, shared=booking.shared > 0))
         else:
             self._others.suspect(now)
 

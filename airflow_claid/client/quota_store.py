@@ -157,16 +157,17 @@ class SharedWindows:
         self._store.ask(lambda windows: windows.write(f"{self._name}/policies", policies))
 
     def _take(self, windows: RedisWindows, policies: Sequence[tuple[Window, float]], left: float) -> Taken:
-        *shorter, (longest, slack) = sorted(policies, key=lambda policy: policy[0].window)
-        wait, count = windows.look(self._key(longest), longest.requests, longest.window + slack)
+        *shorter, (longest, slack_of_longest) = sorted(policies, key=lambda policy: policy[0].window)
+        wait, count = windows.look(self._key(longest), longest.requests, longest.window + slack_of_longest)
         if count >= max(1, int(longest.requests * left)):
             return Taken(max(wait, _SOON))
-        for policy, kept in (*shorter, (longest, slack)):
-            if not windows.count(self._key(policy), policy.requests, policy.window + kept):
-                wait, _ = windows.look(self._key(policy), policy.requests, policy.window + kept)
+        ordered = (*shorter, (longest, slack_of_longest))
+        for policy, slack in ordered:
+            if not windows.count(self._key(policy), policy.requests, policy.window + slack):
+                wait, _ = windows.look(self._key(policy), policy.requests, policy.window + slack)
                 return Taken(max(wait, _SOON))
-        shortest, kept = (*shorter, (longest, slack))[0]
-        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * kept)
+        shortest, slack = ordered[0]
+        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
         return Taken(0.0, count + 1, recent >= shortest.requests)
 
     def _key(self, policy: Window) -> str:

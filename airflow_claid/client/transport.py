@@ -153,12 +153,12 @@ class Transport:
             before_sleep=lambda state: _log_pause(call, state),
             reraise=True,
         )
-        return attempts(self._send_after, first, call)
+        return attempts(self._fail_or_send, first, call)
 
-    def _send_after(self, failed: list[ClaidError], call: Call) -> Answer:
-        """Send a request anew; where it has failed already, the attempts begin with that."""
-        if failed:
-            raise failed.pop()
+    def _fail_or_send(self, first: list[ClaidError], call: Call) -> Answer:
+        """Send a request anew, once the first failure has been told to those who count the attempts and their time."""
+        if first:
+            raise first.pop()
         return self._send_once(call)
 
     def _send_once(self, call: Call) -> Answer:
@@ -237,6 +237,7 @@ class Transport:
                 data=call.form,
                 files=call.files,
                 auth=self.auth,
+                cookies=self._session.cookies,
             )
             return self._session.send(
                 request,

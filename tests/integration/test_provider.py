@@ -38,8 +38,8 @@ def test_the_floors_import_only_from_below() -> None:
         [
             "batch", "batch_orders", "creation_orders", "crowd", "delivered_image", "delivery", "downloads",
             "errands", "errors", "fingerprints", "fulfilment", "inputs", "inspection", "inventory", "job_waiting",
-            "links", "manifest", "object_storage", "orders", "places", "progress", "prompt_columns", "prompt_files",
-            "receipts", "terms", "version_compat", "video_orders",
+            "links", "local_files", "manifest", "object_storage", "orders", "places", "progress", "prompt_columns",
+            "prompt_files", "receipts", "retries", "tally", "terms", "version_compat", "video_orders",
         ],
         ["hooks"],
         ["operators", "sensors", "triggers"],
@@ -51,10 +51,12 @@ def test_the_floors_import_only_from_below() -> None:
     for file in package.rglob("*.py"):
         room = file.relative_to(package).parts[0].removesuffix(".py")
         for line in file.read_text(encoding="utf-8").splitlines():
-            words = line.split()
+            words = line.replace("from airflow_claid import ", "from airflow_claid.").split()
             if len(words) < 2 or words[0] not in ("from", "import") or not words[1].startswith("airflow_claid."):
                 continue
             other = words[1].split(".")[1]
+            if other == "__version__":
+                continue
             if room == "sandbox" or other == "sandbox":
                 allowed = room == other
             else:
