@@ -7,8 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from airflow_claid.client.others import Others
 from airflow_claid.client.quota_store import QuotaStore, SharedWindows, Taken
@@ -163,6 +163,19 @@ class Quota:
                 return Booking(0.0, now)
             self._part_of_shared = self._count(now - self._window, now) / shared.count
             return Booking(0.0, now, shared.count, shared.full)
+
+    def on_its_way(self, booking: Booking) -> Booking:
+        """Move a booking to the present moment, at which its request has been written.
+
+        A new connection, or a busy process, may have kept it: it arrives so much later, and those after it must not
+        come too early. In a store the moment stays.
+        """
+        with self._lock:
+            now = self._clock()
+            with suppress(ValueError):  # so long ago that it is kept no more
+                self._sent.remove(booking.moment)
+                self._sent.append(now)
+            return replace(booking, moment=now)
 
     def closed_for(self) -> float:
         """Give the seconds for which nothing may be sent, because an answer said so; 0 where it may."""

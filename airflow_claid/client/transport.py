@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from airflow_claid.client.answers import Problem, error_for
+from airflow_claid.client.connections import TellingAdapter, telling
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,
     ClaidError,
@@ -32,7 +32,7 @@ from airflow_claid.client.errors import (
     ClaidRateLimitError,
     ClaidValidationError,
 )
-from airflow_claid.client.quota import AccountQuota, Booking
+from airflow_claid.client.quota import AccountQuota, Booking, Quota
 from airflow_claid.client.rate_limits import Group, RateLimit
 from airflow_claid.client.turns import Turns
 
@@ -126,7 +126,7 @@ class Transport:
         self._session.proxies, self._session.verify = environment(self.base_url)
         self._session.trust_env = False
         self._headers = {**self._session.headers, "User-Agent": self.user_agent, "Accept": "application/json"}
-        adapter = HTTPAdapter(pool_maxsize=self.pool_size, max_retries=0)
+        adapter = TellingAdapter(pool_maxsize=self.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -162,17 +162,19 @@ class Transport:
         return self._send_once(call)
 
     def _send_once(self, call: Call) -> Answer:
-        booking = self._await_quota(call)
+        quota = self.quota.of(call.group, reading=call.repeatable)
+        bookings = [self._await_quota(call, quota)]
         if not call.repeatable:
             self.turns.about_to_send()
         self.turns.sent()
         began = time.monotonic()
-        response = self._exchange(call)
+        with telling(lambda: bookings.append(quota.on_its_way(bookings[-1]))):
+            response = self._exchange(call)
         if not call.repeatable:
             taken = time.monotonic() - began
             self.latency = taken if self.latency is None else 0.9 * self.latency + 0.1 * taken
         seen = RateLimit.from_headers(response.headers)
-        self.quota.observe(call.group, seen, booking, reading=call.repeatable)
+        self.quota.observe(call.group, seen, bookings[-1], reading=call.repeatable)
         request_id = response.headers.get(_REQUEST_ID)
         body = _json(response)
         if not 200 <= response.status_code < 300:
@@ -199,8 +201,7 @@ class Transport:
             return json.loads(self.auth.hidden_in(json.dumps(body)))
         return None
 
-    def _await_quota(self, call: Call) -> Booking:
-        quota = self.quota.of(call.group, reading=call.repeatable)
+    def _await_quota(self, call: Call, quota: Quota) -> Booking:
         with quota.line():
             while True:
                 closed = quota.closed_for()

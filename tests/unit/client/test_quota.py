@@ -66,6 +66,24 @@ def test_no_window_ever_holds_more_than_its_policy_allows(policies: tuple[Policy
         assert most_within(sent, policy.window) <= policy.requests
 
 
+@given(policies=ANY_POLICIES, delays=st.lists(st.floats(0, 5), min_size=1, max_size=80))
+def test_a_request_counts_from_when_it_was_on_its_way_however_long_that_took(
+    policies: tuple[Policy, ...], delays: list[float]
+) -> None:
+    clock = Clock()
+    quota = Quota(policies, clock)
+    arrived = []
+    for delay in delays:
+        with quota.line():
+            while (booking := quota.book()).wait:
+                clock.now += booking.wait
+        clock.now += delay
+        assert quota.on_its_way(booking).moment == clock.now
+        arrived.append(clock.now)
+    for policy in policies:
+        assert most_within(arrived, policy.window) <= policy.requests
+
+
 @given(before=ANY_POLICIES, after=ANY_POLICIES, early=st.integers(0, 40), late=st.integers(1, 40))
 def test_new_policies_hold_from_the_answer_that_names_them(
     before: tuple[Policy, ...], after: tuple[Policy, ...], early: int, late: int
