@@ -1,7 +1,8 @@
 """Files of this machine, whole or not at all: receipts hang on them.
 
 What is written outlives a crash of the process. Its content is on the disk (``fsync``) before it gets its name; the
-name itself may be lost with the last seconds if the whole machine loses power.
+name itself may be lost with the last seconds if the whole machine loses power. Only what is added to a file can be
+there in part.
 
 A batch touches several files an item, so this goes the shortest way, by :mod:`os`: fsspec and pathlib would cost as
 much as sending the request.
@@ -16,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 _CREATE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_ADD = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _BLOCK = 1 << 20
 
@@ -43,6 +45,21 @@ def create_whole(final: str, content: bytes) -> bool:
     finally:
         _remove(partial)
     return True
+
+
+def add(path: str, content: bytes) -> None:
+    """Add to the end of a file, beginning a new line; one that is not there, or not ours to add to, is written whole.
+
+    A crash on the way leaves a part of the content at the end. Unlike a new file in place of the old one it makes no
+    entry in the folder and deletes nothing: ext4 without a journal walks past all that was deleted in the last
+    minutes for each new file.
+    """
+    try:
+        file = os.open(path, _ADD)
+    except (FileNotFoundError, PermissionError):
+        write_whole(path, content)
+    else:
+        _fill(file, b"\n" + content)
 
 
 def read(path: str) -> bytes:
@@ -80,6 +97,11 @@ def _write(path: str, content: bytes) -> None:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         file = os.open(path, _CREATE_NEW, 0o666)
+    _fill(file, content)
+
+
+def _fill(file: int, content: bytes) -> None:
+    """Write to an open file, see that it is on the disk, and close it."""
     try:
         rest = memoryview(content)
         while rest:

@@ -70,6 +70,18 @@ def create_whole(uri: str, content: bytes) -> bool:
     return True
 
 
+def add(uri: str, content: bytes) -> None:
+    """Add to the end of a local file, beginning a new line; elsewhere, where nothing can be added, write it anew.
+
+    What was there stays, but a crash may leave a part of the new content behind it: the reader must tell.
+    """
+    local = _on_this_machine(uri)
+    if local is not None:
+        local_files.add(local, content)
+    else:
+        write_whole(uri, content)
+
+
 def read(uri: str) -> bytes:
     """Read a file.
 

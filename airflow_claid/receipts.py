@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
-from airflow_claid.object_storage import create_whole, read_if_there, write_whole
+from airflow_claid.object_storage import add, create_whole, read_if_there
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,10 @@ class ReceiptStore(Protocol):
 
 
 class FolderReceipts:
-    """Receipts as files beside the pictures, ``_claid/FINGERPRINT.json``.
+    """Receipts as files beside the pictures, ``_claid/FINGERPRINT.json``: JSON, a line for each fact.
+
+    On a local disk each state is added to the file, below the ones before; the last one counts. One that has no end
+    was being added when its process died, and the one before it counts: the same as if it had not begun.
 
     :param folder: address of the ``_claid/`` folder.
     """
@@ -188,7 +191,7 @@ class FolderReceipts:
         uri = self._uri(fingerprint)
         try:
             content = read_if_there(uri)
-            return None if content is None else Receipt.from_json(json.loads(content))
+            return None if content is None else Receipt.from_json(_last_of(content))
         except Exception as error:
             raise _unreadable(uri, error) from error
 
@@ -197,8 +200,8 @@ class FolderReceipts:
         return create_whole(self._uri(receipt.fingerprint), _as_text(receipt))
 
     def write(self, receipt: Receipt) -> None:
-        """Write the file."""
-        write_whole(self._uri(receipt.fingerprint), _as_text(receipt))
+        """Write the file, or add to it."""
+        add(self._uri(receipt.fingerprint), _as_text(receipt))
 
     def _uri(self, fingerprint: str) -> str:
         return f"{self._folder}{fingerprint}.json"
@@ -330,8 +333,30 @@ class NoReceipts:
 
 def _as_text(receipt: Receipt) -> bytes:
     """Give a receipt as JSON with a line for each fact; not by ``indent``, which costs several times as much."""
-    return _encode(receipt.to_json()).encode()
+    return _encode(receipt.to_json()).encode() + _END[1:]
 
+
+def _last_of(content: bytes) -> Any:
+    """Give the last state in a receipt's file that is whole.
+
+    :raises ValueError: if there is none, or the last one that has an end is no JSON.
+    """
+    rest = content
+    while True:
+        before, begin, last = rest.rpartition(_BEGIN)
+        try:
+            return json.loads(begin + last)
+        except ValueError:
+            if not before or last.endswith(_END):
+                raise
+        log.warning(
+            "The last state in a receipt has no end: its process died while it was added. The one before counts"
+        )
+        rest = before
+
+
+_BEGIN, _END = b"\n{", b"}\n"
+"""Of a state in a receipt's file; no line inside of one begins or ends so."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode
 

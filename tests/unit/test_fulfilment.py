@@ -153,7 +153,7 @@ def test_an_answer_that_is_still_being_made_is_waited_for(shop: Shop) -> None:
     arrived = threading.Event()
 
     def wait_really() -> None:
-        while not list(shop.bucket.rglob("*.png")):
+        while not shop.sandbox.charged():  # which is known a little later than the picture is there
             arrived.wait(0.05)
 
     shop.while_sleeping = wait_really

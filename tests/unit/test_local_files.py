@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from airflow_claid import local_files
-from airflow_claid.local_files import create_whole, info_of, read, write_whole
+from airflow_claid.local_files import add, create_whole, info_of, read, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -28,6 +29,36 @@ def test_only_the_first_is_created(tmp_path: Path) -> None:
     assert not create_whole(f"{tmp_path}/new/file", b"second")
     assert read(f"{tmp_path}/new/file") == b"first"
     assert names(tmp_path / "new") == ["file"]
+
+
+def test_what_is_added_begins_a_new_line_and_what_was_there_stays(tmp_path: Path) -> None:
+    add(f"{tmp_path}/new/file", b"first\n")
+    add(f"{tmp_path}/new/file", b"second\n")
+    (tmp_path / "new" / "file").write_bytes(read(f"{tmp_path}/new/file") + b"torn")
+    add(f"{tmp_path}/new/file", b"third\n")
+    assert read(f"{tmp_path}/new/file") == b"first\n\nsecond\ntorn\nthird\n"
+    assert names(tmp_path / "new") == ["file"]
+
+
+def test_a_file_of_somebody_else_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_APPEND:
+            raise PermissionError(13, "Permission denied", path)
+        return os_open(path, flags, mode)
+
+    os_open = os.open
+    add(f"{tmp_path}/file", b"theirs")
+    monkeypatch.setattr(local_files.os, "open", opened)
+    add(f"{tmp_path}/file", b"ours")
+    assert read(f"{tmp_path}/file") == b"ours"
+
+
+def test_what_cannot_be_added_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(f"{tmp_path}/file", b"before")
+    monkeypatch.setattr(local_files.os, "write", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        add(f"{tmp_path}/file", b"after")
+    assert (tmp_path / "file").read_bytes() == b"before"
 
 
 @pytest.mark.parametrize("fails", ["write", "fsync", "replace"])

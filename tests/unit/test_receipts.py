@@ -13,7 +13,7 @@ from airflow_claid.client import EditRequest, OutputImage
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
 from airflow_claid.inputs import source
-from airflow_claid.object_storage import write_whole
+from airflow_claid.object_storage import read, write_whole
 from airflow_claid.orders import EditOrder
 from airflow_claid.places import edit_place
 from airflow_claid.receipts import (
@@ -122,6 +122,55 @@ def test_a_receipt_is_a_file_that_a_person_can_read(tmp_path: Path) -> None:
     assert list(facts)[:3] == ["version", "fingerprint", "state"]
     assert (facts["version"], facts["state"], facts["author"]["dag_id"]) == (VERSION, "delivered", "catalogue")
     assert facts["images"][0]["path"] == "s3://aws@bucket/spring/SKU-1_1.png"
+
+
+def test_on_a_local_disk_each_state_is_added_and_the_last_one_counts(tmp_path: Path) -> None:
+    store = FolderReceipts(f"file://{tmp_path}/")
+    states = [RECEIPT.but(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)]
+    assert store.create(states[0])
+    for receipt in states[1:]:
+        store.write(receipt)
+        assert store.read(FINGERPRINT) == receipt
+    blocks = (tmp_path / f"{FINGERPRINT}.json").read_text(encoding="utf-8").split("\n\n")
+    assert [Receipt.from_json(json.loads(block)) for block in blocks] == states
+
+
+def test_in_a_bucket_there_is_the_last_state_alone(s3: str) -> None:
+    store = FolderReceipts(f"{s3}/_claid/")
+    for receipt in (RECEIPT.but(state=ReceiptState.PAID), RECEIPT):
+        store.write(receipt)
+    assert Receipt.from_json(json.loads(read(f"{s3}/_claid/{FINGERPRINT}.json"))) == RECEIPT
+
+
+def test_a_state_that_was_being_added_at_a_crash_has_not_begun(tmp_path: Path) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    intent, paid, delivered = (
+        RECEIPT.but(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)
+    )
+    store.create(intent)
+    begin = file.stat().st_size
+    store.write(paid)
+    whole = file.read_bytes()
+    for end in range(begin, len(whole) - 1):
+        file.write_bytes(whole[:end])
+        assert store.read(FINGERPRINT) == intent
+    file.write_bytes(whole[:-1])
+    assert store.read(FINGERPRINT) == paid
+    for end in (begin + 1, begin + 2, begin + 700, len(whole) - 1):
+        file.write_bytes(whole[:end])
+        store.write(delivered)
+        assert store.read(FINGERPRINT) == delivered
+        file.write_bytes(file.read_bytes()[:-40])
+        assert store.read(FINGERPRINT) in (intent, paid)
+
+
+def test_a_last_state_that_has_an_end_and_is_broken_is_not_passed_over(tmp_path: Path) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    store.create(RECEIPT.but(state=ReceiptState.INTENT))
+    store.write(RECEIPT.but(state=ReceiptState.PAID))
+    file.write_bytes(file.read_bytes().replace(b'"state": "paid"', b'"state": paid'))
+    with pytest.raises(ReceiptUnreadableError, match="JSONDecodeError"):
+        store.read(FINGERPRINT)
 
 
 def spoiled(**changes: Any) -> bytes:

@@ -16,6 +16,7 @@ from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect, s3_connection
 from tests.unit.operators.conftest import NewTry
+from tests.unit.receipt_files import last_state
 
 PROMPT = "A linen sofa, “Élan”, in morning light"
 
@@ -246,7 +247,7 @@ def test_a_receipt_tells_a_person_what_was_paid_and_holds_no_key_and_no_link(
     new_try()(generation(output=f"file://{tmp_path}/", name="SOFA"))
     (file,) = (tmp_path / "_claid").iterdir()
     text = file.read_text(encoding="utf-8")
-    receipt = json.loads(text)
+    receipt = last_state(file)
     assert receipt["state"] == "delivered"
     assert receipt["subject"] == PROMPT
     assert receipt["body"]["options"] == {"number_of_images": 1, "guidance_scale": 5.0}

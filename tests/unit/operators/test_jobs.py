@@ -22,6 +22,7 @@ from tests.conftest import Connect
 from tests.unit.deferring import fired, made_anew, run_through
 from tests.unit.operators.conftest import StateStore, TaskInstance
 from tests.unit.pictures import noise
+from tests.unit.receipt_files import last_state
 
 PLACES = ("temporary", "file", "connected")
 WAYS = (False, True)
@@ -64,7 +65,7 @@ class Account:
 
     def receipts(self) -> list[Any]:
         files = sorted(self.folder.glob("*/_claid/*.json"))
-        return [json.loads(file.read_text()) for file in files] + [self.memory[key] for key in sorted(self.memory)]
+        return [last_state(file) for file in files] + [self.memory[key] for key in sorted(self.memory)]
 
     def submitted(self) -> int:
         return len(self.sandbox.ledger("submit_edit"))
