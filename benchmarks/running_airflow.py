@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +12,12 @@ from typing import Any
 
 import psutil
 
-from benchmarks.jobs.triggerer import database
 from benchmarks.processes import cpu_of, cpu_of_tree, descendant
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.postgresql import database, for_sqlalchemy
 
 DAGS = Path(__file__).parent / "dags"
-POSTGRES = os.environ.get("BENCH_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 SLOTS = 32
 
 
@@ -72,12 +70,12 @@ def running_airflow(
     """
     with (
         tempfile.TemporaryDirectory(prefix="bench-airflow-", ignore_cleanup_errors=True) as folder,
-        database(POSTGRES) as address,
+        database() as address,
     ):
         home, dags = Path(folder) / "home", Path(folder) / "dags"
         home.mkdir()
         shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
-        sql = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address.replace("postgresql://", "postgresql+psycopg2://")}
+        sql = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address)}
         settings = {**sql, **(variables or {})}
         airflow = Airflow(home, dags, connections, settings)
         with standalone(airflow, parallelism=SLOTS, seconds=300) as api:

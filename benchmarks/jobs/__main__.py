@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import random
 import sys
 import tempfile
@@ -18,12 +17,12 @@ from statistics import median
 from airflow_claid.client import ClaidClient
 from airflow_claid.client.quota import Quota
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from benchmarks.jobs.triggerer import ROOT, Airflow, Weight, database
+from benchmarks.jobs.triggerer import ROOT, Airflow, Weight
 from benchmarks.jobs.ways import WAYS, Way
+from tests.postgresql import SERVER, database
 
 DOCS = ROOT / "docs" / "waiting.md"
 QUOTA = "20/1,1200/60"
-POSTGRES = os.environ.get("BENCH_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 _HELD = 3600.0
 """Seconds by which jobs are longer, until the sandbox's clock is told to go ahead when the triggerer starts."""
 _PATIENCE = 2
@@ -140,7 +139,7 @@ def main() -> int:
         "--first-end", type=float, default=80.0, help="seconds from the triggerer's start to the first end"
     )
     parser.add_argument("--spread", type=float, default=60.0, help="seconds over which the jobs end")
-    parser.add_argument("--postgres", default=POSTGRES, help="server for the metadata")
+    parser.add_argument("--postgres", default=SERVER, help="server for the metadata")
     parser.add_argument("--update-docs", action="store_true", help="write the table into docs/waiting.md")
     given = parser.parse_args()
     plan = Plan(given.jobs, given.interval, given.first_end, given.spread)

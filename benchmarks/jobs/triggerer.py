@@ -15,6 +15,8 @@ from typing import Any
 
 import psycopg2
 
+from tests.postgresql import for_sqlalchemy
+
 ROOT = Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -45,7 +47,7 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database.replace("postgresql://", "postgresql+psycopg2://"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(self.database),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "0",
         }
 
@@ -98,26 +100,6 @@ class Airflow:
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).with_name("airflow")), *arguments]
-
-
-@contextmanager
-def database(server: str) -> Iterator[str]:
-    """Make a database on a PostgreSQL server, and drop it in the end."""
-    name = f"airflow_claid_bench_{os.getpid()}"
-
-    def order(statement: str) -> None:
-        connection = psycopg2.connect(f"{server}/postgres")
-        connection.autocommit = True
-        try:
-            connection.cursor().execute(statement)
-        finally:
-            connection.close()
-
-    order(f"CREATE DATABASE {name}")
-    try:
-        yield f"{server}/{name}"
-    finally:
-        order(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @dataclass

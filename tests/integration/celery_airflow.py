@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,14 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
 import redis
 
 from tests.conftest import free_port
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import _QUICK, Standalone, _healthy, _stop
+from tests.postgresql import database, for_sqlalchemy
 
-POSTGRES = os.environ.get("BENCH_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 BROKER = "redis://127.0.0.1:6379/0"
 
 
@@ -40,7 +38,7 @@ def celery_airflow(airflow: Airflow, workers: int, seconds: float = 300) -> Iter
     """Run scheduler, API and so many workers, each with one slot, until the block ends; then nothing is left of it."""
     name = f"airflow_claid_{uuid.uuid4().hex[:12]}"
     url = f"http://127.0.0.1:{free_port()}"
-    with _database(name) as database, _keys_of(name), ExitStack() as processes:
+    with database() as address, _keys_of(name), ExitStack() as processes:
         airflow.settings |= _QUICK | {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -48,8 +46,8 @@ def celery_airflow(airflow: Airflow, workers: int, seconds: float = 300) -> Iter
             "AIRFLOW__API__PORT": url.rpartition(":")[2],
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__API_AUTH__JWT_SECRET": uuid.uuid4().hex * 2,
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address),
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{for_sqlalchemy(address)}",
             "AIRFLOW__CELERY__BROKER_URL": BROKER,
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__GLOBAL_KEYPREFIX": f"{name}/",
             "AIRFLOW__OPERATORS__DEFAULT_QUEUE": name,
@@ -100,25 +98,6 @@ def _running(airflow: Airflow, name: str, *arguments: str) -> Iterator[tuple[sub
         yield process, output
     finally:
         _stop(process)
-
-
-@contextmanager
-def _database(name: str) -> Iterator[str]:
-    """Make a PostgreSQL database, and drop it in the end; give user, server and name."""
-
-    def order(statement: str) -> None:
-        connection = psycopg2.connect(f"{POSTGRES}/postgres")
-        connection.autocommit = True
-        try:
-            connection.cursor().execute(statement)
-        finally:
-            connection.close()
-
-    order(f"CREATE DATABASE {name}")
-    try:
-        yield f"{POSTGRES.partition('://')[2]}/{name}"
-    finally:
-        order(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

@@ -76,14 +76,20 @@ class Standalone:
 
     def logs(self) -> str:
         """Give all task logs."""
-        files = sorted((self.airflow.home / "logs").rglob("*.log"))
+        files = sorted((self.airflow.home / "logs").glob("dag_id=*/**/*.log"))
         return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+    def scheduler(self) -> str:
+        """Give the last that the scheduler printed."""
+        name = "standalone.txt" if (self.airflow.home / "standalone.txt").exists() else "scheduler.txt"
+        lines = (self.airflow.home / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([line for line in lines if name == "scheduler.txt" or line.startswith("scheduler")][-60:])
 
     def until(self, holds: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not so after {seconds} s:\n{self.logs()[-3000:]}")
+                raise TimeoutError(f"not so after {seconds} s:\n{self.scheduler()}\n{self.logs()[-3000:]}")
             time.sleep(0.3)
 
     def _exists(self, path: str) -> bool:
