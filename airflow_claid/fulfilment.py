@@ -175,7 +175,8 @@ class Fulfilment:
             if cost > 0:
                 raise
             log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
-            receipt = self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+            former = latest if latest is not None and latest.is_of_same_request(receipt) else receipt
+            receipt = self._pay(order, store, edition=former.edition + 1, former=former)
             receipt = self._completed(order, receipt, store, deadline)
         return self._fulfilled(order, receipt, cost + self.spent - spent_before)
 
@@ -296,6 +297,9 @@ class Fulfilment:
             before=self.delivery.state_of(destination) if destination else None,
         )
         if former is not None:
+            kept = store.read(order.fingerprint)
+            if kept is not None and not _is_same_state(kept, former):
+                return None
             store.write(receipt)
         elif not store.create(receipt) and store.read(order.fingerprint) != receipt:
             return None
@@ -311,7 +315,7 @@ class Fulfilment:
             if (self.now() - asked).total_seconds() <= self.terms.grace / 3:
                 return
             kept = store.read(receipt.fingerprint)
-            if kept is not None and not _is_same_intent(kept, receipt):
+            if kept is not None and not _is_same_state(kept, receipt):
                 raise _TakenOverError
             announced.append(receipt.but(asked_at=self.now().isoformat()))
             store.write(announced[-1])
@@ -506,7 +510,7 @@ class Fulfilment:
         return receipt
 
 
-def _is_same_intent(kept: Receipt, receipt: Receipt) -> bool:
+def _is_same_state(kept: Receipt, receipt: Receipt) -> bool:
     """Whether a receipt is still the one that was written, and nobody has written another since."""
     one, other = ((each.state, each.author, each.edition, each.asked_at) for each in (kept, receipt))
     return one == other

@@ -429,6 +429,59 @@ def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid
     assert shop.sandbox.charged() == 1
 
 
+def asked_meanwhile(shop: Shop, order: Order, **terms: Any) -> tuple[Fulfilled, list[Fulfilled]]:
+    """Fulfil an order for one run, while another run does the same between that one's look and its announcement."""
+    others: list[Fulfilled] = []
+
+    def other_run() -> None:
+        thread = threading.Thread(target=lambda: others.append(shop.fulfil(order, "monday", **terms)))
+        thread.start()
+        thread.join()
+
+    fulfilment = shop.fulfilment("tuesday", **terms)
+    fulfilment.before_paying = lambda _: None if others else other_run()
+    return fulfilment.fulfil(order), others
+
+
+@pytest.mark.parametrize("before", ["refused", "gone", "lost", "failed"])
+def test_what_another_run_has_paid_while_this_one_waited_to_ask_again_is_not_paid_again(
+    shop: Shop, before: str
+) -> None:
+    order: Order = shop.generation(f"file://{shop.bucket}/out/")
+    if before == "refused":
+        known, shop.client = shop.client, ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
+        with pytest.raises(Exception, match="401"):
+            shop.fulfil(order)
+        shop.client = known
+    elif before == "gone":
+        path = shop.fulfil(order).images[0].path or ""
+        Path(path.removeprefix("file://")).unlink()
+    elif before == "lost":
+        shop.sandbox.fault("cut", operation="generate_image", charged=False)
+        with pytest.raises(ClaidAnswerLostError):
+            shop.fulfil(order)
+        shop.time += timedelta(hours=1)
+    else:
+        order = shop.edit(shop.fulfil(shop.generation()).images[0].path or "", "storage://shop/small/")
+        shop.sandbox.fault("job_error", operation="submit_edit")
+        with pytest.raises(JobFailedError):
+            shop.fulfil(order)
+    paid = shop.sandbox.charged()
+    result, (other,) = asked_meanwhile(shop, order)
+    assert (result.credits, other.credits) == (0, 1)
+    assert [image.path for image in result.images] == [image.path for image in other.images]
+    assert shop.sandbox.charged() == paid + 1
+    assert shop.receipt(order).author.run_id == "monday"
+
+
+def test_who_pays_again_on_purpose_does_so_though_another_run_has_just_done_it(shop: Shop) -> None:
+    order = shop.generation(f"file://{shop.bucket}/out/")
+    shop.fulfil(order, "sunday")
+    result, (other,) = asked_meanwhile(shop, order, regenerate=True)
+    assert (result.credits, other.credits) == (1, 1)
+    assert shop.sandbox.charged() == 3
+
+
 @pytest.mark.parametrize(
     "query", ["X-Amz-Signature=s1gned&X-Amz-Expires=60", "Signature=s1gned&Expires=9&GoogleAccessId=x"]
 )
