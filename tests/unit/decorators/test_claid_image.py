@@ -75,7 +75,7 @@ def test_a_list_of_prompts_is_paid_one_by_one_and_given_in_its_order(sandbox: Sa
     prompts = ["A blue vase", "A red vase", " A blue vase ", BLOCKED]
     run = new_try()
     links = run(made(lambda: prompts, task_id="vases"))
-    assert asked(sandbox) == ["A blue vase", "A red vase", BLOCKED]
+    assert sorted(asked(sandbox)) == sorted(["A blue vase", "A red vase", BLOCKED])
     assert [image["path"] for image in run.images if not image["blocked"]] == links
     assert [image["prompt"] for image in run.images] == ["A blue vase", "A red vase", BLOCKED]
     assert run.credits == 3

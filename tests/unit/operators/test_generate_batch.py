@@ -316,13 +316,13 @@ def test_blocked_prompts_end_the_task_as_asked_after_all_is_done(
 def test_on_error_fail_stops_at_the_first_and_says_why(
     failing: str, sandbox: Sandbox, new_try: NewTry, tmp_path: Path
 ) -> None:
-    prompts = ["ab" if failing == "invalid" else "refused lamp", *lamps(40)]
+    prompts = ["ab" if failing == "invalid" else "refused lamp", *lamps(400)]
     if failing == "refused":
         sandbox.fault("500", prompt="refused", probability=1)
     with pytest.raises(AirflowException, match=r"on_error='fail'.* are left") as stopped:
         new_try()(batch(prompts=prompts, output=f"file://{tmp_path}/", on_error="fail", concurrency=1))
     assert isinstance(stopped.value, AirflowFailException) is (failing == "invalid")
-    assert sandbox.charged() < 40
+    assert sandbox.charged() < 400
     assert sandbox.charged() == len([row for row in rows_in_parts(tmp_path) if row["status"] == "done"])
 
 
