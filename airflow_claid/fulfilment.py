@@ -19,12 +19,9 @@ from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, 
 from airflow_claid.client.contract import shortened
 from airflow_claid.delivered_image import DeliveredImage
 from airflow_claid.delivery import TEMPORARY_LIFE, Delivery
-from airflow_claid.errors import (
-    CreditCeilingError,
-    DeadLinkError,
-    LostAnswerError,
-)
+from airflow_claid.errors import CreditCeilingError, DeadLinkError
 from airflow_claid.job_waiting import JobDecision, Waiting, decide, pause
+from airflow_claid.lost_answers import MissingAnswer
 from airflow_claid.orders import Order, Sent
 from airflow_claid.places import PlaceKind
 from airflow_claid.receipts import Author, Receipt, ReceiptsOfOneRequest, ReceiptState, ReceiptStore
@@ -196,7 +193,7 @@ class Fulfilment:
             log.info("Paying again for %s on purpose (regenerate)", shortened(order.subject))
             return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
         if receipt.state is ReceiptState.INTENT and not receipt.author.same_attempt(self.author):
-            receipt = self._await_other_run(order, receipt, store)
+            receipt = self._missing_answer(order, receipt).of_other_run(store)
         if receipt.state is ReceiptState.INTENT:
             return self._settle_lost_answer(order, receipt, store)
         if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
@@ -205,28 +202,6 @@ class Fulfilment:
             return self._reused(order, receipt, store)
         log.info("Going on with the paid request %s for %s", receipt.request_id, shortened(order.subject))
         return receipt
-
-    def _await_other_run(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
-        """Wait, while an answer may still come, for another run that is asking for the same thing now."""
-        author = receipt.author
-        if self.now() < self._grace_of(receipt):
-            log.info(
-                "%s %s %s is asking for %s at this moment: waiting for its pictures instead of paying too",
-                author.dag_id,
-                author.run_id,
-                author.task_id,
-                shortened(order.subject),
-            )
-        while receipt.state is ReceiptState.INTENT and self.now() < self._grace_of(receipt):
-            self.before_waiting()
-            self.sleep(self.terms.look_interval)
-            receipt = store.read(order.fingerprint) or receipt
-        return receipt
-
-    def _grace_of(self, receipt: Receipt) -> datetime:
-        """Until when the answer that a receipt waits for may still come."""
-        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
-        return asked + timedelta(seconds=self.terms.grace)
 
     def _completed(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
         """Bring a paid receipt to its end."""
@@ -379,49 +354,15 @@ class Fulfilment:
         )
 
     def _settle_lost_answer(self, order: Order, receipt: Receipt, store: ReceiptStore) -> Receipt:
-        """Look for the pictures of a request whose answer is lost; where none can be, do as the terms say."""
-        found = self._look_for(order, receipt)
-        receipt = receipt.but(lost_answers=receipt.lost_answers + 1, credits=receipt.credits + order.credits)
-        if found:
-            log.warning(
-                "The answer for %s was lost; its %d images were found at %s and are not paid again",
-                shortened(order.subject),
-                len(found),
-                order.destination(receipt.edition),
-            )
-            receipt = receipt.but(state=ReceiptState.PAID, images=tuple(found), paid_at=self.now().isoformat())
-            store.write(receipt)
-            return receipt
-        lost = (
-            f"The answer for {shortened(order.subject)}, asked at {receipt.asked_at}, is lost: it may have cost "
-            f"{order.credits:g} credits"
-        )
-        if self.terms.on_lost_response == "fail":
-            raise LostAnswerError(
-                f"{lost}, and on_lost_response='fail'. Look into Claid's dashboard, then run with "
-                "on_lost_response='resubmit' to ask again."
-            )
-        log.warning("%s. Asking again (on_lost_response='resubmit')", lost)
-        receipt = receipt.but(credits_in_doubt=receipt.credits_in_doubt + order.credits)
-        return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+        """Take over the pictures of a request whose answer is lost; where none are found, do as the terms say."""
+        receipt = self._missing_answer(order, receipt).settled()
+        if receipt.state is not ReceiptState.PAID:
+            return self._pay(order, store, edition=receipt.edition + 1, former=receipt)
+        store.write(receipt)
+        return receipt
 
-    def _look_for(self, order: Order, receipt: Receipt) -> list[DeliveredImage]:
-        """Look where Claid was to write, until all pictures are there or the time of grace is over."""
-        destination = order.destination(receipt.edition) if order.findable else None
-        if destination is None:
-            return []
-        over = self._grace_of(receipt)
-        while True:
-            found = self.delivery.at_destination(destination)
-            if found is None:
-                log.warning("%s cannot be looked at from here: map the storage in the connection's extra", destination)
-                return []
-            if found and receipt.before is not None and self.delivery.state_of(destination) == receipt.before:
-                found = []
-            if len(found) >= order.number_of_images or self.now() >= over:
-                return found[: order.number_of_images]
-            self.before_waiting()
-            self.sleep(self.terms.look_interval)
+    def _missing_answer(self, order: Order, receipt: Receipt) -> MissingAnswer:
+        return MissingAnswer(order, receipt, self.delivery, self.terms, self.sleep, self.now, self.before_waiting)
 
     def _await_job(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
         """Look at a job until it ends, and write down what it made."""

@@ -38,8 +38,8 @@ def test_the_floors_import_only_from_below() -> None:
         [
             "batch", "batch_orders", "creation_orders", "crowd", "delivered_image", "delivery", "downloads",
             "errands", "errors", "fingerprints", "fulfilment", "inputs", "inspection", "inventory", "job_waiting",
-            "links", "local_files", "manifest", "object_storage", "orders", "places", "progress", "prompt_columns",
-            "prompt_files", "receipts", "retries", "tally", "terms", "version_compat", "video_orders",
+            "links", "local_files", "lost_answers", "manifest", "object_storage", "orders", "places", "progress",
+            "prompt_columns", "prompt_files", "receipts", "retries", "tally", "terms", "version_compat", "video_orders",
         ],
         ["hooks"],
         ["operators", "sensors", "triggers"],
