@@ -28,7 +28,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_claid.operators.generate",
                     "airflow_claid.operators.edit",
-                    "airflow_claid.operators.edit_batch",
+                    "airflow_claid.operators.batch_edit",
                     "airflow_claid.operators.ai_edit",
                     "airflow_claid.operators.fashion",
                     "airflow_claid.operators.scene",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from airflow_claid.object_storage import located
+from airflow_claid.storage.object_storage import located
 
 _CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")
 

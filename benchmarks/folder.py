@@ -77,7 +77,7 @@ def _refused(sandbox: ClaidProcess) -> int:
 
 
 def _write_pictures(folder: Path) -> None:
-    from airflow_claid.sandbox.pictures import Recipe, png
+    from airflow_claid.sandbox.drawing.pictures import Recipe, png
 
     folder.mkdir(parents=True)
     for number in range(PICTURES):

@@ -23,9 +23,9 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from airflow_claid.client import ClaidClient  # noqa: E402
-from airflow_claid.client.quota import Quota  # noqa: E402
+from airflow_claid.client.quota.quota import Quota  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
-from tests.unit.client.scripted_server import ScriptedServer  # noqa: E402
+from tests.support.scripted_server import ScriptedServer  # noqa: E402
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")

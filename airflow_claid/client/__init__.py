@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from airflow_claid.client.account import DEFAULT_BASE_URL
-from airflow_claid.client.ai_edit import AIEditRequest
-from airflow_claid.client.batch import BatchEditRequest
 from airflow_claid.client.client import ClaidClient
-from airflow_claid.client.edit import EditRequest, EditResult, UploadRequest
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,
     ClaidAuthenticationError,
@@ -20,13 +17,16 @@ from airflow_claid.client.errors import (
     ClaidValidationError,
     ClaidWebhookError,
 )
-from airflow_claid.client.fashion import FashionRequest
-from airflow_claid.client.generate import GenerateRequest, GenerateResult
-from airflow_claid.client.images import InputImage, OutputImage
-from airflow_claid.client.jobs import Job, JobKind, JobOutcome
-from airflow_claid.client.scene import SceneRequest, SceneResult
-from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
-from airflow_claid.client.video import VideoRequest
+from airflow_claid.client.models.ai_edit import AIEditRequest
+from airflow_claid.client.models.batch_edit import BatchEditRequest
+from airflow_claid.client.models.edit import EditRequest, EditResult, UploadRequest
+from airflow_claid.client.models.fashion import FashionRequest
+from airflow_claid.client.models.generate import GenerateRequest, GenerateResult
+from airflow_claid.client.models.images import InputImage, OutputImage
+from airflow_claid.client.models.jobs import Job, JobKind, JobOutcome
+from airflow_claid.client.models.scene import SceneRequest, SceneResult
+from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
+from airflow_claid.client.models.video import VideoRequest
 from airflow_claid.client.webhooks import job_from_webhook
 
 __all__ = [

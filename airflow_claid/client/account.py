@@ -6,8 +6,8 @@ import threading
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_claid.client.errors import ClaidValidationError
-from airflow_claid.client.quota import AccountQuota
-from airflow_claid.client.quota_store import QuotaStore
+from airflow_claid.client.quota.quota import AccountQuota
+from airflow_claid.client.quota.store import QuotaStore
 
 DEFAULT_BASE_URL = "https://api.claid.ai"
 

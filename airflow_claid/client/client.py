@@ -11,21 +11,21 @@ from pydantic import BaseModel
 
 from airflow_claid import __version__
 from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, versioned
-from airflow_claid.client.ai_edit import AIEditRequest
-from airflow_claid.client.batch import BatchEditRequest
-from airflow_claid.client.edit import EditRequest, EditResult, ImageOutput, UploadRequest
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
-from airflow_claid.client.fashion import FashionRequest
-from airflow_claid.client.generate import GenerateRequest, GenerateResult
-from airflow_claid.client.jobs import Job, JobKind
-from airflow_claid.client.operations import Operations
-from airflow_claid.client.quota import AccountQuota, Quota
-from airflow_claid.client.rate_limits import Group
+from airflow_claid.client.models.ai_edit import AIEditRequest
+from airflow_claid.client.models.batch_edit import BatchEditRequest
+from airflow_claid.client.models.edit import EditRequest, EditResult, ImageOutput, UploadRequest
+from airflow_claid.client.models.edit_operations import Operations
+from airflow_claid.client.models.fashion import FashionRequest
+from airflow_claid.client.models.generate import GenerateRequest, GenerateResult
+from airflow_claid.client.models.jobs import Job, JobKind
+from airflow_claid.client.models.scene import SceneRequest, SceneResult
+from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
+from airflow_claid.client.models.video import VideoRequest
+from airflow_claid.client.quota.quota import AccountQuota, Quota
+from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import parse, read, read_job, rows_of
-from airflow_claid.client.scene import SceneRequest, SceneResult
-from airflow_claid.client.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.transport import BearerKey, Call, Transport
-from airflow_claid.client.video import VideoRequest
 
 _EDITING = "image_editing"
 _STORAGE = "storage"
@@ -108,7 +108,7 @@ class ClaidClient:
         self._transport.close()
 
     def turn(self, before_sending: Callable[[], None] | None = None) -> AbstractContextManager[None]:
-        """Wait for a turn to get a request ready and send it; see :class:`~airflow_claid.client.turns.Turns`."""
+        """Wait for a turn to get a request ready and send it; see :class:`.Turns`."""
         return self._transport.turns.turn(before_sending)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from airflow_claid.client.errors import ClaidAnswerLostError
-from airflow_claid.client.jobs import Job, JobKind
+from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.transport import Answer, Call
 
 _Model = TypeVar("_Model", bound=BaseModel)

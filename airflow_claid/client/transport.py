@@ -32,9 +32,9 @@ from airflow_claid.client.errors import (
     ClaidRateLimitError,
     ClaidValidationError,
 )
-from airflow_claid.client.quota import AccountQuota, Booking, Quota
-from airflow_claid.client.rate_limits import Group, RateLimit
-from airflow_claid.client.turns import Turns
+from airflow_claid.client.quota.quota import AccountQuota, Booking, Quota
+from airflow_claid.client.quota.rate_limits import Group, RateLimit
+from airflow_claid.client.quota.send_slots import Turns
 
 log = logging.getLogger(__name__)
 

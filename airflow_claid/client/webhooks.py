@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from airflow_claid.client.errors import ClaidWebhookError
-from airflow_claid.client.jobs import Job, JobKind
+from airflow_claid.client.models.jobs import Job, JobKind
 
 SIGNATURE_HEADER = "X-Claid-Hmac-SHA256"
 """The header that the signature comes in."""

@@ -11,7 +11,7 @@ from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 
 from airflow_claid.decorators.functions import FunctionOperator, refuse_parameter
 from airflow_claid.operators import ImageEditOperator
-from airflow_claid.orders import Order
+from airflow_claid.orders.order import Order
 
 
 class EditFunctionOperator(FunctionOperator, ImageEditOperator):

@@ -10,8 +10,8 @@ from airflow.sdk import Context
 from airflow.sdk.bases.decorator import DecoratedOperator
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.client.contract import shortened
-from airflow_claid.operators.parameters import refusing_at_once
+from airflow_claid.client.models.base import shortened
+from airflow_claid.parameters import refusing_at_once
 
 
 class FunctionOperator(DecoratedOperator):

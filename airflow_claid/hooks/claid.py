@@ -18,9 +18,9 @@ from airflow_claid.client import (
     ClaidScopeError,
     ClaidValidationError,
 )
-from airflow_claid.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
+from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
-from airflow_claid.hooks.storages import ConnectedStorages
+from airflow_claid.storage.connected import ConnectedStorages
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

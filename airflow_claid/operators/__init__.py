@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_claid.operators.ai_edit import ImageAIEditOperator
+from airflow_claid.operators.batch_edit import ImageBatchEditOperator
 from airflow_claid.operators.edit import ImageEditOperator, ImageResizeOperator, ImageUpscaleOperator
-from airflow_claid.operators.edit_batch import ImageBatchEditOperator
 from airflow_claid.operators.fashion import FashionModelOperator
 from airflow_claid.operators.generate import ImageGenerationOperator
 from airflow_claid.operators.generate_batch import ImageGenerationBatchOperator

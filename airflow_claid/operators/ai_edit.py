@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import AIEditRequest, JobKind
-from airflow_claid.client.contract import shortened
-from airflow_claid.creation_orders import AIEditOrder
-from airflow_claid.operators.creating import (
+from airflow_claid.client.models.base import shortened
+from airflow_claid.operators.bases.creating import (
     STAND_IN_INPUT,
     STAND_IN_PROMPT,
     CreatingOperator,
     check_inputs,
     inputs_of,
 )
-from airflow_claid.operators.jobs import ClaidJobOperator
-from airflow_claid.operators.parameters import literal_or, number, optional, refusing_at_once, rendered
-from airflow_claid.orders import Order
-from airflow_claid.places import folder_place
+from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.orders.creation import AIEditOrder
+from airflow_claid.orders.order import Order
+from airflow_claid.parameters import literal_or, number, optional, refusing_at_once, rendered
+from airflow_claid.storage.places import folder_place
 
 _NAMES = {
     "options.prompt": "prompt",
@@ -50,7 +50,7 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
         default.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
-    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+    :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
-from airflow_claid.client.contract import shortened
-from airflow_claid.errands import Errand
-from airflow_claid.fulfilment import Fulfilled
-from airflow_claid.inputs import source
-from airflow_claid.operators.jobs import ClaidJobOperator
-from airflow_claid.operators.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
-from airflow_claid.orders import EditOrder, Order
-from airflow_claid.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
+from airflow_claid.client.models.base import shortened
+from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.orders.order import EditOrder, Order
+from airflow_claid.orders.source import source
+from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
+from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,7 +43,7 @@ class ImageEditOperator(ClaidJobOperator):
         Claid's default, JPEG.
     :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
     :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
-    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+    :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.

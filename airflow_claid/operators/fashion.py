@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import FashionRequest, JobKind
-from airflow_claid.client.contract import shortened
-from airflow_claid.creation_orders import FashionOrder
-from airflow_claid.operators.creating import STAND_IN_INPUT, CreatingOperator, one_path
-from airflow_claid.operators.jobs import ClaidJobOperator
-from airflow_claid.operators.parameters import is_literal, literal_or, optional, paths, refusing_at_once, rendered
-from airflow_claid.orders import Order
+from airflow_claid.client.models.base import shortened
+from airflow_claid.operators.bases.creating import STAND_IN_INPUT, CreatingOperator, one_path
+from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.orders.creation import FashionOrder
+from airflow_claid.orders.order import Order
+from airflow_claid.parameters import is_literal, literal_or, optional, paths, refusing_at_once, rendered
 
 _NAMES = {
     "input.clothing": "clothing",
@@ -39,7 +39,7 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
     :param aspect_ratio: (templated) such as ``"3:4"``; ``None``: Claid's default.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
-    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+    :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
-from airflow_claid.client.contract import shortened
-from airflow_claid.errands import Errand
-from airflow_claid.fulfilment import Fulfilled
-from airflow_claid.operators.base import ClaidPayingOperator
-from airflow_claid.operators.blocked import ON_BLOCKED, end_without_images
-from airflow_claid.operators.parameters import choice, is_literal, number, refusing_at_once
-from airflow_claid.orders import GenerateOrder, Order
-from airflow_claid.places import checked_name, generation_place
+from airflow_claid.client.models.base import shortened
+from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.orders.order import GenerateOrder, Order
+from airflow_claid.parameters import choice, is_literal, number, refusing_at_once
+from airflow_claid.storage.places import checked_name, generation_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

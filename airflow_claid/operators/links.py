@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_claid.links import is_signed
-from airflow_claid.places import Place, PlaceKind, without_connection
+from airflow_claid.storage.places import Place, PlaceKind, without_connection
+from airflow_claid.storage.signed_links import is_signed
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

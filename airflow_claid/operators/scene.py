@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_claid.client import ClaidValidationError, SceneRequest
-from airflow_claid.client.contract import shortened
-from airflow_claid.creation_orders import SceneOrder
-from airflow_claid.operators.creating import (
+from airflow_claid.client.models.base import shortened
+from airflow_claid.operators.bases.creating import (
     STAND_IN_INPUT,
     STAND_IN_PROMPT,
     CreatingOperator,
@@ -16,7 +15,9 @@ from airflow_claid.operators.creating import (
     inputs_of,
     one_path,
 )
-from airflow_claid.operators.parameters import (
+from airflow_claid.orders.creation import SceneOrder
+from airflow_claid.orders.order import Order
+from airflow_claid.parameters import (
     choice,
     is_literal,
     literal_or,
@@ -26,8 +27,7 @@ from airflow_claid.operators.parameters import (
     rendered,
     truth,
 )
-from airflow_claid.orders import Order
-from airflow_claid.places import folder_place
+from airflow_claid.storage.places import folder_place
 
 PLACEMENTS = ("absolute", "original", "padding")
 _OF_ABSOLUTE = {"position": "position", "scale": "scale", "rotation": "rotation_degree"}

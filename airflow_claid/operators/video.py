@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import ClaidValidationError, JobKind, VideoRequest
-from airflow_claid.client.contract import shortened
-from airflow_claid.inputs import reachable_source
-from airflow_claid.operators.creating import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
-from airflow_claid.operators.jobs import ClaidJobOperator
-from airflow_claid.operators.parameters import (
+from airflow_claid.client.models.base import shortened
+from airflow_claid.operators.bases.creating import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
+from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.orders.order import Order
+from airflow_claid.orders.source import reachable_source
+from airflow_claid.orders.video import VideoOrder
+from airflow_claid.parameters import (
     is_literal,
     literal_or,
     number,
@@ -19,9 +21,7 @@ from airflow_claid.operators.parameters import (
     rendered,
     truth,
 )
-from airflow_claid.orders import Order
-from airflow_claid.places import checked_name, video_place
-from airflow_claid.video_orders import VideoOrder
+from airflow_claid.storage.places import checked_name, video_place
 
 _NAMES = {
     "options.prompt": "prompt",
@@ -55,7 +55,7 @@ class ImageToVideoOperator(ClaidJobOperator):
         request's fingerprint.
     :param on_lost_response: (templated) ``"fail"``, our default here because of the price: where an answer was lost
         and nothing can be looked up, a person decides. ``"resubmit"`` asks, and may pay, again.
-    :param wait_for_completion: see :class:`~airflow_claid.operators.jobs.ClaidJobOperator`; so are ``deferrable``,
+    :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits`` and ``claid_conn_id``.
     :returns: the paths of the videos, in the order of the inputs. XCom ``images`` has a dict for each; XCom

@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 from airflow_claid.sandbox import control, operations, page
 from airflow_claid.sandbox.envelope import Envelope
 from airflow_claid.sandbox.errors import Refused, internal_error
+from airflow_claid.sandbox.fault_effects import gone, missing, strike_download
 from airflow_claid.sandbox.faults import DOWNLOAD
 from airflow_claid.sandbox.pipeline import Operation, answer
 from airflow_claid.sandbox.service import Service
-from airflow_claid.sandbox.striking import gone, missing, strike_download
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from PIL import ImageOps
 
 from airflow_claid.sandbox.delivery import fetch
-from airflow_claid.sandbox.encoding import flat, read
+from airflow_claid.sandbox.drawing.encoding import flat, read
 from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.ledger import Entry
 from airflow_claid.sandbox.service import Service

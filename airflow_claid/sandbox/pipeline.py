@@ -19,10 +19,10 @@ from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.accounts import Key
 from airflow_claid.sandbox.bodies.values import check, read_json
 from airflow_claid.sandbox.errors import Refused
+from airflow_claid.sandbox.fault_effects import strike_after, strike_before
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.ledger import Entry, shortened
 from airflow_claid.sandbox.service import Service
-from airflow_claid.sandbox.striking import strike_after, strike_before
 
 log = logging.getLogger("airflow_claid.sandbox")
 B = TypeVar("B", bound=BaseModel | None)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_claid.sandbox.pictures import Recipe, png
+from airflow_claid.sandbox.drawing.pictures import Recipe, png
 
 CACHE_BYTES = 16 * 1024 * 1024
 DISK_BYTES = 4 * 1024 * 1024 * 1024

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.operators.parameters import is_literal, number, refusing_at_once, truth
-from airflow_claid.sensors.memory import Memory
-from airflow_claid.triggers.arrivals import Arrivals
+from airflow_claid.parameters import is_literal, number, refusing_at_once, truth
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.triggers.waiting import Look, LookFailedError, Outcome, Watch, decide
 from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
@@ -24,6 +21,9 @@ from airflow_claid.version_compat import (
     conf,
     task_state_store,
 )
+from airflow_claid.waiting.arrivals import Arrivals
+from airflow_claid.waiting.memory import Memory
+from airflow_claid.waiting.pictures import Look, LookFailedError, Outcome, Watch, decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,11 +13,8 @@ from airflow.triggers.base import StartTriggerArgs
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.job_waiting import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
-from airflow_claid.operators.parameters import is_literal, refusing_at_once
-from airflow_claid.sensors.memory import Memory
+from airflow_claid.parameters import is_literal, refusing_at_once
 from airflow_claid.triggers.job import ClaidJobTrigger
-from airflow_claid.triggers.waiting import LookFailedError
 from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
@@ -26,6 +23,9 @@ from airflow_claid.version_compat import (
     conf,
     task_state_store,
 )
+from airflow_claid.waiting.jobs import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
+from airflow_claid.waiting.memory import Memory
+from airflow_claid.waiting.pictures import LookFailedError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -10,9 +10,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_claid.triggers.arrivals import Arrivals
 from airflow_claid.triggers.threads import in_thread
-from airflow_claid.triggers.waiting import Decision, Look, Outcome, Watch, decide
+from airflow_claid.waiting.arrivals import Arrivals
+from airflow_claid.waiting.pictures import Decision, Look, Outcome, Watch, decide
 
 _SHORTEST_INTERVAL = 0.1
 
@@ -21,7 +21,7 @@ class ClaidImageTrigger(BaseTrigger):
     """Waits until good images are at a place. Only looks; pays nothing.
 
     Fires once, with ``{"status": …, "message": …, "paths": […]}``; the statuses are those of
-    :class:`~airflow_claid.triggers.waiting.Outcome`, less ``"wait"``.
+    :class:`~airflow_claid.waiting.pictures.Outcome`, less ``"wait"``.
 
     :param output: see :class:`~airflow_claid.sensors.image.ClaidImageSensor`; so are ``number_of_images``,
         ``recursive`` and ``claid_conn_id``.

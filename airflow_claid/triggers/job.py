@@ -12,8 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.job_waiting import JobDecision, Waiting, decide, job_kind, job_numbers, pause
 from airflow_claid.triggers.threads import in_thread
+from airflow_claid.waiting.jobs import JobDecision, Waiting, decide, job_kind, job_numbers, pause
 
 _CLIENT_LIFE = 300.0
 """Seconds after which a connection is read anew, in case somebody changed it."""
@@ -26,7 +26,7 @@ class ClaidJobTrigger(BaseTrigger):
     """Waits until jobs have ended. Only asks for them (GET); pays nothing, so it may run twice or start anew.
 
     Fires once, with ``{"status": …, "message": …, "jobs": {ID: STATUS}}``; the statuses are those of
-    :class:`~airflow_claid.job_waiting.Waiting`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets the
+    :class:`~airflow_claid.waiting.jobs.Waiting`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets the
     event looks at the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
     has failed, or cannot be looked at until somebody changes something (``"refused"``).
 

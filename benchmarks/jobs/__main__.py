@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from benchmarks.jobs.triggerer import ROOT, Airflow, Weight
 from benchmarks.jobs.ways import WAYS, Way

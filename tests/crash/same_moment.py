@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from airflow_claid.client import ClaidClient, GenerateRequest
-from airflow_claid.client.quota import Quota
-from airflow_claid.delivery import Delivery
-from airflow_claid.downloads import Downloader, DownloadRules
-from airflow_claid.fulfilment import Fulfilment, utc_now
-from airflow_claid.hooks.storages import ConnectedStorages
-from airflow_claid.orders import GenerateOrder
-from airflow_claid.places import generation_place
-from airflow_claid.receipts import Author, FolderReceipts
+from airflow_claid.client.quota.quota import Quota
+from airflow_claid.delivery.delivery import Delivery
+from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
+from airflow_claid.fulfilment.receipt import Author, FolderReceipts
+from airflow_claid.fulfilment.terms import Terms
+from airflow_claid.orders.order import GenerateOrder
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
-from airflow_claid.terms import Terms
+from airflow_claid.storage.connected import ConnectedStorages
+from airflow_claid.storage.places import generation_place
 
 PAIRS = 20
 APART = (0.0, 0.005, 0.02, 0.1)

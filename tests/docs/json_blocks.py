@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.sdk import Connection
 
+from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_FIELDS
 from airflow_claid.operators import ImageGenerationOperator
-from airflow_claid.receipts import Receipt
 from airflow_claid.sandbox.ledger import Entry
 from tests.conftest import Connect
 from tests.docs.conftest import Scene

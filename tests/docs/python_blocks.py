@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from airflow_claid.operators.base import ClaidPayingOperator
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from tests.docs.conftest import Scene
 from tests.unit.operators.conftest import StateStore, TaskInstance
 

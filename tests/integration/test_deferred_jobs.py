@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone

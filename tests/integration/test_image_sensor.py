@@ -10,7 +10,7 @@ import pytest
 
 from airflow_claid.sandbox import Sandbox
 from tests.integration.conftest import Airflow
-from tests.unit.pictures import noise, picture
+from tests.support.pictures import noise, picture
 
 DAG = """
 import json

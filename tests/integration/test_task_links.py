@@ -8,7 +8,7 @@ from airflow_claid.operators.links import STATUS_PAGE
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
-from tests.unit.pictures import noise
+from tests.support.pictures import noise
 
 DAG = """
 from datetime import timedelta

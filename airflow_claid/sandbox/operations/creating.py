@@ -26,13 +26,20 @@ from airflow_claid.sandbox.bodies.creation import (
     VideoRequest,
 )
 from airflow_claid.sandbox.bodies.editing import AnyFormat
-from airflow_claid.sandbox.compositions import PlacedProduct, ai_edit, fashion, placeholder_video, scene, size_of
 from airflow_claid.sandbox.delivery import File, addresses_of, deliver, destination, fetch, stem_of, unpredictable_name
-from airflow_claid.sandbox.encoding import Description, name_of, read, write
+from airflow_claid.sandbox.drawing.compositions import (
+    PlacedProduct,
+    ai_edit,
+    fashion,
+    placeholder_video,
+    scene,
+    size_of,
+)
+from airflow_claid.sandbox.drawing.encoding import Description, name_of, read, write
+from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked
+from airflow_claid.sandbox.drawing.resizing import paint
 from airflow_claid.sandbox.operations.working import job_reader, start_job
-from airflow_claid.sandbox.pictures import Recipe, is_blocked
 from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order
-from airflow_claid.sandbox.resizing import paint
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.sandbox import editing, encoding, errors
+from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.bodies.editing import (
     BatchEditRequest,
     BatchSource,
@@ -15,6 +15,7 @@ from airflow_claid.sandbox.bodies.editing import (
     UploadData,
 )
 from airflow_claid.sandbox.delivery import File, addresses_of, deliver, destination, fetch, stem_of
+from airflow_claid.sandbox.drawing import editing, encoding
 from airflow_claid.sandbox.jobs import now
 from airflow_claid.sandbox.operations.working import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow_claid.sandbox.bodies.creation import GenerateRequest
 from airflow_claid.sandbox.delivery import NOWHERE, File, addresses_of, deliver, folder_destination, unpredictable_name
-from airflow_claid.sandbox.encoding import Description
-from airflow_claid.sandbox.pictures import Recipe, is_blocked, png
+from airflow_claid.sandbox.drawing.encoding import Description
+from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked, png
 from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place

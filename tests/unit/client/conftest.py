@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox
-from tests.unit.client.clock import Clock
-from tests.unit.client.scripted_server import ScriptedServer
+from tests.support.clock import Clock
+from tests.support.scripted_server import ScriptedServer
 
 ClientOf = Callable[..., ClaidClient]
 

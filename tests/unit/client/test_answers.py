@@ -18,8 +18,8 @@ from airflow_claid.client import (
 )
 from airflow_claid.client.answers import Problem, error_for
 from airflow_claid.sandbox import Sandbox
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
-from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
 
 NGINX = (
     b"<html>\n<head><title>502 Bad Gateway</title><style>h1 {color: red}</style></head>\n"

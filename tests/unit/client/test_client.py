@@ -15,9 +15,9 @@ from airflow_claid.client import (
     JobOutcome,
     UploadRequest,
 )
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox
-from tests.unit.client.scripted_server import ScriptedServer, as_json
+from tests.support.scripted_server import ScriptedServer, as_json
 
 PROMPT = "a red bicycle against a white wall"
 

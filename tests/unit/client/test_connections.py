@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from airflow_claid.client.connections import TellingAdapter, telling
-from tests.unit.client.scripted_server import Reply, ScriptedServer
+from tests.support.scripted_server import Reply, ScriptedServer
 
 
 @pytest.fixture

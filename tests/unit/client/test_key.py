@@ -13,8 +13,8 @@ from airflow_claid.client import ClaidClient, ClaidError
 from airflow_claid.client.transport import BearerKey
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import free_port
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
-from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
 
 KEY = "cl-0123456789-never-to-be-seen"
 GENERATED = as_json({"data": {"input": {"text": "a"}, "output": []}})

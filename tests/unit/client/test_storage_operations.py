@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, ClaidRequestError, ClaidValidationError
-from airflow_claid.client.storage import StorageIn, StoragePatch
+from airflow_claid.client.models.storage import StorageIn, StoragePatch
 from airflow_claid.sandbox import Sandbox
-from tests.unit.client import scripted_server
+from tests.support import scripted_server
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
-from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
-from tests.unit.client.test_contract import Checker, schema
+from tests.unit.client.models.test_contract import Checker, schema
 
 SECRET = "wJalrXUtnFEMI-never-to-be-seen"
 

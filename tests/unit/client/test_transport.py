@@ -18,12 +18,12 @@ from airflow_claid.client import (
     ClaidRateLimitError,
     ClaidServerError,
 )
-from airflow_claid.client.quota import Quota
+from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import free_port
-from tests.unit.client.clock import Clock
+from tests.support.clock import Clock
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
-from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
 
 JOB = as_json({"data": {"id": 7, "status": "DONE"}})
 TOO_MANY = as_json(

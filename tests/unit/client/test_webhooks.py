@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.client import ClaidClient, ClaidWebhookError, Job, JobKind, JobOutcome, job_from_webhook, jobs
+from airflow_claid.client import ClaidClient, ClaidWebhookError, Job, JobKind, JobOutcome, job_from_webhook
+from airflow_claid.client.models import jobs
 from airflow_claid.sandbox import Sandbox
-from tests.unit.client.scripted_server import Received, Reply, ScriptedServer
-from tests.unit.sandbox.client import Client, png
-from tests.unit.sandbox.submissions import SUBMISSIONS, Submission
+from tests.support.sandbox_client import Client, png
+from tests.support.scripted_server import Received, Reply, ScriptedServer
+from tests.support.submissions import SUBMISSIONS, Submission
 
 SECRET = "correct horse battery staple"
 HEADER = "X-Claid-Hmac-SHA256"

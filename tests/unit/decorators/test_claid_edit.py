@@ -11,7 +11,7 @@ from PIL import Image
 
 from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
-from tests.unit.deferring import run_through
+from tests.support.deferring import run_through
 from tests.unit.operators.conftest import NewTry, TaskInstance
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.downloads import DEFAULT_HOSTS
+from airflow_claid.delivery.downloads import DEFAULT_HOSTS
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect, free_port
-from tests.unit.client.scripted_server import Reply, ScriptedServer, as_json
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 
 KEY = "hook-key-never-to-be-seen"
 Fields = dict[str, Any]

@@ -15,8 +15,8 @@ from airflow_claid.client import ClaidServerError
 from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect, s3_connection
+from tests.support.receipt_files import last_state
 from tests.unit.operators.conftest import NewTry
-from tests.unit.receipt_files import last_state
 
 PROMPT = "A linen sofa, “Élan”, in morning light"
 

@@ -22,14 +22,14 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from airflow_claid import receipts
-from airflow_claid.batch import BatchTerms
+from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.fulfilment import receipt as receipts
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidPicturesLink
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
 from tests.conftest import Connect, free_port, s3_connection
+from tests.support.receipt_files import last_state
 from tests.unit.operators.conftest import NewTry, TaskRun
-from tests.unit.receipt_files import last_state
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACES = ("local", "connected", "s3", "landing")
@@ -503,7 +503,7 @@ def test_faults_at_random_leave_nothing_unreported_and_no_charge_unexplained(
 def test_an_outage_stops_the_batch_for_a_retry(
     new_try: NewTry, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_claid.batch._PATIENCE_WITH_OUTAGES", 5)
+    monkeypatch.setattr("airflow_claid.batch.batch._PATIENCE_WITH_OUTAGES", 5)
     run = new_try()
     host = f"http://127.0.0.1:{free_port()}"
     connect("claid_default", conn_type="claid", password="any-key", host=host, extra={"max_wait": 0})

@@ -11,14 +11,14 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow_claid.client import ClaidClient
 from airflow_claid.errors import JobTimeoutError
 from airflow_claid.get_provider_info import get_provider_info
-from airflow_claid.job_waiting import Waiting
 from airflow_claid.operators import ImageGenerationOperator, ImageResizeOperator
-from airflow_claid.operators.base import ClaidPayingOperator
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.operators.links import DASHBOARD, STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, page_of
 from airflow_claid.sandbox import Sandbox
+from airflow_claid.waiting.jobs import Waiting
 from tests.conftest import Connect
+from tests.support.pictures import noise
 from tests.unit.operators.conftest import NewTry, TaskRun
-from tests.unit.pictures import noise
 
 PICTURES, STATUS = "_link_ClaidPicturesLink", "_link_ClaidStatusLink"
 FACTS: Any = None

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-
-from .client import Client
+from tests.support.sandbox_client import Client
 
 NO_LIMIT = {"quota": "", "creative_quota": "", "video_quota": ""}
 

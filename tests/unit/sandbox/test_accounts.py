@@ -6,8 +6,7 @@ import pytest
 import requests
 
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
-
-from .client import Client
+from tests.support.sandbox_client import Client
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic sandbox-key", "sandbox-key", "Bearer "])

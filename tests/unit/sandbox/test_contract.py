@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-
-from .client import png
+from tests.support.sandbox_client import png
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent

@@ -11,8 +11,7 @@ import requests
 from PIL import Image
 
 from airflow_claid.sandbox import Sandbox
-
-from .client import Client
+from tests.support.sandbox_client import Client
 
 
 def send(sandbox: Sandbox, method: str, path: str, **body: Any) -> requests.Response:

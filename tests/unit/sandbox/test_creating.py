@@ -8,8 +8,7 @@ import pytest
 import requests
 
 from airflow_claid.sandbox import Sandbox
-
-from .client import Client, picture, png
+from tests.support.sandbox_client import Client, picture, png
 
 
 @pytest.fixture

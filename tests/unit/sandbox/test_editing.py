@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from airflow_claid.sandbox import Sandbox
-
-from .client import Client, picture, png
+from tests.support.sandbox_client import Client, picture, png
 
 UPSCALE = {"upscale": "smart_enhance"}
 

@@ -8,8 +8,7 @@ import requests
 
 from airflow_claid.sandbox import Latency, Sandbox
 from airflow_claid.sandbox.faults import Fault, Faults
-
-from .client import Client
+from tests.support.sandbox_client import Client
 
 
 def wait_until(condition: object, seconds: float = 5.0) -> None:

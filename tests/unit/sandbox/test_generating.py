@@ -5,8 +5,7 @@ import requests
 from PIL import ImageChops
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-
-from .client import Client, picture
+from tests.support.sandbox_client import Client, picture
 
 
 def test_without_a_number_four_images_are_made_and_charged(client: Client, sandbox: Sandbox) -> None:

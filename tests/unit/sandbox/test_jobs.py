@@ -12,9 +12,8 @@ import requests
 
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sandbox.faults import Fault
-
-from .client import Client, png
-from .submissions import EDIT, SUBMISSIONS, Submission
+from tests.support.sandbox_client import Client, png
+from tests.support.submissions import EDIT, SUBMISSIONS, Submission
 
 SECONDS = 10_000.0
 each_kind = pytest.mark.parametrize("submission", SUBMISSIONS, ids=lambda one: one.operation)

@@ -6,8 +6,7 @@ import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.quota import Policy, Quota
-
-from .client import Client
+from tests.support.sandbox_client import Client
 
 
 class Clock:

@@ -10,8 +10,7 @@ import requests
 from PIL import Image
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings, StorageSettings
-
-from .client import Client, png
+from tests.support.sandbox_client import Client, png
 
 KEYS = {"access_key": "AKIA", "secret_access_key": "secret"}
 

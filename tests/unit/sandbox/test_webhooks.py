@@ -17,10 +17,9 @@ import requests
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import read_settings
 from tests.conftest import free_port
-from tests.unit.client.scripted_server import Reply, ScriptedServer
-
-from .client import Client, png
-from .submissions import EDIT, SUBMISSIONS, Submission
+from tests.support.sandbox_client import Client, png
+from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.submissions import EDIT, SUBMISSIONS, Submission
 
 SECRET = "a secret with an umlaut: ü"
 

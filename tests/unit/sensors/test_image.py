@@ -26,10 +26,10 @@ from airflow.sdk.exceptions import (
 from airflow_claid.client import ClaidClient
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidImageSensor
-from airflow_claid.triggers.waiting import LookFailedError
+from airflow_claid.waiting.pictures import LookFailedError
 from tests.conftest import Connect
+from tests.support.pictures import noise, picture
 from tests.unit.operators.conftest import StateStore
-from tests.unit.pictures import noise, picture
 
 ROOT = Path(__file__).parents[3]
 MODES = ("poke", "reschedule", "deferrable")

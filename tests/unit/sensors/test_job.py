@@ -22,9 +22,9 @@ from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidJobSensor
 from airflow_claid.triggers import job as trigger_module
 from airflow_claid.triggers.job import ClaidJobTrigger
-from airflow_claid.triggers.waiting import LookFailedError
+from airflow_claid.waiting.pictures import LookFailedError
 from tests.conftest import Connect
-from tests.unit.deferring import run_through
+from tests.support.deferring import run_through
 from tests.unit.operators.conftest import StateStore
 
 MODES = ("poke", "reschedule", "deferrable")

@@ -12,10 +12,10 @@ import pytest
 from airflow_claid.client import ClaidClient
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.triggers.waiting import PATIENCE
+from airflow_claid.waiting.pictures import PATIENCE
 from tests.conftest import Connect
-from tests.unit.client.scripted_server import Reply, ScriptedServer
-from tests.unit.pictures import noise, picture
+from tests.support.pictures import noise, picture
+from tests.support.scripted_server import Reply, ScriptedServer
 
 
 def trigger(output: str, *, seconds: float = 20.0, **parameters: Any) -> ClaidImageTrigger:

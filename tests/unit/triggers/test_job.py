@@ -15,7 +15,7 @@ from airflow_claid.sandbox import Sandbox
 from airflow_claid.triggers import job as module
 from airflow_claid.triggers.job import ClaidJobTrigger
 from tests.conftest import Connect
-from tests.unit.deferring import fired, made_anew
+from tests.support.deferring import fired, made_anew
 
 LONG = 10_000.0
 

@@ -1,0 +1,86 @@
+"""Progress of a batch, where an Airflow user looks: a log line at a steady pace, and Airflow's own memory of a task."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from airflow_claid.tally import STATUSES, Tally
+
+if TYPE_CHECKING:
+    from airflow_claid.fulfilment.receipt import TaskStateStore
+
+log = logging.getLogger(__name__)
+
+KEY = "claid_progress"
+
+
+class Progress:
+    """Tells how far a batch has come.
+
+    :param total: items in all.
+    :param quota_used: which share of the quota is used, 0 to 1; ``None`` where there is no limit.
+    :param store: Airflow's ``task_state_store`` (3.3+), or ``None``.
+    """
+
+    def __init__(self, total: int, quota_used: Callable[[], float | None], store: TaskStateStore | None) -> None:
+        self._total = total
+        self._quota_used = quota_used
+        self._store = store
+        self._last = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    def __call__(self, tally: Tally) -> None:
+        """Log the progress, and keep it."""
+        self._update_rate(tally)
+        used = self._quota_used()
+        left = (self._total - tally.items) / self._rate if self._rate else None
+        counts = {status: tally.by_status[status] for status in STATUSES if tally.by_status[status]}
+        facts = {
+            "items": tally.items,
+            "of": self._total,
+            **counts,
+            "reused": tally.reused,
+            "waiting": tally.waiting,
+            "credits": tally.credits,
+            "credits_in_doubt": tally.credits_in_doubt,
+            "per_second": round(self._rate, 1),
+            "quota_used": None if used is None else round(used, 2),
+            "seconds_left": None if left is None else round(left),
+        }
+        log.info(
+            "%d of %d prompts: %s; %d reused, %d to be tried again; %.1f a second%s, %g credits spent%s",
+            tally.items,
+            self._total,
+            ", ".join(f"{number} {status}" for status, number in counts.items()) or "none ended yet",
+            tally.reused,
+            tally.waiting,
+            self._rate,
+            "" if used is None else f" ({used:.0%} of the quota)",
+            tally.credits,
+            "" if left is None else f", about {_clock(left)} left",
+        )
+        self._keep(facts)
+
+    def _update_rate(self, tally: Tally) -> None:
+        """Reckon how many items end in a second that are not there already, lately."""
+        then, before = self._last
+        now, ended = time.monotonic(), tally.items - tally.reused
+        if now > then:
+            self._rate = (ended - before) / (now - then)
+        self._last = (now, ended)
+
+    def _keep(self, facts: Mapping[str, object]) -> None:
+        if self._store is None:
+            return
+        try:
+            self._store.set(KEY, dict(facts))
+        except Exception as error:  # noqa: BLE001 - what only tells of the progress must not stop it
+            log.warning("The progress could not be kept in task_state_store (%s)", type(error).__name__)
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"

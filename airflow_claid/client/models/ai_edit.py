@@ -1,0 +1,59 @@
+"""AI edits (``POST /v1/image/ai-edit``): a picture changed as a prompt says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from airflow_claid.client.models.base import Address, Integer, RequestModel, checked, wrong
+from airflow_claid.client.models.creation import CreatedOutput, count_of
+from airflow_claid.client.models.prompts import prompt_of
+
+_OF_MODEL_V1 = ("aspect_ratio", "inference_steps", "guidance_scale")
+
+
+class AIEditOptions(RequestModel):
+    """What to change, and how; Claid's default model is v2."""
+
+    prompt: Annotated[str, prompt_of(3, 5000)]
+    model: Literal["v1", "v2"] | None = None
+    aspect_ratio: Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "9:21", "21:9"] | None = None
+    inference_steps: Annotated[Integer, Field(ge=1, le=50)] | None = None
+    guidance_scale: Annotated[float, Field(ge=1, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _goes_with_the_model(self) -> AIEditOptions:
+        given = [name for name in _OF_MODEL_V1 if getattr(self, name) is not None]
+        if given and self.model != "v1":
+            raise wrong(f"{', '.join(given)} work with model v1 only: add model='v1', or leave them out")
+        return self
+
+
+class AIEditRequest(RequestModel):
+    """One paid request to change one picture by a prompt."""
+
+    input: Address
+    options: AIEditOptions
+    output: CreatedOutput | Address | None = None
+
+    @classmethod
+    def of(
+        cls,
+        input: str,  # noqa: A002 - Claid's own name
+        options: Mapping[str, Any] | AIEditOptions,
+        output: Mapping[str, Any] | CreatedOutput | str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> AIEditRequest:
+        """Check and build a request; see :meth:`ClaidClient.submit_ai_edit`.
+
+        :param names: what the caller calls a field, by its dotted path here, for errors.
+        :raises ClaidValidationError: naming the parameter, its value and the remedy.
+        """
+        return checked(cls, {"input": input, "options": options, "output": output}, names)
+
+    @property
+    def number_of_images(self) -> int:
+        """How many pictures are asked for, each of them charged."""
+        return count_of(self.output)

@@ -1,0 +1,189 @@
+"""Scenes (``POST /v1/scene/create``): a product in a scene that is drawn, taken from a template, or only a shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from airflow_claid.client.models.base import Address, AnswerModel, Integer, RequestModel, checked
+from airflow_claid.client.models.creation import ImageCount
+from airflow_claid.client.models.edit import CompressedFormat, JpegFormat, PngFormat
+from airflow_claid.client.models.edit_operations import Color
+from airflow_claid.client.models.images import InputImage, OutputImage
+from airflow_claid.client.models.prompts import prompt_of
+
+Share = Annotated[float, Field(ge=0, le=1)]
+SceneModel = Literal["v1", "v2-beta", "v2"]
+SceneAspectRatio = Literal["21:9", "1:1", "4:3", "3:2", "2:3", "5:4", "4:5", "3:4", "16:9", "9:16"]
+_Steps = Annotated[Integer, Field(ge=1, lt=50)]
+_SceneText = Annotated[str, prompt_of(3, 2048)]
+
+
+class WebpOrAvifFormat(CompressedFormat):
+    """WEBP or AVIF with its compression."""
+
+    type: Literal["webp", "avif"]
+
+
+class SceneOutput(RequestModel):
+    """1 to 4 pictures (Claid's own default is 4, ours is 1), PNG unless ``format`` says otherwise."""
+
+    number_of_images: ImageCount = 1
+    destination: Address | None = None
+    format: (
+        Literal["jpeg", "png", "webp", "avif", "tiff"]
+        | Annotated[JpegFormat | PngFormat | WebpOrAvifFormat, Field(discriminator="type")]
+        | None
+    ) = None
+
+
+class Position(RequestModel):
+    """Where the product's centre is, as shares of width and height."""
+
+    x: Share | None = None
+    y: Share | None = None
+
+
+class AbsolutePlacement(RequestModel):
+    """The product at a position, in a size (share of the picture), turned by degrees."""
+
+    image_url: Address
+    placement_type: Literal["absolute"] | None = None
+    rotation_degree: Annotated[float, Field(ge=0, le=360)] | None = None
+    scale: Share | None = None
+    position: Position | None = None
+
+
+class OriginalPlacement(RequestModel):
+    """The product where it is in its own picture."""
+
+    image_url: Address
+    placement_type: Literal["original"]
+
+
+class PaddingPlacement(RequestModel):
+    """The product with room around it, such as ``"10%"``."""
+
+    image_url: Address
+    placement_type: Literal["padding"]
+    padding: str
+
+
+def _placement(value: Any) -> str:
+    """Tell the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
+    kind = value.get("placement_type") if isinstance(value, Mapping) else getattr(value, "placement_type", None)
+    return f"{kind if kind in ('original', 'padding') else 'absolute'} placement"
+
+
+Placement = Annotated[
+    Annotated[AbsolutePlacement, Tag("absolute placement")]
+    | Annotated[OriginalPlacement, Tag("original placement")]
+    | Annotated[PaddingPlacement, Tag("padding placement")],
+    Discriminator(_placement),
+]
+
+
+class WrittenPrompt(RequestModel):
+    """A prompt that Claid writes itself where ``generate`` is true, by ``guidelines``: half a credit more a request."""
+
+    text: _SceneText | None = None
+    generate: bool | None = None
+    guidelines: Annotated[str, prompt_of(3, 1000)] | None = None
+
+
+class EffectScene(RequestModel):
+    """No scene, only the product's shadow on a colour."""
+
+    effect: Literal["shadows"]
+    model: SceneModel | None = None
+    color: Color | None = None
+    view: Literal["auto", "top", "front"] | None = None
+    aspect_ratio: SceneAspectRatio | None = None
+
+
+class PromptScene(RequestModel):
+    """A scene drawn from a prompt."""
+
+    prompt: _SceneText | WrittenPrompt
+    model: SceneModel | None = None
+    negative_prompt: _SceneText | None = None
+    steps: _Steps | None = None
+    color: str | None = None
+    aspect_ratio: SceneAspectRatio | None = None
+    preference: Literal["fast", "optimal", "best"] | None = None
+
+
+class TemplateScene(RequestModel):
+    """A scene after a template picture."""
+
+    template_url: Address
+    view: Literal["top", "front"]
+    model: SceneModel | None = None
+    template_mode: Literal["transform", "lock", "adjust"] | None = None
+    color: str | None = None
+    prompt: _SceneText | WrittenPrompt | None = None
+    negative_prompt: _SceneText | None = None
+    steps: _Steps | None = None
+
+
+def _scene(value: Any) -> str:
+    """Tell the kind; its name is no field's, as above."""
+    has = value.__contains__ if isinstance(value, Mapping) else lambda name: hasattr(value, name)
+    return f"{'effect' if has('effect') else 'template' if has('template_url') else 'prompt'} scene"
+
+
+Scene = Annotated[
+    Annotated[EffectScene, Tag("effect scene")]
+    | Annotated[PromptScene, Tag("prompt scene")]
+    | Annotated[TemplateScene, Tag("template scene")],
+    Discriminator(_scene),
+]
+
+
+class SceneRequest(RequestModel):
+    """One paid request for pictures of one product in a scene.
+
+    The output is always sent with a number of images, because Claid makes 4 where there is none.
+    """
+
+    object: Placement
+    scene: Scene
+    output: SceneOutput = Field(default_factory=SceneOutput)
+
+    @classmethod
+    def of(
+        cls,
+        object: Mapping[str, Any],  # noqa: A002 - Claid's own name
+        scene: Mapping[str, Any],
+        output: Mapping[str, Any] | SceneOutput | str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> SceneRequest:
+        """Check and build a request; see :meth:`ClaidClient.create_scene`.
+
+        :param output: ``{"number_of_images": …, "destination": …, "format": …}``, or just the destination.
+        :param names: what the caller calls a field, by its dotted path here, for errors.
+        :raises ClaidValidationError: naming the parameter, its value and the remedy.
+        """
+        whole = {"destination": output} if isinstance(output, str) else {} if output is None else output
+        return checked(cls, {"object": object, "scene": scene, "output": whole}, names)
+
+    @property
+    def number_of_images(self) -> int:
+        """How many pictures are asked for, each of them charged."""
+        return self.output.number_of_images
+
+    @property
+    def prompt_is_written(self) -> bool:
+        """Whether Claid is asked to write the prompt, which costs half a credit more."""
+        prompt = getattr(self.scene, "prompt", None)
+        return isinstance(prompt, WrittenPrompt) and bool(prompt.generate)
+
+
+class SceneResult(AnswerModel):
+    """What a scene request answered; ``request_id`` is the answer's ``x-request-id``, or ``None``."""
+
+    input: InputImage
+    output: tuple[OutputImage, ...]
+    request_id: str | None = None

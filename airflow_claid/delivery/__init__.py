@@ -1,0 +1,3 @@
+"""Pictures fetched, checked and put in their place."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""From an order to its pictures, paid for once."""
+
+from __future__ import annotations

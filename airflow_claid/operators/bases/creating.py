@@ -1,0 +1,178 @@
+"""What the operators have in common that make new pictures from given ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.models.base import shortened
+from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.orders.creation import CreationOrder
+from airflow_claid.orders.source import Source, reachable_source
+from airflow_claid.parameters import choice, is_literal, number, optional, paths, refusing_at_once
+from airflow_claid.storage.places import (
+    PICTURE_SUFFIXES,
+    Place,
+    PlaceKind,
+    checked_name,
+    folder_place,
+    without_connection,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
+STAND_IN_PROMPT = "a prompt that is not known yet"
+_DEFAULT_FORMAT = "png"
+
+
+class CreatingOperator(ClaidPayingOperator):
+    """Base of the operators that make new pictures from given ones.
+
+    :param number_of_images: (templated) 1 to 4 for each request.
+    :param output: (templated) folder of the pictures. ``s3://``, ``gs://``, ``file://`` or any other address of
+        Airflow's object storage, with or without ``conn_id@``: files are named ``NAME_1.png``, ``NAME_2.png``.
+        ``storage://NAME/PATH/``, with the last ``/``: Claid writes, into a sub-folder of the request's own, under
+        names of its own. ``None``: links that live 24 hours.
+    :param output_format: (templated) a format's name; ``None``: Claid's default, PNG.
+    :param name: (templated) how the pictures are named; default: the input's name and the start of the request's
+        fingerprint.
+    :param on_blocked: (templated) what to do where Claid's content filter blacked out every picture: ``"fail"``
+        without a retry, ``"skip"``, or ``"keep"`` going with an empty result.
+    """
+
+    creating_template_fields: tuple[str, ...] = (
+        "number_of_images",
+        "output_path",
+        "output_format",
+        "name",
+        "on_blocked",
+    )
+
+    def __init__(
+        self,
+        *,
+        number_of_images: int | str = 1,
+        output: str | None = None,
+        output_format: str | Mapping[str, Any] | None = None,
+        name: str | None = None,
+        on_blocked: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.number_of_images = number_of_images
+        self.output_path = output
+        self.output_format = output_format
+        self.name = name
+        self.on_blocked = on_blocked
+        with refusing_at_once():
+            if is_literal(output):
+                folder_place(output)
+            if name is not None and is_literal(name):
+                checked_name(name)
+            if is_literal(on_blocked):
+                choice(on_blocked, "on_blocked", ON_BLOCKED)
+
+    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+        good = super()._end(context, errand, results)
+        if results and not good:
+            end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
+        return good
+
+    def _asked_output(self, take: Any) -> dict[str, Any]:
+        """Give number of images and format as Claid names them; ``take`` as for :func:`literal_or`."""
+        output = {
+            "number_of_images": number(take(self.number_of_images, 1)),
+            "format": optional(take(self.output_format, None)),
+        }
+        return {name: value for name, value in output.items() if value is not None}
+
+    def _where(self) -> dict[str, Any]:
+        """Give the part of an order that says where pictures go and under which name, checked."""
+        choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+        place = folder_place(self.output_path)
+        self._check_place(place)
+        return {
+            "base_url": self.hook.client.base_url,
+            "place": place,
+            "landing": self._landing(place),
+            "name": checked_name(self.name) if self.name not in (None, "") else None,
+            "suffix": PICTURE_SUFFIXES[_format_name(optional(self.output_format))],
+        }
+
+    def _reachable(self, path: str, parameter: str = "input") -> Source:
+        return reachable_source(path, self.hook.storages, parameter, removed=self._removed)
+
+    def _refuse_overwriting(self, order: CreationOrder, sources: Sequence[Source]) -> None:
+        """Refuse an order whose pictures would be written over those that it starts from."""
+        if order.place.kind is not PlaceKind.OBJECT_STORAGE:
+            return
+        there = {self._lies_at(source.path): source.path for source in sources}
+        for position in range(1, order.number_of_images + 1):
+            target = self._lies_at(order.place.folder + order.file_name(position))
+            if target in there:
+                raise ClaidValidationError(
+                    f"output={order.place.folder!r}, name={self.name!r} would overwrite the input {there[target]!r}: "
+                    "give another folder or name. Nothing was sent, nothing was charged."
+                )
+
+    def _lies_at(self, path: str) -> str:
+        """Give the file that an address means, whatever storage or connection it names."""
+        return lying_at(path, self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None)
+
+
+def lying_at(path: str, readable: str | None) -> str:
+    """Give the file that an address means, whatever connection it names."""
+    return without_connection(readable or path)
+
+
+def inputs_of(value: object, place: Place, name: object) -> list[str]:
+    """Give the paths of an ``input``, each once; one name or file does not do for several.
+
+    :raises ClaidValidationError: naming the parameter, its value and the remedy.
+    """
+    found = list(dict.fromkeys(paths(value, "input")))
+    if len(found) > 1 and (place.file or optional(name) is not None):
+        named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
+        raise ClaidValidationError(
+            f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
+            "over the inputs with a name each (.expand_kwargs). Nothing was sent, nothing was charged."
+        )
+    return found
+
+
+def one_path(value: object, name: str) -> str | None:
+    """Give the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
+
+    :raises ClaidValidationError: if there are several.
+    """
+    found = [] if optional(value) is None else paths(value, name)
+    if len(found) > 1:
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand). Nothing was sent, "
+            "nothing was charged."
+        )
+    return found[0] if found else None
+
+
+def check_inputs(value: object, name: str = "input") -> None:
+    """Check, when the DAG is parsed, paths that are known then.
+
+    :raises ClaidValidationError: if there is none.
+    """
+    if is_literal(value) and not paths(value, name):
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be one path or a list of paths, not empty. Nothing was sent."
+        )
+
+
+def _format_name(output_format: object) -> str:
+    """Give the name of a format that has been checked."""
+    if isinstance(output_format, Mapping):
+        return str(output_format["type"])
+    return str(output_format or _DEFAULT_FORMAT)

@@ -1,0 +1,174 @@
+"""What the operators have in common whose requests become jobs: waiting in the worker, in the triggerer, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_claid.client import JobKind
+from airflow_claid.client.models.base import shortened
+from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
+from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.terms import Terms
+from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
+from airflow_claid.orders.order import Order
+from airflow_claid.orders.source import versions_in
+from airflow_claid.parameters import is_literal, refusing_at_once, seconds, truth
+from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
+from airflow_claid.version_compat import AirflowException, AirflowFailException, conf
+from airflow_claid.waiting.jobs import Waiting
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_AFTER_DEADLINE = 120.0
+"""Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
+
+
+class ClaidJobOperator(ClaidPayingOperator):
+    """Base of the operators whose requests become jobs.
+
+    All jobs of a task are submitted, then waited for. Claid cannot cancel a job: where a task is killed or its time is
+    over, the log says what goes on, and the next try attaches to it and pays nothing.
+
+    :param wait_for_completion: (templated) wait until the jobs have ended and bring the pictures to their place.
+        False: submit them, and return their ids for a :class:`~airflow_claid.sensors.ClaidJobSensor`; the same task
+        with true, or one with the same parameters, later brings them to their place without paying.
+    :param deferrable: wait in the triggerer, so that no worker is taken. Default: ``[operators] default_deferrable``.
+        Return value, XComs and receipt are the same.
+    :param poll_interval: (templated) the longest time, in seconds, between two looks at a job. The first looks come
+        sooner, and jitter only shortens it.
+    :param timeout: (templated) seconds to wait for all jobs of the task, from their submission (or from a retry's
+        beginning) to an absolute end; then the try fails, and a retry waits for the same jobs.
+    """
+
+    job_kind: JobKind
+    waiting_template_fields: tuple[str, ...] = ("wait_for_completion", "poll_interval", "timeout")
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool | str = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | str = 10.0,
+        timeout: float | str = 3600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self._errand: Errand | None = None
+        with refusing_at_once():
+            if is_literal(wait_for_completion):
+                truth(wait_for_completion, "wait_for_completion")
+            if is_literal([poll_interval, timeout]):
+                seconds(poll_interval, "poll_interval")
+                seconds(timeout, "timeout")
+
+    def execute(self, context: Context) -> Any:
+        """Submit the jobs, or find them paid for already; wait; give the paths of the pictures, or the jobs' ids."""
+        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+            wait = truth(self.wait_for_completion, "wait_for_completion")
+            self._errand = errand = Errand(fulfilment, self._orders())
+            errand.begin()
+            self._show_links(context, errand)
+            deadline = utc_now() + timedelta(seconds=self._terms().timeout)
+            if not wait:
+                return self._without_waiting(context, errand, deadline)
+            if self.deferrable and errand.waiting:
+                self._defer_until(deadline, errand)
+            return self._end(context, errand, errand.complete(deadline))
+
+    def execute_complete(
+        self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Go on, in a new process, after the trigger has fired: look at the jobs as a worker that waits would.
+
+        :param carried: what was put down before the wait. ``airflow dags test`` loses it (seen in Airflow 3.3.2): then
+            the receipts tell, and where there is none the task fails sooner than to pay again.
+        """
+        status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
+        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+            fulfilment.spent = float(carried["spent"]) if carried else 0.0
+            if status == Waiting.UNREACHABLE.value:
+                raise AirflowException(message)
+            if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
+                raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+            if status == Waiting.REFUSED.value:
+                self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
+            self._errand = errand = self._begun_before(fulfilment, carried)
+            self._show_links(context, errand)
+            deadline = utc_now() + timedelta(seconds=self._terms().timeout)
+            if status == Waiting.TIMED_OUT.value:
+                deadline = utc_now()
+            elif carried:
+                deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc)
+            return self._end(context, errand, errand.complete(deadline))
+
+    def on_kill(self) -> None:
+        """Tell what goes on."""
+        if self._errand is not None and self._errand.waiting:
+            self.log.warning("%s", goes_on(self._errand.waiting, self._errand.credits))
+
+    def _terms(self) -> Terms:
+        return replace(
+            super()._terms(),
+            poll_interval=seconds(self.poll_interval, "poll_interval"),
+            timeout=seconds(self.timeout, "timeout"),
+        )
+
+    def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> Errand:
+        """Give the errand that was begun before the wait, without paying for anything."""
+        if carried:
+            self._removed = dict(versions_in([one["receipt"]["body"] for one in carried["begun"]]))
+            return Errand.resumed(fulfilment, self._orders_again(carried), carried)
+        fulfilment.before_paying = _refuse_to_pay
+        errand = Errand(fulfilment, self._orders())
+        errand.begin()
+        return errand
+
+    def _carried(self) -> dict[str, Any]:
+        """Give, as JSON, what :meth:`_orders_again` needs besides the parameters."""
+        return {}
+
+    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
+        """Give the orders that were begun before the wait."""
+        return self._orders()
+
+    def _without_waiting(self, context: Context, errand: Errand, deadline: datetime) -> list[int]:
+        """Bring what is not waiting to its place, and give the ids of all jobs."""
+        errand.begun, waiting = [one for one in errand.begun if not one.waiting], errand.job_ids
+        self._hand_on(context, errand.complete(deadline), errand.fulfilment.spent)
+        errand.raise_failures()
+        self.log.info("Not waiting for job %s", ", ".join(map(str, waiting)) or "(none)")
+        return waiting
+
+    def _defer_until(self, deadline: datetime, errand: Errand) -> None:
+        left = max(0.0, (deadline - utc_now()).total_seconds())
+        self.log.info("Waiting in the triggerer for job %s", ", ".join(map(str, errand.waiting)))
+        self.defer(
+            trigger=ClaidJobTrigger(
+                kind=self.job_kind.value,
+                job_id=errand.waiting,
+                deadline=deadline.timestamp(),
+                poll_interval=self._terms().poll_interval,
+                claid_conn_id=self.claid_conn_id,
+                credits=errand.credits,
+            ),
+            method_name="execute_complete",
+            kwargs={"carried": {**errand.to_json(), **self._carried(), "deadline": deadline.timestamp()}},
+            timeout=timedelta(seconds=left + _AFTER_DEADLINE),
+        )
+
+
+def _refuse_to_pay(order: Order) -> None:
+    """Stand before a payment that the wait before it should have made needless."""
+    raise AirflowFailException(
+        f"Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' does), and there is no "
+        f"receipt of {shortened(order.subject)}: it is not asked for, and paid, again. Look into Claid's dashboard; "
+        "give an output where receipts can be kept, or deferrable=False."
+    )

@@ -1,0 +1,252 @@
+"""What all operators that pay have in common: the hook, the receipts' place, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_claid.client import ClaidError, ClaidRateLimitError
+from airflow_claid.delivery.delivery import Delivery
+from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.errors import (
+    CreditCeilingError,
+    ErrandFailedError,
+    JobFailedError,
+    LostAnswerError,
+    PictureError,
+)
+from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment, utc_now
+from airflow_claid.fulfilment.receipt import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.terms import Terms
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
+from airflow_claid.orders.order import Order
+from airflow_claid.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
+from airflow_claid.storage.object_storage import located
+from airflow_claid.storage.places import Place, PlaceKind
+from airflow_claid.version_compat import (
+    AirflowException,
+    AirflowFailException,
+    task_state_store,
+    use_retry_after,
+    wait_before_retry,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ON_LOST_RESPONSE = ("resubmit", "fail")
+
+
+class ClaidPayingOperator(BaseOperator):
+    """Base of the operators that pay Claid for pictures.
+
+    :param regenerate: (templated) pay again on purpose, once for each run or clear of the task; a retry after a
+        failure still goes on from what is paid.
+    :param on_lost_response: (templated) what to do where an answer was lost and nothing can be looked up:
+        ``"resubmit"`` asks, and may pay, again; ``"fail"`` stops for a person to decide.
+    :param lost_response_grace: (templated) seconds after asking in which an answer that seems lost may still come: how
+        long to look for it in connected storage, and to wait for another run that asks for the same thing.
+    :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
+    :param claid_conn_id: (templated) the Airflow connection to Claid.
+    """
+
+    terms_template_fields: tuple[str, ...] = (
+        "regenerate",
+        "on_lost_response",
+        "lost_response_grace",
+        "max_credits",
+        "claid_conn_id",
+    )
+    operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
+    pictures_page: str = ""
+    _removed: Mapping[str, str] = MappingProxyType({})
+    """The versions of inputs that were asked about before a wait, and may have been removed in it."""
+
+    def __init__(
+        self,
+        *,
+        regenerate: bool | str = False,
+        on_lost_response: str = "resubmit",
+        lost_response_grace: float | str = 180.0,
+        max_credits: float | str | None = None,
+        claid_conn_id: str = ClaidHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.regenerate = regenerate
+        self.on_lost_response = on_lost_response
+        self.lost_response_grace = lost_response_grace
+        self.max_credits = max_credits
+        self.claid_conn_id = claid_conn_id
+        use_retry_after(self)
+        with refusing_at_once():
+            if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
+                ClaidPayingOperator._terms(self)
+
+    @cached_property
+    def hook(self) -> ClaidHook:
+        """The hook of the connection."""
+        return ClaidHook(self.claid_conn_id)
+
+    def execute(self, context: Context) -> list[str]:
+        """Get the pictures, or find them paid for already, and give their paths."""
+        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+            errand = Errand(fulfilment, self._orders())
+            errand.begin()
+            self._show_links(context, errand)
+            return self._end(context, errand, errand.complete(utc_now() + timedelta(seconds=self._terms().timeout)))
+
+    @property
+    def _subject(self) -> str:
+        """What the task is about, for errors."""
+        raise NotImplementedError
+
+    def _orders(self) -> list[Order]:
+        """Give what is asked, checked.
+
+        :raises ClaidValidationError: naming the parameter, its value and the remedy.
+        """
+        raise NotImplementedError
+
+    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+        """Hand on what there is, then fail if something failed."""
+        good = self._hand_on(context, results, errand.fulfilment.spent)
+        errand.raise_failures()
+        return good
+
+    def _show_links(self, context: Context, errand: Errand) -> None:
+        """Have the links in Airflow's page while the task runs; where that fails, the task does not."""
+        if errand.orders:
+            self._find_page(errand.orders[0].place, [image for one in errand.begun for image in one.receipt.images])
+        self._push_links(context)
+
+    def _push_links(self, context: Context) -> None:
+        links = {ClaidPicturesLink().xcom_key: self.pictures_page, ClaidStatusLink().xcom_key: STATUS_PAGE}
+        try:
+            for key, address in links.items():
+                if address:
+                    context["ti"].xcom_push(key=key, value=address)
+        except Exception as error:  # noqa: BLE001 - what is paid is worth more than its link
+            self.log.warning("The task's links are not shown before it ends (%s)", type(error).__name__)
+
+    def _find_page(self, place: Place, images: Sequence[DeliveredImage]) -> None:
+        """Find the page of the pictures; Airflow asks for it when the process ends."""
+        known = (image.path or (image.tmp_url if place.kind is PlaceKind.TEMPORARY else None) for image in images)
+        try:
+            self.pictures_page = pictures_page(place, [path for path in known if path], self.hook.storages.bucket_uri)
+        except (ClaidError, ValueError) as error:
+            self.log.warning("The link to the pictures cannot be made (%s)", type(error).__name__)
+
+    @contextmanager
+    def _telling_costs(self, context: Context) -> Iterator[Fulfilment]:
+        """Give the fulfilment; if what is done with it fails, XCom ``credits`` tells all the same what was spent."""
+        fulfilment = self._fulfilment(context)
+        try:
+            yield fulfilment
+        except Exception:
+            context["ti"].xcom_push(key="credits", value=fulfilment.spent)
+            raise
+
+    def _terms(self) -> Terms:
+        return Terms(
+            regenerate=truth(self.regenerate, "regenerate"),
+            on_lost_response=choice(self.on_lost_response, "on_lost_response", ON_LOST_RESPONSE),
+            grace=seconds(self.lost_response_grace, "lost_response_grace"),
+            max_credits=ceiling(self.max_credits, "max_credits"),
+        )
+
+    def _fulfilment(self, context: Context) -> Fulfilment:
+        return Fulfilment(
+            client=self.hook.client,
+            delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
+            receipts=lambda order: self._receipts(order, context),
+            author=_author(context),
+            terms=self._terms(),
+        )
+
+    def _receipts(self, order: Order, context: Context) -> ReceiptStore:
+        """Choose where an order's receipt is kept: beside the pictures, else with the task, else nowhere."""
+        if order.place.kind is PlaceKind.OBJECT_STORAGE:
+            return FolderReceipts(order.place.receipts)
+        if order.place.kind is PlaceKind.CONNECTED:
+            readable = self.hook.storages.bucket_uri(order.place.receipts)
+            if readable is not None:
+                return FolderReceipts(readable)
+        store = task_state_store(context)
+        if store is not None:
+            return TaskStateReceipts(store)
+        self.log.warning(
+            "There is no place for receipts: a retry of this task pays again. Give an output that Airflow can write "
+            "to, map the connected storage to an Airflow connection, or use Airflow 3.3 or later"
+        )
+        return NoReceipts()
+
+    def _check_place(self, place: Place) -> None:
+        """Make sure, before credits are spent, that the place can be written to."""
+        if place.kind is PlaceKind.CONNECTED:
+            self.hook.storages.check_writable(place.storage_name)
+        elif place.kind is PlaceKind.OBJECT_STORAGE:
+            located(place.folder)
+
+    def _landing(self, place: Place) -> str | None:
+        """Give the place as a connected storage sees it, where one covers it, so that lost answers can be found."""
+        return self.hook.storages.covering(place.folder) if place.kind is PlaceKind.OBJECT_STORAGE else None
+
+    def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
+        """Push what the pictures are and what this execution cost, log it, and give the paths of the good ones."""
+        images = [
+            {
+                **image.to_json(),
+                "name": result.order.name,
+                "prompt": result.order.prompt,
+                "input": result.order.input,
+                "fingerprint": result.order.fingerprint,
+                "request_id": result.request_id,
+                "credits": result.credits / len(result.images),
+            }
+            for result in results
+            for image in result.images
+        ]
+        good = [image.path for result in results for image in result.images if image.good and image.path]
+        if results:
+            self._find_page(
+                results[0].order.place, [image for result in results for image in result.images if image.good]
+            )
+        context["ti"].xcom_push(key="images", value=images)
+        context["ti"].xcom_push(key="credits", value=spent)
+        self.log.info("%d images, %d of them good; %g credits spent", len(images), len(good), spent)
+        return good
+
+
+@contextmanager
+def failing_at_once(subject: str) -> Iterator[None]:
+    """Fail a task without a retry where a retry cannot cure what went wrong."""
+    try:
+        with refusing_at_once():
+            yield
+    except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
+        raise AirflowFailException(str(error)) from error
+    except ErrandFailedError as error:
+        raise (AirflowException if error.curable else AirflowFailException)(str(error)) from error
+    except ClaidRateLimitError as error:
+        wait_before_retry(error.retry_after)
+        raise
+    except (ClaidError, PictureError) as error:
+        if error.curable:
+            raise
+        raise AirflowFailException(f"{subject}: {error}") from error
+
+
+def _author(context: Context) -> Author:
+    ti = context["ti"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    generation = getattr(ti, "max_tries", 0) or 0
+    return Author(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number, generation)

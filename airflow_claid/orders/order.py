@@ -1,0 +1,279 @@
+"""Orders: what is asked of Claid, where it goes and under which name; all that makes a paid request what it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow_claid.client import (
+    ClaidClient,
+    EditRequest,
+    GenerateRequest,
+    JobKind,
+    OutputImage,
+    UploadRequest,
+    prices,
+)
+from airflow_claid.orders.fingerprint import fingerprint
+from airflow_claid.orders.source import Source
+from airflow_claid.storage.places import Place, PlaceKind, without_connection
+
+LANDING_FOLDER = "_claid/landing/"
+_SHORT = 16
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came back at once: pictures, or the id of a job that makes them."""
+
+    request_id: str | None
+    images: tuple[OutputImage, ...] = ()
+    job_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(ABC):
+    """One paid request and its place.
+
+    :param base_url: Claid's address with the version.
+    :param place: where the pictures go.
+    :param name: what the user calls the pictures; ``None`` for a name from the fingerprint.
+    :param landing: the place's folder as a ``storage://`` address, where the place is object storage that a
+        connected storage covers. Claid then writes there, into a folder of the request's own, and we take the
+        pictures over: so an answer that is lost can be looked up. ``None`` elsewhere.
+    """
+
+    base_url: str
+    place: Place
+    name: str | None
+    landing: str | None = None
+
+    @property
+    @abstractmethod
+    def operation(self) -> str:
+        """The contract's operation id."""
+
+    @property
+    @abstractmethod
+    def body(self) -> dict[str, Any]:
+        """What is asked, the same on every try."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """The prompt or the input, for logs and receipts."""
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt, where there is one."""
+        return None
+
+    @property
+    def input(self) -> str | None:
+        """The picture that it starts from, where there is one."""
+        return None
+
+    @property
+    @abstractmethod
+    def number_of_images(self) -> int:
+        """How many pictures a whole answer has; 0 where only Claid knows."""
+
+    @property
+    @abstractmethod
+    def credits(self) -> float:
+        """What sending it costs, as far as is known."""
+
+    @property
+    def job_kind(self) -> JobKind | None:
+        """Which kind of job it becomes; ``None`` for one that is answered at once."""
+        return None
+
+    def credits_when_done(self, pictures: int) -> float:
+        """Tell what it has cost in all, once it is known how many pictures it was about."""
+        return self.credits
+
+    @property
+    @abstractmethod
+    def filtered(self) -> bool:
+        """Whether Claid's content filter looks at what comes out."""
+
+    @property
+    def video(self) -> bool:
+        """Whether a video comes out, not pictures."""
+        return False
+
+    @property
+    def findable(self) -> bool:
+        """Whether what is at the destination tells, when an answer is lost, that it is this request's."""
+        return True
+
+    @abstractmethod
+    def file_name(self, position: int) -> str:
+        """Name of the picture's file in object storage."""
+
+    @abstractmethod
+    def destination(self, edition: int) -> str | None:
+        """Where Claid itself is to write; ``None`` for temporary links."""
+
+    @abstractmethod
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Get everything ready and give what sends it. Calling that is the moment that costs.
+
+        :raises ClaidValidationError: if what is to be sent is not there; nothing was sent.
+        """
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for the same request, whoever sends it and however often."""
+        folder = without_connection(self.place.folder)
+        place = {"folder": folder, "file": self.place.file, "name": self.name}
+        return fingerprint(base_url=self.base_url, operation=self.operation, body=self.body, place=place)
+
+    @property
+    def label(self) -> str:
+        """What the pictures are called: the user's name, or the start of the fingerprint."""
+        return self.name or self.fingerprint[:_SHORT]
+
+    def _own_name(self, edition: int) -> str:
+        """Give a name that no other request has, and no other edition of this one."""
+        parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
+        return "-".join(part for part in parts if part)
+
+    def _own_folder(self, edition: int) -> str | None:
+        """Give a sub-folder that no other request has, for pictures whose file names Claid chooses.
+
+        Only a folder of its own tells, when an answer is lost, which pictures were its.
+        """
+        if self.place.kind is PlaceKind.CONNECTED:
+            return f"{self.place.folder}{self._own_name(edition)}/"
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOrder(Order):
+    """Images from a prompt."""
+
+    request: GenerateRequest
+
+    operation = "generate_image"
+    filtered = True
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request without its output: that is the place."""
+        return {name: value for name, value in self.request.to_json().items() if name != "output"}
+
+    @property
+    def subject(self) -> str:
+        """The prompt."""
+        return self.request.input
+
+    @property
+    def prompt(self) -> str:
+        """The prompt."""
+        return self.request.input
+
+    @property
+    def number_of_images(self) -> int:
+        """How many images are asked for."""
+        return self.request.number_of_images
+
+    @property
+    def credits(self) -> float:
+        """One credit an image."""
+        return self.number_of_images * prices.GENERATED_IMAGE
+
+    def file_name(self, position: int) -> str:
+        """Number the pictures: ``NAME_1.png``, ``NAME_2.png``."""
+        return f"{self.label}_{position}.png"
+
+    def destination(self, edition: int) -> str | None:
+        """Give a sub-folder of the request's own."""
+        return self._own_folder(edition)
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what generates the images."""
+        request = self.request.written_to(self.destination(edition))
+
+        def send(client: ClaidClient) -> Sent:
+            result = client.generate_image(request)
+            return Sent(result.request_id, images=result.output)
+
+        return send
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOrder(Order):
+    """One picture edited.
+
+    :param source: the picture to edit.
+    :param operations: Claid's operations, checked.
+    :param output: format and metadata, as Claid names them.
+    :param suffix: of the file that is written.
+    """
+
+    source: Source
+    operations: Mapping[str, Any]
+    output: Mapping[str, Any]
+    suffix: str
+
+    operation = "edit_image"
+    job_kind = JobKind.EDIT
+    filtered = False
+    number_of_images = 1
+    credits = prices.EDITED_IMAGE
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is done to which content of which address."""
+        return {
+            "input": without_connection(self.subject),
+            "version": self.source.version,
+            "operations": dict(self.operations),
+            "output": dict(self.output),
+        }
+
+    @property
+    def subject(self) -> str:
+        """The input's address, without a signature."""
+        return self.source.unsigned_path
+
+    @property
+    def input(self) -> str:
+        """The input's address."""
+        return self.subject
+
+    def file_name(self, position: int) -> str:
+        """The file that ``output`` names, or the input's name with the format's suffix."""
+        return self.place.file or f"{self.label}{self.suffix}"
+
+    def destination(self, edition: int) -> str | None:
+        """Give the exact file, so that a lost answer can be looked up."""
+        if self.place.kind is PlaceKind.CONNECTED:
+            return self.place.folder + self.file_name(1)
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what submits a job, or sends the picture along where Claid cannot reach it."""
+        destination = self.destination(edition)
+        output = {**self.output, **({"destination": destination} if destination else {})} or None
+        address = self.source.address()
+        if address is not None:
+            request = EditRequest.of(address, self.operations, output)
+            return lambda client: _submitted(client, request)
+        upload = UploadRequest.of(self.operations, output)
+        content = self.source.content()
+        return lambda client: _uploaded(client, upload, self.source.file_name, content)
+
+
+def _submitted(client: ClaidClient, request: EditRequest) -> Sent:
+    job = client.submit_edit(request)
+    return Sent(job.request_id, job_id=job.id)
+
+
+def _uploaded(client: ClaidClient, request: UploadRequest, file_name: str, content: bytes) -> Sent:
+    result = client.upload_and_edit(content, request, filename=file_name)
+    return Sent(result.request_id, images=(result.output,))

@@ -1,0 +1,168 @@
+"""Inputs: how Claid gets at a picture that a task names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.object_storage import checksum_if_there, located, read_if_there
+from airflow_claid.storage.places import last_of, stem_of, without_connection
+from airflow_claid.storage.signed_links import unsigned
+
+log = logging.getLogger(__name__)
+
+_REACHABLE = {"http", "https", "storage"}
+_SIGNED_FOR = 3600
+
+
+class CoveringStorages(Protocol):
+    """Knows which buckets Claid reads itself."""
+
+    def covering(self, uri: str) -> str | None:
+        """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no connected storage has it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to edit.
+
+    :param path: its address as the user gave it.
+    :param version: tells one content of the address from another; ``None`` for an address that Claid reads.
+    :param address: gives the address at which Claid can read it; ``None`` where it must be sent along. A signed
+        link is made anew each time and kept nowhere.
+    """
+
+    path: str
+    version: str | None
+    address: Callable[[], str | None]
+
+    @property
+    def stem(self) -> str:
+        """The file name without its suffix, cleaned."""
+        return stem_of(self.path)
+
+    @property
+    def unsigned_path(self) -> str:
+        """The address without a signature: the same picture, however often its link is signed."""
+        return unsigned(self.path)
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """What tells it from another, in a fingerprint: its address, without a signature, and its content."""
+        return {"address": without_connection(self.unsigned_path), "version": self.version}
+
+    @property
+    def file_name(self) -> str:
+        """The file name under which it is sent along."""
+        return last_of(self.path) or "image"
+
+    def reached(self) -> str:
+        """Give the address at which Claid reads it now.
+
+        :raises ClaidValidationError: if it can no longer be reached.
+        """
+        address = self.address()
+        if address is None:
+            raise ClaidValidationError(
+                f"{self.path!r} can no longer be signed for Claid. Nothing was sent, nothing was charged."
+            )
+        return address
+
+    def content(self) -> bytes:
+        """Give the bytes to send along.
+
+        :raises ClaidValidationError: if the file is not there.
+        """
+        content = read_if_there(self.path)
+        if content is None:
+            raise _missing(self.path)
+        return content
+
+
+def source(
+    path: str,
+    storages: CoveringStorages,
+    parameter: str = "input",
+    *,
+    removed: Mapping[str, str] | None = None,
+) -> Source:
+    """Find out how Claid gets at a picture.
+
+    ``https://`` and ``storage://`` go as they are. Another address that Airflow can read becomes ``storage://``
+    if a connected storage has its bucket, else a signed link if its bucket can make one, else it is sent along.
+
+    :param path: as a task gave it.
+    :param parameter: where it gave it, for errors.
+    :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
+    :raises ClaidValidationError: if it is no such address, or there is no such file.
+    """
+    scheme, separator, _ = path.partition("://")
+    if not separator:
+        raise ClaidValidationError(
+            f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…. "
+            "Nothing was sent, nothing was charged."
+        )
+    if scheme in _REACHABLE:
+        return Source(path, None, lambda: path)
+    version = checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
+    if version is None:
+        raise _missing(path, parameter)
+    covered = storages.covering(path)
+    return Source(path, version, (lambda: covered) if covered else lambda: _signed(path))
+
+
+def versions_in(asked: object) -> Iterator[tuple[str, str]]:
+    """Find, in what was asked, the addresses of the inputs and the versions that they had."""
+    if isinstance(asked, Mapping):
+        address, version = asked.get("address", asked.get("input")), asked.get("version")
+        if isinstance(address, str) and isinstance(version, str):
+            yield address, version
+    parts: Any = asked.values() if isinstance(asked, Mapping) else asked
+    if isinstance(asked, (Mapping, list, tuple)):
+        for part in parts:
+            yield from versions_in(part)
+
+
+def reachable_source(
+    path: str,
+    storages: CoveringStorages,
+    parameter: str = "input",
+    *,
+    removed: Mapping[str, str] | None = None,
+) -> Source:
+    """Find out how Claid gets at a picture that cannot be sent along.
+
+    Takes and raises what :func:`source` does.
+
+    :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
+    """
+    found = source(path, storages, parameter, removed=removed)
+    if found.address() is None:
+        raise ClaidValidationError(
+            f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "
+            "its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or give "
+            "the temporary link or storage:// path of an upstream task. Nothing was sent, nothing was charged."
+        )
+    return found
+
+
+def _signed(path: str) -> str | None:
+    """Give a link that Claid can read for an hour; ``None`` where the storage cannot sign, or not for outside."""
+    opened = located(path, "input")
+    if opened.protocol in ("file", "local"):
+        return None
+    try:
+        link = opened.sign(expiration=_SIGNED_FOR)
+    except Exception as error:  # noqa: BLE001 - each file system refuses in a way of its own
+        log.info("%s cannot be signed (%s); it is sent along instead", path, type(error).__name__)
+        return None
+    return link if link.startswith("https://") else None
+
+
+def _missing(path: str, parameter: str = "input") -> ClaidValidationError:
+    return ClaidValidationError(
+        f"{parameter}={path!r} does not exist, or is a folder: name one file. Nothing was sent, nothing was charged."
+    )

@@ -1,0 +1,77 @@
+"""Orders of videos: one picture set in motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_claid.client import ClaidClient, JobKind, VideoRequest, prices
+from airflow_claid.orders.creation import as_sent
+from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
+from airflow_claid.orders.source import Source
+from airflow_claid.storage.places import VIDEO_SUFFIX, PlaceKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoOrder(Order):
+    """One picture set in motion.
+
+    :param source: the picture.
+    :param options: prompt, duration and the rest, as Claid names them.
+    """
+
+    source: Source
+    options: Mapping[str, Any]
+
+    operation = "submit_video"
+    job_kind = JobKind.VIDEO
+    filtered = False
+    video = True
+    number_of_images = 1
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The picture and what is to move."""
+        return {"input": self.source.facts, "options": dict(self.options)}
+
+    @property
+    def subject(self) -> str:
+        """The input's address, without a signature."""
+        return self.source.unsigned_path
+
+    @property
+    def input(self) -> str:
+        """The input's address."""
+        return self.subject
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt, or what Claid is to write one by."""
+        said = self.options["prompt"]
+        return (said.get("text") or said.get("guidelines")) if isinstance(said, Mapping) else said
+
+    @property
+    def credits(self) -> float:
+        """The price by the video's seconds."""
+        return prices.VIDEO[int(self.options.get("duration") or 5)]
+
+    @property
+    def label(self) -> str:
+        """The user's name, or the input's with the start of the fingerprint: so two requests share no file."""
+        return self.name or f"{self.source.stem}-{super().label}"
+
+    def file_name(self, position: int) -> str:
+        """The file that ``output`` names, or the name with ``.mp4``."""
+        return self.place.file or f"{self.label}{VIDEO_SUFFIX}"
+
+    def destination(self, edition: int) -> str | None:
+        """Give the exact file, so that a lost answer can be looked up."""
+        if self.place.kind is PlaceKind.CONNECTED:
+            return self.place.folder + self.file_name(1)
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{VIDEO_SUFFIX}" if self.landing else None
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what submits the job."""
+        request = VideoRequest.of(self.source.reached(), self.options, self.destination(edition))
+        return lambda client: as_sent(client.submit_video(request))

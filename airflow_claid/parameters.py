@@ -1,0 +1,172 @@
+"""Parameters as DAG authors write them: literal or templated, and numbers that templates turned into text."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeGuard
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.models.base import shortened
+from airflow_claid.version_compat import AirflowFailException
+
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off", "none", ""}
+_LONGEST = 10 * 365 * 24 * 3600
+"""Seconds: ten years. A time without an end could not be reckoned with, which would show after credits are spent."""
+
+
+@contextmanager
+def refusing_at_once() -> Iterator[None]:
+    """Fail a DAG's parsing, or a task without a retry, on a parameter that no retry can mend."""
+    try:
+        yield
+    except ClaidValidationError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def is_literal(value: object) -> bool:
+    """Whether a value is known when the DAG is parsed: no template, no upstream task's result."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return True
+    if isinstance(value, str):
+        return not any(mark in value for mark in _TEMPLATE_MARKS)
+    if isinstance(value, Mapping):
+        return all(is_literal(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(is_literal(item) for item in value)
+    return False
+
+
+def literal_or(value: Any, stand_in: Any) -> Any:
+    """Give a value that is known when the DAG is parsed, else what stands in for it in the check."""
+    return value if is_literal(value) else stand_in
+
+
+def rendered(value: Any, stand_in: Any) -> Any:  # noqa: ARG001 - has the form of literal_or
+    """Give the value itself: all are known when the task runs; goes where :func:`literal_or` does."""
+    return value
+
+
+def optional(value: Any) -> Any:
+    """Give ``None`` for what a template rendered to nothing."""
+    return None if isinstance(value, str) and value.strip() in ("", "None") else value
+
+
+def number(value: object) -> Any:
+    """Turn a number that a template rendered to text back into a number; leave the rest to the check."""
+    if not isinstance(value, str):
+        return value
+    for kind in (int, float):
+        try:
+            return kind(value.strip())
+        except ValueError:
+            continue
+    return value
+
+
+def sides_as_numbers(operations: object) -> dict[str, Any]:
+    """Turn a width or height in pixels that a template rendered to text back into a number."""
+    if isinstance(operations, str):
+        operations = _rendered(operations)
+    if not isinstance(operations, Mapping):
+        raise ClaidValidationError(
+            f"operations={shortened(operations)} must be a dict such as {{'resizing': {{'width': 800}}}}. Nothing was "
+            "sent, nothing was charged."
+        )
+    resizing = operations.get("resizing")
+    if not isinstance(resizing, Mapping):
+        return dict(operations)
+    sides = {name: number(resizing[name]) for name in ("width", "height") if name in resizing}
+    return {**operations, "resizing": {**resizing, **sides}}
+
+
+def truth(value: object, name: str) -> bool:
+    """Turn a rendered ``True`` or ``False`` back into one.
+
+    :raises ClaidValidationError: if it is neither.
+    """
+    text = str(value).strip().lower()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ClaidValidationError(f"{name}={value!r} must be true or false. Nothing was sent, nothing was charged.")
+
+
+def choice(value: object, name: str, choices: tuple[str, ...]) -> str:
+    """Check a parameter that is one of a few words.
+
+    :raises ClaidValidationError: naming the words.
+    """
+    if value in choices:
+        return str(value)
+    raise ClaidValidationError(f"{name}={value!r} must be one of {', '.join(choices)}. Nothing was charged.")
+
+
+def ceiling(value: object, name: str) -> float | None:
+    """Check a parameter that is a number of credits, or ``None`` for no limit.
+
+    :raises ClaidValidationError: if it is neither.
+    """
+    return None if value is None or value in ("", "None") else _not_negative(value, name, "credits")
+
+
+def seconds(value: object, name: str) -> float:
+    """Check a parameter that is a time.
+
+    :raises ClaidValidationError: if it is none.
+    """
+    return _not_negative(value, name, "seconds", _LONGEST)
+
+
+def _not_negative(value: object, name: str, unit: str, most: float = float("inf")) -> float:
+    found = number(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
+        limit = "" if most == float("inf") else f", up to {most}"
+        raise ClaidValidationError(
+            f"{name}={value!r} must be a number of {unit}, 0 or more{limit}. Nothing was charged."
+        )
+    return float(found)
+
+
+def paths(value: object, name: str) -> list[str]:
+    """Give a list of paths from one path, a list, the results of a mapped task, or text that a template rendered.
+
+    :raises ClaidValidationError: if it is none of these.
+    """
+    found = list(_flat(_rendered_list(value) if isinstance(value, str) else value))
+    if not all(isinstance(path, str) and path for path in found):
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be one path or a list of paths. Nothing was sent, nothing was charged."
+        )
+    return [str(path) for path in found]
+
+
+def _flat(value: object) -> Iterator[object]:
+    """Go through a list, and through the lists in it: a mapped task gives one of each."""
+    if not _is_sequence(value):
+        yield value
+        return
+    for item in value:
+        yield from _flat(item)
+
+
+def _rendered_list(text: str) -> object:
+    """Read a list that a template rendered to text, as JSON or as Python writes it; else give the text."""
+    return _rendered(text) if text.strip().startswith("[") else text.strip()
+
+
+def _rendered(text: str) -> object:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether it is a list, or what Airflow gives for the results of a mapped task, which only behaves like one."""
+    return hasattr(value, "__getitem__") and hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))

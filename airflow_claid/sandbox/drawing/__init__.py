@@ -1,0 +1,3 @@
+"""The pictures that the sandbox draws and edits."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Where files lie, and how they are read, listed and written."""
+
+from __future__ import annotations

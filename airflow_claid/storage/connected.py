@@ -1,0 +1,116 @@
+"""Connected storages seen from Airflow: ``storage://NAME/PATH`` to a bucket's address and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from urllib.parse import quote, unquote
+
+from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
+from airflow_claid.storage.places import without_connection
+
+log = logging.getLogger(__name__)
+
+_SCHEMES = {"s3": "s3", "gcs": "gs"}
+
+
+class ConnectedStorages:
+    """The storages that are connected to the account, and the Airflow connections that reach their buckets.
+
+    :param client: lists the storages, once.
+    :param mapping: storage name to Airflow connection id, or to the address of a folder that is the bucket.
+    """
+
+    def __init__(self, client: ClaidClient, mapping: Mapping[str, str]) -> None:
+        self._client = client
+        self._mapping = mapping
+
+    @cached_property
+    def _by_name(self) -> dict[str, Storage] | None:
+        try:
+            return {storage.name: storage for storage in self._client.list_storages()}
+        except ClaidScopeError:
+            log.warning(
+                "The API key lacks the scope 'storage': connected storages cannot be checked or read. Claid itself "
+                "refuses a storage that does not exist."
+            )
+            return None
+
+    def check_writable(self, name: str) -> None:
+        """Make sure that a storage exists and can be written.
+
+        :raises ClaidValidationError: naming the storages that there are.
+        """
+        if self._by_name is None:
+            return
+        storage = self._by_name.get(name)
+        if storage is None:
+            names = ", ".join(sorted(self._by_name)) or "none"
+            raise ClaidValidationError(
+                f"output names the connected storage {name!r}, which the account does not have (it has: {names}). "
+                "Connect it in Claid's dashboard, or use one of those. Nothing was sent, nothing was charged."
+            )
+        if not storage.writable:
+            raise ClaidValidationError(
+                f"output names the connected storage {name!r}, of type {storage.type!r}, which cannot be written: "
+                "use one of type s3 or gcs. Nothing was sent, nothing was charged."
+            )
+
+    def bucket_uri(self, storage_uri: str) -> str | None:
+        """Turn ``storage://NAME/PATH`` into an address that Airflow can read.
+
+        :returns: e.g. ``s3://CONNECTION@BUCKET/PREFIX/PATH``; ``None`` where the storage is not mapped.
+        """
+        name, _, path = storage_uri.removeprefix("storage://").partition("/")
+        root = self._root(name)
+        return None if root is None else root + unquote(path)
+
+    def readable_uri(self, storage_uri: str) -> str:
+        """Turn ``storage://NAME/PATH`` into an address that Airflow can read, for what cannot do without one.
+
+        :raises ClaidValidationError: telling what is missing, and how to map the storage.
+        """
+        found = self.bucket_uri(storage_uri)
+        if found is not None:
+            return found
+        name = storage_uri.removeprefix("storage://").partition("/")[0]
+        if self._by_name is None:
+            problem = "cannot be looked up: give the API key the scope 'storage' in Claid's dashboard"
+        elif name not in self._by_name:
+            names = ", ".join(sorted(self._by_name)) or "none"
+            problem = f"is not one of the account (it has: {names}): connect it, or use one of those"
+        elif not self._by_name[name].writable:
+            problem = "is a web folder, which no Airflow connection reaches: wait for its https:// address instead"
+        else:
+            problem = (
+                f'is not mapped: put {{"storages": {{"{name}": "ID"}}}} into the extra of the Claid connection, where '
+                f"ID is the Airflow connection that reaches the bucket {self._by_name[name].parameters.bucket!r}, or "
+                "the address of a folder"
+            )
+        raise ClaidValidationError(
+            f"{storage_uri!r}: Airflow must look there itself, but the storage {name!r} {problem}"
+        )
+
+    def covering(self, uri: str) -> str | None:
+        """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
+        plain = without_connection(uri)
+        for name in self._mapping:
+            root = self._root(name)
+            if root is not None and plain.startswith(without_connection(root)):
+                return f"storage://{name}/{quote(plain[len(without_connection(root)) :])}"
+        return None
+
+    def _root(self, name: str) -> str | None:
+        """Give the address, ending with ``/``, of what ``storage://NAME/`` is."""
+        target = self._mapping.get(name)
+        storage = (self._by_name or {}).get(name) if target else None
+        if target is None or storage is None or not storage.writable:
+            return None
+        prefix = storage.parameters.path.strip("/")
+        bucket = target.rstrip("/") if "://" in target else _bucket(storage, target)
+        return f"{bucket}/{prefix}/" if prefix else f"{bucket}/"
+
+
+def _bucket(storage: Storage, connection_id: str) -> str:
+    return f"{_SCHEMES[storage.type]}://{connection_id}@{storage.parameters.bucket}"

@@ -1,0 +1,232 @@
+"""Files in object storage, by ``ObjectStoragePath``: read, written whole or not at all, looked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage import local_files
+
+log = logging.getLogger(__name__)
+
+_LOCAL = {"file", "local"}
+_ELSEWHERE = {"s3", "s3a", "gs", "gcs"}
+
+
+def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
+    """Open a path such as ``s3://conn@bucket/a.png`` or ``file:///srv/a.png``.
+
+    :param parameter: the parameter that the address came from, for the error.
+    :raises ClaidValidationError: if no provider for the scheme is installed.
+    """
+    try:
+        path = ObjectStoragePath(uri)
+        path.fs  # noqa: B018 - makes the file system now, so that a missing one is told before credits are spent
+    except (ValueError, ImportError) as error:
+        scheme = uri.split("://", 1)[0]
+        raise ClaidValidationError(
+            f"{parameter}={uri!r}: Airflow has no storage for {scheme!r} addresses ({error}). Install the provider "
+            "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://). Nothing was charged."
+        ) from None
+    return path
+
+
+def write_whole(uri: str, content: bytes) -> None:
+    """Write a file that appears under its name only when it is whole."""
+    local = _on_this_machine(uri)
+    if local is not None:
+        local_files.write_whole(local, content)
+        return
+    with located(uri).open("wb") as file:  # type: ignore[no-untyped-call]
+        file.write(content)
+
+
+def create_whole(uri: str, content: bytes) -> bool:
+    """Write a file, whole, only if there is none of its name; tell whether it was written.
+
+    Of several who try at the same moment one succeeds, where the storage can tell (local folders, S3, Google Cloud
+    Storage; elsewhere as far as its file system knows).
+    """
+    local = _on_this_machine(uri)
+    if local is not None:
+        return local_files.create_whole(local, content)
+    path = located(uri)
+    try:
+        path.fs.pipe_file(path.path, content, mode="create")
+    except FileExistsError:
+        return False
+    except (OSError, TypeError, NotImplementedError) as error:
+        if find(uri) is not None:
+            return False
+        log.debug("%s cannot be created exclusively (%s); it is written", uri, type(error).__name__)
+        write_whole(uri, content)
+    return True
+
+
+def add(uri: str, content: bytes) -> None:
+    """Add to the end of a local file, beginning a new line; elsewhere, where nothing can be added, write it anew.
+
+    What was there stays, but a crash may leave a part of the new content behind it: the reader must tell.
+    """
+    local = _on_this_machine(uri)
+    if local is not None:
+        local_files.add(local, content)
+    else:
+        write_whole(uri, content)
+
+
+def read(uri: str) -> bytes:
+    """Read a file.
+
+    :raises FileNotFoundError: if it is not there.
+    """
+    local = _on_this_machine(uri)
+    if local is not None:
+        return local_files.read(local)
+    path = located(uri)
+    content: bytes = path.fs.cat_file(path.path)
+    return content
+
+
+def read_if_there(uri: str) -> bytes | None:
+    """Read a file; ``None`` only where it truly is not there.
+
+    :raises Exception: whatever else stopped the reading (permission, timeout, …).
+    """
+    try:
+        return read(uri)
+    except FileNotFoundError:
+        return None
+
+
+def remove(uri: str) -> None:
+    """Remove a file; one that is not there is removed already."""
+    path = located(uri)
+    with suppress(FileNotFoundError):
+        path.fs.rm_file(path.path)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in object storage.
+
+    :param uri: its address.
+    :param size: bytes.
+    :param state: changes whenever the file is written anew.
+    :param checksum: changes only with the content; ``None`` where the storage tells none.
+    """
+
+    uri: str
+    size: int
+    state: str
+    checksum: str | None = None
+
+
+def find(uri: str, parameter: str = "output") -> StoredFile | None:
+    """Look for one file; ``None`` only where it truly is not there.
+
+    :param parameter: the parameter that the address came from, for the error.
+    """
+    info = _info(uri, parameter)
+    return _stored(uri, info) if info is not None and info["type"] == "file" else None
+
+
+def listed(folder: str) -> list[StoredFile]:
+    """List the files directly in a folder, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.ls(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    files = (info for info in infos if info["type"] == "file" and not info["name"].endswith("/"))
+    return sorted(
+        (_stored(folder + info["name"].rpartition("/")[2], info) for info in files), key=lambda file: file.uri
+    )
+
+
+def listed_below(folder: str) -> list[StoredFile]:
+    """List the files in a folder and in all folders in it, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.find(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    root = path.path.rstrip("/") + "/"
+    return sorted(
+        (
+            _stored(folder + name.removeprefix(root), info)
+            for name, info in infos.items()
+            if info["type"] == "file" and not name.endswith("/")
+        ),
+        key=lambda file: file.uri,
+    )
+
+
+def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
+    """Give what :func:`checksum_of` gives for the file of an address; ``None`` only where there truly is none.
+
+    :param parameter: the parameter that the address came from, for the error.
+    """
+    file = find(uri, parameter)
+    try:
+        return checksum_of(file) if file else None
+    except FileNotFoundError:
+        return None
+
+
+def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
+    """Give what tells one content of an address from another.
+
+    The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
+    address again is the same.
+
+    :param content: the file's, where it is known already.
+    :raises FileNotFoundError: if it is there no more.
+    """
+    return file.checksum or hashlib.sha256(read(file.uri) if content is None else content).hexdigest()
+
+
+def _on_this_machine(uri: str, parameter: str = "output") -> str | None:
+    """Give the path of a local file; ``None`` for one that is elsewhere."""
+    if uri.startswith("file:///"):
+        return uri[len("file://") :]
+    if uri.partition("://")[0] in _ELSEWHERE:
+        return None
+    path = located(uri, parameter)
+    return str(path.path) if path.protocol in _LOCAL else None
+
+
+def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
+    """Give what the storage tells of a file now; ``None`` only where it truly is not there."""
+    local = _on_this_machine(uri, parameter)
+    if local is not None:
+        return local_files.info_of(local)
+    path = located(uri, parameter)
+    path.fs.invalidate_cache()
+    try:
+        info: Mapping[str, Any] = path.fs.info(path.path)
+    except FileNotFoundError:
+        return None
+    return info
+
+
+def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:
+    state = "|".join(str(info[name]) for name in (*_CHECKSUMS, *_TIMES, "size") if info.get(name))
+    return StoredFile(uri, int(info["size"]), state, _checksum(info))
+
+
+def _checksum(info: Mapping[str, Any]) -> str | None:
+    return next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
+
+
+_CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")
+_TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")

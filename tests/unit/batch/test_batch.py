@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import json
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.prompts import PromptRow, rows
+from airflow_claid.client import (
+    ClaidAnswerLostError,
+    ClaidAuthenticationError,
+    ClaidCreditsError,
+    ClaidNotSentError,
+    ClaidRequestError,
+    ClaidServerError,
+    ClaidValidationError,
+    GenerateRequest,
+)
+from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.errors import BatchStoppedError, CreditCeilingError, DownloadFailedError, DownloadRefusedError
+from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.orders.order import GenerateOrder, Order
+from airflow_claid.storage.places import Place, PlaceKind
+from airflow_claid.tally import Tally
+
+PLACE = Place(PlaceKind.OBJECT_STORAGE, "file:///nowhere/")
+
+
+def order_of(row: PromptRow) -> Order:
+    return GenerateOrder(
+        base_url="https://api.claid.ai/v1",
+        place=PLACE,
+        name=row.name,  # type: ignore[arg-type]
+        request=GenerateRequest.of(row.prompt),  # type: ignore[arg-type]
+    )
+
+
+class NoReceipt:
+    def read(self, fingerprint: str) -> None:
+        return None
+
+
+@dataclass
+class FakeFulfilment:
+    """Pays for an order, unless it is told what goes wrong."""
+
+    does: Callable[[Order, FakeFulfilment], None]
+    spent: float = 0.0
+    before_paying: Callable[[Order], object] = lambda _: None
+    before_waiting: Callable[[], object] = lambda: None
+
+    def fulfil(self, order: Order) -> Fulfilled:
+        self.before_paying(order)
+        self.does(order, self)
+        self.spent += order.credits
+        image = DeliveredImage(1, "file:///nowhere/a.png", False, bytes=3, checksum="c")
+        return Fulfilled(order, (image,), order.credits, "r-1", order.credits, 0.0)
+
+    def receipts(self, order: Order) -> NoReceipt:
+        return NoReceipt()
+
+
+@dataclass
+class World:
+    """A batch and what it is made of."""
+
+    folder: Path
+    does: Callable[[Order, FakeFulfilment], None] = lambda order, fulfilment: None
+    prompts: Iterable[Any] = ()
+    terms: BatchTerms = field(default_factory=lambda: BatchTerms(pause=0.001))
+    latency: float | None = 0.1
+    reports: list[tuple[int, float]] = field(default_factory=list)
+    report_seconds: float = 30.0
+    firsts: list[bool] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.manifest = Manifest(f"file://{self.folder}/", "b" * 64, f"file://{self.folder}/manifest.jsonl")
+        self.batch = Batch(
+            rows=rows(self.prompts) if isinstance(self.prompts, (list, str)) else self.prompts,
+            order_of=order_of,
+            fulfilment=self._fulfilment,  # type: ignore[arg-type]
+            manifest=self.manifest,
+            still_there=lambda row: True,
+            quota_rate=lambda: 1000.0,
+            latency=lambda: self.latency,
+            terms=self.terms,
+            report=lambda tally: self.reports.append((tally.items, tally.credits)),
+            report_seconds=self.report_seconds,
+        )
+
+    def _fulfilment(self, first: bool) -> FakeFulfilment:
+        self.firsts.append(first)
+        return FakeFulfilment(self.does)
+
+    def run(self) -> Tally:
+        try:
+            return self.batch.run()
+        finally:
+            self.lines = [json.loads(line) for line in self.manifest.index.lines()]
+            self.manifest.close()
+
+    @property
+    def by_status(self) -> Counter[str]:
+        return Counter(line["status"] for line in self.lines)
+
+
+def lamps(number: int) -> list[str]:
+    return [f"Lamp number {count}" for count in range(1, number + 1)]
+
+
+class Fails:
+    """Raises errors for one prompt, one after the other."""
+
+    def __init__(self, prompt: str, *errors: Exception) -> None:
+        self.prompt = prompt
+        self.errors = list(errors)
+        self.tried = 0
+
+    def __call__(self, order: Order, fulfilment: FakeFulfilment) -> None:
+        if order.prompt == self.prompt:
+            self.tried += 1
+            if self.errors:
+                raise self.errors.pop(0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClaidServerError("500"),
+        ClaidNotSentError("no way"),
+        DownloadFailedError("half"),
+        OSError("disk"),
+        RuntimeError("what a bucket's library raises"),
+    ],
+)
+def test_what_passes_is_tried_four_times_and_then_reported(tmp_path: Path, error: Exception) -> None:
+    fails = Fails("Lamp number 2", error, error, error)
+    world = World(tmp_path, fails, lamps(5))
+    assert world.run().by_status == {"done": 5}
+    assert fails.tried == 4
+
+    fails = Fails("Lamp number 2", *[error] * 9)
+    world = World(tmp_path / "again", fails, lamps(5))
+    assert world.run().by_status == {"done": 4, "failed": 1}
+    assert fails.tried == 4
+    assert world.lines[1]["error"] == f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("error", [ClaidRequestError("422"), DownloadRefusedError("not a picture")])
+def test_what_does_not_pass_is_reported_at_once(tmp_path: Path, error: Exception) -> None:
+    fails = Fails("Lamp number 2", error)
+    world = World(tmp_path, fails, lamps(5))
+    assert world.run().by_status == {"done": 4, "failed": 1}
+    assert fails.tried == 1
+
+
+def test_only_the_first_attempt_trusts_what_was_known_at_the_beginning(tmp_path: Path) -> None:
+    world = World(tmp_path, Fails("Lamp number 1", OSError("disk")), lamps(1))
+    world.run()
+    assert world.firsts == [True, False]
+
+
+@pytest.mark.parametrize("error", [ClaidAuthenticationError("401"), ClaidCreditsError("402")])
+def test_what_is_the_accounts_stops_all_at_once(tmp_path: Path, error: Exception) -> None:
+    world = World(tmp_path, Fails("Lamp number 3", error), lamps(500), BatchTerms(concurrency=1))
+    with pytest.raises(type(error)):
+        world.run()
+    assert world.by_status == {"done": 2}
+
+
+def test_many_failures_in_a_row_are_an_outage_and_few_are_not(tmp_path: Path) -> None:
+    def down(order: Order, fulfilment: FakeFulfilment) -> None:
+        raise ClaidNotSentError("no way")
+
+    world = World(tmp_path, down, lamps(500))
+    with pytest.raises(ClaidNotSentError):
+        world.run()
+    assert world.batch.tally.by_status["done"] == 0
+    count = iter(range(10_000))
+
+    def every_other(order: Order, fulfilment: FakeFulfilment) -> None:
+        if next(count) % 2:
+            raise ClaidNotSentError("no way")
+
+    world = World(tmp_path / "again", every_other, lamps(200), BatchTerms(error_threshold=1, pause=0))
+    world.run()
+    assert world.by_status["done"] > 150
+
+
+def test_who_can_only_wait_leaves_its_thread_to_the_others_as_often_as_it_takes(tmp_path: Path) -> None:
+    done: list[str] = []
+    looks = [0]
+
+    def waits(order: Order, fulfilment: FakeFulfilment) -> None:
+        if order.prompt == "Lamp number 1" and (looks[0] < 9 or len(done) < 29):
+            looks[0] += 1
+            fulfilment.before_waiting()
+        done.append(str(order.prompt))
+
+    world = World(tmp_path, waits, lamps(30), BatchTerms(concurrency=1, pause=0.001))
+    assert world.run().by_status == {"done": 30}
+    assert done[-1] == "Lamp number 1"
+    assert looks[0] >= 9, "waiting is no failure"
+
+
+def test_who_waits_when_the_batch_stops_does_not_hold_it_up(tmp_path: Path) -> None:
+    def waits(order: Order, fulfilment: FakeFulfilment) -> None:
+        if order.prompt == "Lamp number 1":
+            fulfilment.before_waiting()
+        if order.prompt == "Lamp number 9":
+            world.batch.stop("the task was killed")
+
+    world = World(tmp_path, waits, lamps(9), BatchTerms(concurrency=1, pause=600))
+    with pytest.raises(BatchStoppedError, match="was killed"):
+        world.run()
+    assert world.by_status == {"done": 8}
+    assert world.batch.tally.waiting == 1
+
+
+def test_the_ceiling_holds_for_what_is_under_way_in_all_threads(tmp_path: Path) -> None:
+    together = threading.Barrier(20)
+
+    def slowly(order: Order, fulfilment: FakeFulfilment) -> None:
+        together.wait(10)
+
+    world = World(tmp_path, slowly, lamps(200), BatchTerms(concurrency=32, max_credits=20))
+    with pytest.raises(CreditCeilingError, match="max_credits=20"):
+        world.run()
+    assert world.batch.tally.credits == 20
+    assert world.by_status == {"done": 20}
+
+
+def test_a_lost_answer_counts_against_the_ceiling(tmp_path: Path) -> None:
+    terms = BatchTerms(concurrency=1, max_credits=5, pause=600)
+    world = World(tmp_path, Fails("Lamp number 1", ClaidAnswerLostError("cut")), lamps(9), terms)
+    with pytest.raises(CreditCeilingError, match=r"4 credits are spent .*\(and 1 perhaps, for lost answers\)"):
+        world.run()
+    assert (world.batch.tally.credits, world.batch.tally.credits_in_doubt) == (4, 1)
+
+
+def test_an_interruption_of_the_main_thread_finishes_and_keeps_what_is_under_way(tmp_path: Path) -> None:
+    """The main thread may be interrupted anywhere, as by a timeout of Airflow's."""
+
+    def interrupted() -> Iterator[PromptRow]:
+        yield PromptRow(1, "Lamp number 1")
+        raise KeyboardInterrupt
+
+    world = World(tmp_path, prompts=interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    assert world.by_status == {"done": 1}
+    assert (tmp_path / "_claid" / "batches" / ("b" * 64) / "part-00001.jsonl").exists()
+
+
+def test_a_timeout_between_counting_an_item_and_handing_it_out_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("airflow_claid.batch.batch.ThreadPoolExecutor.submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        World(tmp_path, prompts=lamps(3)).run()
+
+
+def test_a_part_that_cannot_be_written_goes_with_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, prompts=lamps(20), terms=BatchTerms(concurrency=1))
+    monkeypatch.setattr(world.manifest, "_part_rows", 5)
+    flush, failures = world.manifest.flush, iter([OSError("no bucket")] * 3)
+
+    def failing() -> None:
+        for error in failures:
+            raise error
+        flush()
+
+    monkeypatch.setattr(world.manifest, "flush", failing)
+    assert world.run().by_status == {"done": 20}
+    assert len(world.lines) == 20
+
+
+def test_parts_that_can_never_be_written_stop_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, prompts=lamps(200), terms=BatchTerms(concurrency=1))
+
+    def failing() -> None:
+        raise OSError("no bucket")
+
+    monkeypatch.setattr(world.manifest, "_part_rows", 5)
+    monkeypatch.setattr(world.manifest, "flush", failing)
+    with pytest.raises(OSError, match="no bucket"):
+        world.run()
+    assert world.batch.tally.credits < 20
+
+
+def test_names_are_one_prompts_each(tmp_path: Path) -> None:
+    prompts = [{"prompt": "A lamp", "name": "X"}, {"prompt": "A sofa", "name": "X"}, {"prompt": "A lamp", "name": "X"}]
+    world = World(tmp_path, prompts=prompts)
+    assert world.run().by_status == {"done": 1, "invalid": 1, "duplicate": 1}
+    assert "of row 1" in world.lines[1]["error"]
+
+
+def test_a_row_that_is_no_good_says_what_it_had_and_why(tmp_path: Path) -> None:
+    world = World(tmp_path, prompts=["ab", {"name": "X"}, *lamps(1)])
+    world.run()
+    first, second, _ = world.lines
+    assert (first["row"], first["prompt"], first["fingerprint"], first["status"]) == (1, "ab", None, "invalid")
+    assert (second["name"], second["prompt"]) == ("X", None)
+    with pytest.raises(ClaidValidationError) as refused:
+        GenerateRequest.of("ab")
+    assert first["error"] == str(refused.value)
+
+
+@pytest.mark.parametrize(("broken", "curable"), [("invalid", False), ("failed", True)])
+def test_on_error_fail_tells_whether_a_retry_helps(tmp_path: Path, broken: str, curable: bool) -> None:
+    fails = Fails("Lamp number 2", *[OSError("disk")] * 9)
+    prompts = ["ab", *lamps(9)] if broken == "invalid" else lamps(9)
+    world = World(tmp_path, fails, prompts, BatchTerms(on_error="fail", pause=0))
+    with pytest.raises(BatchStoppedError, match=r"\(on_error='fail'\)") as stopped:
+        world.run()
+    assert stopped.value.curable is curable
+
+
+def test_reports_come_at_their_pace_and_at_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path, prompts=lamps(10), report_seconds=0)
+    world.run()
+    assert len(world.reports) > 10
+    assert world.reports[-1] == (10, 10)
+    seldom = World(tmp_path / "again", prompts=lamps(10), report_seconds=3600)
+    seldom.run()
+    assert seldom.reports == [(10, 10)]
+
+
+def test_concurrency_is_what_is_asked_for(tmp_path: Path) -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def counts(order: Order, fulfilment: FakeFulfilment) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        threading.Event().wait(0.002)
+        with lock:
+            now[0] -= 1
+
+    World(tmp_path, counts, lamps(60), BatchTerms(concurrency=7)).run()
+    assert 1 < most[0] <= 7
+
+
+def test_memory_grows_by_few_hundred_bytes_a_prompt(tmp_path: Path) -> None:
+    peaks = []
+    for number in (100, 200, 20_000):
+        file = tmp_path / f"{number}.csv"
+        text = "bright and made of brass on a wooden table photographed from above " * 5
+        file.write_text("prompt\n" + "\n".join(f"{lamp} {text}" for lamp in lamps(number)))
+        tracemalloc.start()
+        world = World(tmp_path / str(number), prompts=f"file://{file}", terms=BatchTerms(concurrency=4))
+        world.batch.run()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert world.manifest.index.by_status() == {"done": number}
+        world.manifest.close()
+    _, few, many = peaks
+    grown = (many - few) / 19_800
+    assert grown < 300, f"{grown:.0f} bytes a prompt"

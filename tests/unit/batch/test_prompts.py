@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import logging
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from airflow.sdk import ObjectStoragePath
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from airflow_claid.batch.prompts import PromptRow, rows
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.object_storage import write_whole
+from tests.conftest import Connect, s3_connection
+from tests.support.scripted_server import Reply, ScriptedServer
+
+PARTI = Path(__file__).parents[2] / "data" / "parti-prompts.tsv"
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file and gives its address: ``write("a.csv", "prompt\\n…")``."""
+
+    def write(name: str, content: str | bytes) -> str:
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return f"file://{tmp_path}/{name}"
+
+    return write
+
+
+def table(folder: Path, name: str = "a.parquet", **columns: Sequence[object]) -> str:
+    parquet.write_table(pa.table(columns), folder / name)
+    return f"file://{folder}/{name}"
+
+
+def prompts_of(address: object) -> list[object]:
+    return [row.prompt for row in rows(address)]
+
+
+def test_a_list_holds_texts_or_objects() -> None:
+    items = ["a red chair", {"prompt": "a lamp", "name": "SKU-2", "number_of_images": 2, "guidance_scale": 7.5}]
+    assert list(rows(items)) == [PromptRow(1, "a red chair"), PromptRow(2, "a lamp", "SKU-2", 2, 7.5)]
+
+
+def test_what_is_wrong_with_one_item_stops_no_other() -> None:
+    items = [None, "", {"name": "SKU-2"}, 7, {"prompt": " "}, {"prompt": 7}, {"prompt": "x", "PROMPT": "y"}, "a lamp"]
+    found = list(rows(items))
+    assert [row.number for row in found] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [row.problem for row in found] == [
+        "has no prompt",
+        "has no prompt",
+        "has no prompt",
+        "is 7, neither a text nor an object with a 'prompt'",
+        "has no prompt",
+        None,
+        None,
+        None,
+    ]
+    assert found[2].name == "SKU-2"
+    assert (found[5].prompt, found[6].prompt) == (7, "x")
+
+
+def test_two_columns_that_differ_in_case_alone_are_a_problem_of_the_item() -> None:
+    (row,) = rows([{"Prompt": "x", "PROMPT": "y"}])
+    assert row.problem == "has the column 'prompt' 2 times"
+
+
+def test_a_sequence_is_read_item_by_item() -> None:
+    read = []
+
+    def items() -> Iterator[str]:
+        for number in range(3):
+            read.append(number)
+            yield f"prompt {number}"
+
+    found = rows(items())
+    assert next(found).prompt == "prompt 0"
+    assert read == [0]
+
+
+@pytest.mark.parametrize("prompts", [None, 7, {"prompt": "a lamp"}, b"a lamp"])
+def test_what_is_neither_a_list_nor_an_address_is_refused(prompts: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r"prompts=.* neither a list nor the address"):
+        next(rows(prompts))
+
+
+def test_nothing_is_looked_at_before_the_first_row_is_asked_for() -> None:
+    rows("file:///nowhere/a.csv")
+
+
+CSV = 'prompt,name,number_of_images,guidance_scale\n"A chair, red",00123,2,7.5\nA lamp,,,\n'
+
+
+def test_a_csv_gives_texts_and_numbers_and_none_for_what_is_empty(write: Write) -> None:
+    assert list(rows(write("a.csv", CSV))) == [PromptRow(1, "A chair, red", "00123", 2, 7.5), PromptRow(2, "A lamp")]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".csv.gz"])
+def test_a_csv_of_any_program_is_read(write: Write, ending: str, mark: bytes, suffix: str) -> None:
+    content = mark + CSV.replace("\n", ending).encode()
+    address = write(f"a{suffix}", gzip.compress(content) if suffix.endswith(".gz") else content)
+    assert prompts_of(address) == ["A chair, red", "A lamp"]
+
+
+def test_quotes_newlines_and_letters_of_all_scripts_in_a_field(write: Write) -> None:
+    address = write(
+        "a.csv", 'prompt,name\r\n"A sign ""OPEN""\nin neon",1\r\n\r\nein 5" Nagel,2\r\n自転車 🚲 \u2028x,3\r\n'
+    )
+    assert [(row.number, row.prompt, row.name) for row in rows(address)] == [
+        (1, 'A sign "OPEN"\nin neon', "1"),
+        (2, 'ein 5" Nagel', "2"),
+        (3, "自転車 🚲 \u2028x", "3"),
+    ]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=6))
+def test_what_pythons_own_csv_writes_is_read_as_it_was(tmp_path_factory: pytest.TempPathFactory, texts: list[str]):
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([["prompt", "name"], *([text, "n"] for text in texts)])
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text(file.getvalue(), encoding="utf-8", newline="")
+    assert prompts_of(f"file://{path}") == [text if text.strip() else None for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2", 2),
+        (" 3 ", 3),
+        ("2.0", 2.0),
+        ("1e1", 10.0),
+        (".5", 0.5),
+        ("-1", -1),
+        ("two", "two"),
+        ("7,5", "7,5"),
+        ("nan", "nan"),
+        ("inf", "inf"),
+        ("1_000", "1_000"),
+        ("9" * 5000, "9" * 5000),
+        ("٣", "٣"),
+        (" ", None),
+    ],
+)
+def test_a_number_in_a_csv_is_a_number_and_anything_else_stays_a_text(write: Write, text: str, value: object) -> None:
+    (row,) = rows(write("a.csv", f'prompt,guidance_scale\na lamp,"{text}"\n'))
+    assert row.guidance_scale == value
+    assert type(row.guidance_scale) is type(value)
+
+
+def test_a_row_with_too_many_columns_is_a_problem_because_its_prompt_may_be_cut(write: Write) -> None:
+    address = write("a.csv", "prompt,name\na chair, red, old,SKU-1\na lamp,SKU-2,,\na vase\n")
+    cut, trailing, short = rows(address)
+    assert cut.prompt is None
+    assert cut.problem is not None
+    assert "has 4 columns where the header has 2 (line 2)" in cut.problem
+    assert (trailing.prompt, trailing.name, trailing.problem) == ("a lamp", "SKU-2", None)
+    assert (short.prompt, short.name, short.problem) == ("a vase", None, None)
+
+
+def test_a_line_with_wrong_quotes_is_a_problem_of_its_own(write: Write) -> None:
+    first, second = rows(write("a.csv", 'prompt,name\n"a "red" chair",1\na lamp,2\n'))
+    assert first.problem is not None
+    assert "cannot be parted into columns (line 2:" in first.problem
+    assert (second.number, second.prompt, second.problem) == (2, "a lamp", None)
+
+
+@pytest.mark.parametrize("rest", ["", 'a "quoted" vase\n', 'a vase,"x"\n', "a vase\n" * 20_000])
+def test_a_quote_that_is_never_closed_and_would_swallow_rows_stops_the_file(write: Write, rest: str) -> None:
+    address = write("a.csv", f'prompt,name\na chair,1\n"a lamp,2\na vase,3\n{rest}')
+    with pytest.raises(ClaidValidationError, match=r"a\.csv' has a double quote in line 3 that is closed wrongly or"):
+        next(rows(address))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", "prompt;name\na lamp;1\n", "commas, not semicolons"),
+        ("a.csv", "caption,name\na lamp,1\n", "has no column 'prompt', only 'caption', 'name': rename one, or say"),
+        ("a.csv", "prompt,name,Prompt,prompt\n", "has the column 'prompt' 2 times"),
+        ("a.csv", "", "has no header"),
+        ("a.csv", 'prompt,"a "b\nx,y\n', "has no header"),
+        ("a.csv", "prompt\nCaf\u00e9\n".encode("latin-1"), r"is not in UTF-8, see b'prompt\\nCaf\\xe9"),
+        ("a.csv", "prompt\na lamp\n".encode("utf-16"), "is not in UTF-8"),
+        ("a.jsonl", b'"a lamp"\n"Caf\xe9"\n', "is not in UTF-8"),
+        ("a.csv.gz", b"prompt\na lamp\n", "is no whole gzip file"),
+        ("a.csv.gz", gzip.compress(b"prompt\na lamp\n" * 99)[:-20], "is no whole gzip file"),
+        ("a.jsonl", '[\n{"prompt": "a lamp"}\n]\n', "holds a JSON array: write one object"),
+        ("a.jsonl", '{"caption": "a lamp"}\n{"caption": "a vase"}\n', "has no column 'prompt', only 'caption'"),
+        ("a.json", '["a lamp"]', "is of a kind that is not read: use .csv"),
+        ("a.parquet.gz", b"", "is of a kind that is not read"),
+        ("prompts", "a lamp\n", "is of a kind that is not read"),
+        ("a.parquet", b"PAR1 and no more", "is no whole Parquet file"),
+    ],
+)
+def test_what_is_wrong_with_a_file_as_a_whole_stops_before_the_first_row(
+    write: Write, name: str, content: str | bytes, problem: str
+) -> None:
+    address = write(name, content)
+    with pytest.raises(ClaidValidationError, match=problem.replace("[", r"\[")) as caught:
+        next(rows(address))
+    assert str(caught.value).startswith(f"prompts={address!r} ")
+    assert str(caught.value).endswith("Nothing was sent, nothing was charged.")
+
+
+def test_damage_at_the_end_is_told_before_the_first_row(write: Write) -> None:
+    address = write("a.csv", b"prompt\n" + b"a lamp\n" * 50_000 + b"Caf\xe9\n")
+    with pytest.raises(ClaidValidationError, match="is not in UTF-8"):
+        next(rows(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("file:///nowhere/a.csv", "does not exist"),
+        ("/srv/a.csv", "use 'file:///srv/a.csv'"),
+        ("file://srv/a.csv", "use 'file:///srv/a.csv'"),
+        ("a lamp", "is a text, but neither a list of prompts nor the address of a file"),
+        ("['a lamp', 'a vase']", "render_template_as_native_obj"),
+        ("nosuch://bucket/a.csv", "Airflow has no storage for 'nosuch'"),
+    ],
+)
+def test_an_address_that_names_no_file_is_refused_with_the_remedy(address: str, problem: str) -> None:
+    with pytest.raises(ClaidValidationError, match=problem) as caught:
+        next(rows(address))
+    assert str(caught.value).startswith("prompts=")
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "folder.csv/"])
+def test_a_folder_is_no_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ClaidValidationError, match="is a folder: name one file"):
+        next(rows(f"file://{tmp_path}/{name}"))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".ndjson", ".jsonl.gz"])
+def test_json_lines_hold_objects_or_texts(write: Write, suffix: str) -> None:
+    lines = ['{"prompt": "a lamp", "name": 7, "number_of_images": 2}', "", '"a vase"', '{"Prompt": "自転車"}']
+    content = "\ufeff" + "\r\n".join(lines)
+    address = write(f"a{suffix}", gzip.compress(content.encode()) if suffix.endswith(".gz") else content)
+    assert list(rows(address)) == [PromptRow(1, "a lamp", 7, 2), PromptRow(2, "a vase"), PromptRow(3, "自転車")]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"prompt": "a va', "is no JSON (line 2: "),
+        ('{"prompt": "x", "guidance_scale": NaN}', "is no JSON (line 2: NaN is no number"),
+        ("[" * 100_000, "is no JSON (line 2: "),
+        ('{"name": "SKU-2"}', "has no prompt"),
+        ('{"prompt": null}', "has no prompt"),
+        ("null", "has no prompt"),
+        ("7", "is 7, neither"),
+        ('["x"]', "is ['x'], neither"),
+    ],
+)
+def test_a_line_that_is_wrong_is_a_problem_of_its_own(write: Write, line: str, problem: str) -> None:
+    found = list(rows(write("a.jsonl", f'"a lamp"\n{line}\n"a vase"\n')))
+    assert [row.prompt for row in found] == ["a lamp", None, "a vase"]
+    assert found[1].problem is not None
+    assert found[1].problem.startswith(problem)
+
+
+def test_a_parquet_table_is_read(tmp_path: Path) -> None:
+    address = table(
+        tmp_path,
+        prompt=["a lamp", None, "自転車"],
+        sku=["x", "y", "z"],
+        Name=[1, 2, None],
+        number_of_images=pa.array([Decimal(2), None, None], pa.decimal128(38, 0)),
+        guidance_scale=[7.5, float("nan"), None],
+    )
+    assert list(rows(address)) == [
+        PromptRow(1, "a lamp", 1, 2.0, 7.5),
+        PromptRow(2, None, 2, problem="has no prompt"),
+        PromptRow(3, "自転車"),
+    ]
+
+
+def test_a_parquet_table_without_prompts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClaidValidationError, match="has no column 'prompt', only 'caption'"):
+        next(rows(table(tmp_path, caption=["a lamp"])))
+
+
+def test_without_pyarrow_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = table(tmp_path, prompt=["a lamp"])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ClaidValidationError, match=r'pip install "airflow-claid\[parquet\]"'):
+        next(rows(address))
+
+
+def test_the_parti_prompts_are_read_as_they_are() -> None:
+    found = list(rows(f"file://{PARTI}", columns={"name": "Category"}))
+    lines = [line.split("\t") for line in PARTI.read_text(encoding="utf-8").splitlines()[1:]]
+    assert [(row.prompt, row.name) for row in found] == [(line[0], line[1]) for line in lines]
+    assert [row for row in found if row.problem] == []
+
+
+def test_a_tsv_is_read_with_quotes_and_without(write: Write) -> None:
+    address = write("a.tsv", 'prompt\tname\n"OPEN" in neon\t1\n"a ""red""\tchair"\t2\na, b\t3\n')
+    assert [(row.prompt, row.name) for row in rows(address)] == [
+        ('"OPEN" in neon', "1"),
+        ('a "red"\tchair', "2"),
+        ("a, b", "3"),
+    ]
+
+
+def test_columns_may_have_other_names(write: Write) -> None:
+    address = write("a.csv", "Title,CAPTION ,prompt\nSKU-1,a lamp,unused\n")
+    assert list(rows(address, columns={"prompt": "caption", "name": "title"})) == [PromptRow(1, "a lamp", "SKU-1")]
+    assert list(rows([{"Caption": "a lamp"}], columns={"prompt": "caption"})) == [PromptRow(1, "a lamp")]
+    with pytest.raises(ClaidValidationError, match="has no column 'sku', only 'Title'"):
+        next(rows(address, columns={"name": "sku"}))
+
+
+@pytest.mark.parametrize("columns", [["prompt"], {"output": "x"}, {"prompt": 1}, {"prompt": " "}])
+def test_columns_that_say_nothing_are_refused(columns: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r"columns=.* must map some of prompt, name"):
+        next(rows(["a lamp"], columns=columns))  # type: ignore[arg-type]
+
+
+def test_other_columns_are_noted_once(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    line = '{"prompt": "a lamp", "%s": 1}\n'
+    with caplog.at_level(logging.INFO, "airflow_claid"):
+        assert len(list(rows(write("a.jsonl", line % "sku" + line % "price")))) == 2
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["passing over the columns 'sku'"]
+
+
+@given(count=st.integers(0, 40), shards=st.integers(1, 9))
+def test_the_shards_give_each_row_once(count: int, shards: int) -> None:
+    items = [f"prompt {number}" for number in range(1, count + 1)]
+    found = [list(rows(items, shard=(mine, shards))) for mine in range(shards)]
+    assert sorted((row.number, row.prompt) for share in found for row in share) == list(enumerate(items, start=1))
+    assert all((row.number - 1) % shards == mine for mine, share in enumerate(found) for row in share)
+
+
+@pytest.mark.parametrize("shard", [(4, 4), (-1, 4), (0, 0), (0,), (0, 1, 2), "01", (True, 2), (0.0, 2), 3])
+def test_a_shard_that_is_none_is_refused(shard: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r"shard=.* must be two whole numbers \(k, n\)"):
+        next(rows(["a lamp"], shard=shard))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("storage", ["s3", "gcs"])
+def test_a_file_in_a_bucket_is_read(request: pytest.FixtureRequest, storage: str, tmp_path: Path) -> None:
+    folder = request.getfixturevalue(storage)
+    prompts = [f"prompt {number} 自転車" for number in range(5000)]
+    text = "prompt\n" + "\n".join(prompts)
+    write_whole(f"{folder}/a.csv", text.encode())
+    write_whole(f"{folder}/a.csv.gz", gzip.compress(text.encode()))
+    table(tmp_path, prompt=prompts)
+    write_whole(f"{folder}/a.parquet", (tmp_path / "a.parquet").read_bytes())
+    for name in ("a.csv", "a.csv.gz", "a.parquet"):
+        assert prompts_of(f"{folder}/{name}") == prompts
+    assert prompts_of(ObjectStoragePath(f"{folder}/a.csv")) == prompts
+    with pytest.raises(ClaidValidationError, match="does not exist"):
+        next(rows(f"{folder}/b.csv"))
+    write_whole(f"{folder}/deep/er.csv", b"x")
+    with pytest.raises(ClaidValidationError, match="is a folder"):
+        next(rows(f"{folder}/deep"))
+
+
+def test_a_file_that_may_not_be_read_is_not_taken_for_none(connect: Connect, scripted: ScriptedServer) -> None:
+    conn_id = connect("s3_denied_prompts", **s3_connection(scripted.url))
+    scripted.replies(Reply(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"}))
+    with pytest.raises(PermissionError):
+        next(rows(f"s3://{conn_id}@bucket/a.csv"))
+
+
+def _many(folder: Path, kind: str, count: int) -> str:
+    prompts = (f"prompt {number} {'x' * 200}" for number in range(count))
+    path = folder / f"{count}{kind}"
+    if kind == ".parquet":
+        return table(folder, path.name, prompt=list(prompts))
+    if kind == ".jsonl":
+        text = "".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts)
+    else:
+        text = "prompt\n" + "".join(prompt + "\n" for prompt in prompts)
+    path.write_bytes(gzip.compress(text.encode(), 1) if kind.endswith(".gz") else text.encode())
+    return f"file://{path}"
+
+
+@pytest.mark.parametrize("kind", [".csv", ".csv.gz", ".jsonl", ".parquet"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
+    def peak(count: int) -> int:
+        address = _many(tmp_path, kind, count)
+        arrow = pa.total_allocated_bytes()
+        most = 0
+        tracemalloc.start()
+        for row in rows(address):
+            if row.number % 500 == 0:
+                most = max(most, pa.total_allocated_bytes() - arrow)
+        measured = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert row.number == count
+        return measured + most
+
+    assert peak(50_000) - peak(1000) < 3_000_000

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.orders.source import source
+from airflow_claid.storage.object_storage import write_whole
+from tests.conftest import Connect, s3_connection
+from tests.support.scripted_server import Reply, ScriptedServer
+
+
+class Storages:
+    """Connected storages that cover the addresses they are told."""
+
+    def __init__(self, **covered: str) -> None:
+        self._covered = covered
+
+    def covering(self, uri: str) -> str | None:
+        return next((uri.replace(root, name) for name, root in self._covered.items() if uri.startswith(root)), None)
+
+
+class ShopStorage(Storages):
+    """``storage://shop/`` is one bucket."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(**{"storage://shop": root})
+
+
+NONE = Storages()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["https://shop.example/a/chair.png?size=1", "http://shop.example/chair.png", "storage://shop/a/chair.png"],
+)
+def test_what_claid_can_reach_goes_as_it_is(path: str) -> None:
+    found = source(path, ShopStorage("https://shop.example"))
+    assert found.address() == path
+    assert found.path == path
+    assert found.version is None
+    assert found.stem == "chair"
+    assert found.file_name == "chair.png"
+
+
+def test_the_file_name_is_the_objects_own_though_it_has_a_hash(tmp_path: Path) -> None:
+    (tmp_path / "chair#1?.png").write_bytes(b"picture")
+    found = source(f"file://{tmp_path}/chair#1?.png", NONE)
+    assert (found.file_name, found.content()) == ("chair#1?.png", b"picture")
+
+
+def test_a_file_in_a_covered_bucket_is_read_by_claid_itself(s3: str) -> None:
+    write_whole(f"{s3}/a/chair.png", b"picture")
+    found = source(f"{s3}/a/chair.png", ShopStorage(s3))
+    assert found.address() == "storage://shop/a/chair.png"
+    assert found.version
+
+
+def test_a_file_of_this_machine_is_sent_along(tmp_path: Path) -> None:
+    (tmp_path / "chair.png").write_bytes(b"picture")
+    found = source(f"file://{tmp_path}/chair.png", NONE)
+    assert found.address() is None
+    assert found.content() == b"picture"
+    assert (found.stem, found.file_name) == ("chair", "chair.png")
+
+
+@pytest.mark.parametrize("bucket", ["s3", "gcs"])
+def test_a_file_that_claid_could_not_reach_by_a_link_is_sent_along(bucket: str, request: pytest.FixtureRequest) -> None:
+    """Emulators sign for ``http://127.0.0.1`` or not at all; Claid would get nowhere with either."""
+    path = f"{request.getfixturevalue(bucket)}/chair.png"
+    write_whole(path, b"picture")
+    found = source(path, NONE)
+    assert found.address() is None
+    assert found.content() == b"picture"
+
+
+def test_a_bucket_that_signs_gives_a_link_of_an_hour_made_anew_each_time(
+    connect: Connect, scripted: ScriptedServer
+) -> None:
+    fields = s3_connection(scripted.url)
+    conn_id = connect(f"s3_{urlsplit(scripted.url).port}", **fields)
+    scripted.replies(Reply(200, headers={"ETag": '"abc"', "Last-Modified": "Thu, 01 Oct 2026 10:00:00 GMT"}))
+    found = source(f"s3://{conn_id}@bucket/a/chair.png", NONE)
+    assert found.version == '"abc"'
+    asked = len(scripted.received)
+
+    from airflow_claid.storage.object_storage import located
+
+    located(found.path).fs.endpoint_url = "https://s3.example"
+    located(found.path).fs.connect(refresh=True)
+    link = found.address() or ""
+    assert link.startswith("https://")
+    query = urlsplit(link).query
+    assert "Signature=" in query
+    assert "Expires=" in query
+    assert len(scripted.received) == asked
+    assert "Signature" not in repr(found)
+    assert found.stem == "chair"
+
+
+@pytest.mark.parametrize("kind", ["local", "s3", "gcs"])
+def test_the_version_follows_the_content(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    root = f"file://{tmp_path}" if kind == "local" else request.getfixturevalue(kind)
+    write_whole(f"{root}/a.png", b"first")
+    first = source(f"{root}/a.png", NONE).version
+    assert first == source(f"{root}/a.png", NONE).version
+    write_whole(f"{root}/a.png", b"other")
+    assert source(f"{root}/a.png", NONE).version != first
+
+
+@pytest.mark.parametrize("kind", ["local", "s3", "gcs"])
+def test_a_missing_file_and_a_folder_are_refused_before_anything_is_sent(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = f"file://{tmp_path}" if kind == "local" else request.getfixturevalue(kind)
+    write_whole(f"{root}/folder/a.png", b"picture")
+    for path in (f"{root}/missing.png", f"{root}/folder", f"{root}/folder/"):
+        with pytest.raises(ClaidValidationError) as caught:
+            source(path, ShopStorage(root))
+        assert f"input={path!r} does not exist, or is a folder: name one file" in str(caught.value)
+        assert "Nothing was sent" in str(caught.value)
+
+
+def test_a_file_that_goes_away_before_it_is_sent_along_is_told(tmp_path: Path) -> None:
+    (tmp_path / "chair.png").write_bytes(b"picture")
+    found = source(f"file://{tmp_path}/chair.png", NONE)
+    (tmp_path / "chair.png").unlink()
+    with pytest.raises(ClaidValidationError, match="does not exist"):
+        found.content()
+
+
+@pytest.mark.parametrize("path", ["", "chair.png", "/srv/chair.png", "data:image/png;base64,AAAA", "C:\\chair.png"])
+def test_what_is_no_address_is_refused_with_the_forms_there_are(path: str) -> None:
+    with pytest.raises(
+        ClaidValidationError, match=r"is not an address: use https://…, storage://NAME/…, s3://…"
+    ) as caught:
+        source(path, NONE)
+    assert f"input={path!r}" in str(caught.value)
+
+
+def test_a_bucket_that_may_not_be_read_is_not_taken_for_a_missing_file(
+    connect: Connect, scripted: ScriptedServer
+) -> None:
+    conn_id = connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
+    scripted.replies(Reply(403))
+    with pytest.raises(PermissionError):
+        source(f"s3://{conn_id}@bucket/a.png", NONE)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from airflow_claid.storage import local_files
+from airflow_claid.storage.local_files import add, create_whole, info_of, read, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def refuse(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("content", [b"", b"a receipt", b"x" * (5 << 20)])
+def test_what_is_written_is_read_whole(content: bytes, tmp_path: Path) -> None:
+    write_whole(f"{tmp_path}/a/b/file", content)
+    assert read(f"{tmp_path}/a/b/file") == content
+    assert names(tmp_path / "a" / "b") == ["file"]
+
+
+def test_only_the_first_is_created(tmp_path: Path) -> None:
+    assert create_whole(f"{tmp_path}/new/file", b"first")
+    assert not create_whole(f"{tmp_path}/new/file", b"second")
+    assert read(f"{tmp_path}/new/file") == b"first"
+    assert names(tmp_path / "new") == ["file"]
+
+
+def test_what_is_added_begins_a_new_line_and_what_was_there_stays(tmp_path: Path) -> None:
+    add(f"{tmp_path}/new/file", b"first\n")
+    add(f"{tmp_path}/new/file", b"second\n")
+    (tmp_path / "new" / "file").write_bytes(read(f"{tmp_path}/new/file") + b"torn")
+    add(f"{tmp_path}/new/file", b"third\n")
+    assert read(f"{tmp_path}/new/file") == b"first\n\nsecond\ntorn\nthird\n"
+    assert names(tmp_path / "new") == ["file"]
+
+
+def test_a_file_of_somebody_else_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_APPEND:
+            raise PermissionError(13, "Permission denied", path)
+        return os_open(path, flags, mode)
+
+    os_open = os.open
+    add(f"{tmp_path}/file", b"theirs")
+    monkeypatch.setattr(local_files.os, "open", opened)
+    add(f"{tmp_path}/file", b"ours")
+    assert read(f"{tmp_path}/file") == b"ours"
+
+
+def test_what_cannot_be_added_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(f"{tmp_path}/file", b"before")
+    monkeypatch.setattr(local_files.os, "write", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        add(f"{tmp_path}/file", b"after")
+    assert (tmp_path / "file").read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("fails", ["write", "fsync", "replace"])
+def test_a_file_that_cannot_be_written_leaves_the_one_before_and_nothing_else(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_whole(f"{tmp_path}/file", b"before")
+    monkeypatch.setattr(local_files.os, fails, refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(f"{tmp_path}/file", b"after")
+    assert (tmp_path / "file").read_bytes() == b"before"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("fails", ["write", "fsync", "link"])
+def test_a_file_that_cannot_be_created_is_not_there(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_files.os, fails, refuse)
+    with pytest.raises(OSError, match="No space left"):
+        create_whole(f"{tmp_path}/file", b"first")
+    assert names(tmp_path) == []
+
+
+def test_litter_that_cannot_be_removed_does_not_hide_that_the_file_was_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(local_files.os, "unlink", refuse)
+        assert create_whole(f"{tmp_path}/file", b"first")
+    assert read(f"{tmp_path}/file") == b"first"
+
+
+def test_a_file_a_folder_and_nothing_are_told_apart(tmp_path: Path) -> None:
+    write_whole(f"{tmp_path}/file", b"1234")
+    assert (info_of(f"{tmp_path}/file") or {})["size"] == 4
+    assert (info_of(f"{tmp_path}") or {})["type"] == "directory"
+    assert info_of(f"{tmp_path}/nothing") is None

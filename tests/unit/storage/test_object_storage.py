@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.object_storage import (
+    StoredFile,
+    checksum_if_there,
+    create_whole,
+    find,
+    listed,
+    listed_below,
+    located,
+    read_if_there,
+    write_whole,
+)
+from tests.conftest import Connect, s3_connection
+from tests.support.scripted_server import Reply, ScriptedServer
+
+DENIED = Reply(
+    403,
+    b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+    {"Content-Type": "application/xml"},
+)
+
+
+@pytest.fixture(params=["local", "s3", "gcs"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new folder's address, ending with ``/``, in each kind of storage."""
+    if request.param == "local":
+        return f"file://{tmp_path}/out/"
+    return f"{request.getfixturevalue(request.param)}/out/"
+
+
+def test_what_is_written_is_read(folder: str) -> None:
+    write_whole(f"{folder}a/b.png", b"first")
+    assert read_if_there(f"{folder}a/b.png") == b"first"
+    write_whole(f"{folder}a/b.png", b"second")
+    assert read_if_there(f"{folder}a/b.png") == b"second"
+
+
+@pytest.mark.parametrize("name", ["SKU 1.png", "été.png", "椅子.png", "a,b(1).png", "[x].png", "a+b&c=d.png"])
+def test_any_name_that_is_allowed_is_kept(folder: str, name: str) -> None:
+    write_whole(folder + name, b"content")
+    assert read_if_there(folder + name) == b"content"
+    found = find(folder + name)
+    assert found is not None
+    assert (found.uri, found.size) == (folder + name, 7)
+    assert [file.uri for file in listed(folder)] == [folder + name]
+
+
+def test_what_is_not_there_is_none(folder: str) -> None:
+    assert read_if_there(f"{folder}nothing.json") is None
+    assert find(f"{folder}nothing.json") is None
+    assert listed(folder) == []
+
+
+def test_an_empty_file_is_there(folder: str) -> None:
+    write_whole(f"{folder}empty.json", b"")
+    assert read_if_there(f"{folder}empty.json") == b""
+    assert find(f"{folder}empty.json") is not None
+
+
+def test_a_folder_is_not_a_file(folder: str) -> None:
+    write_whole(f"{folder}a/b.png", b"first")
+    assert find(f"{folder}a") is None
+
+
+def test_a_file_that_comes_after_one_has_looked_is_found(folder: str) -> None:
+    """File systems keep listings; an answer that was lost may arrive while we look for it."""
+    assert find(f"{folder}late.png") is None
+    assert listed(folder) == []
+    writer = threading.Thread(target=write_whole, args=(f"{folder}late.png", b"content"))
+    writer.start()
+    writer.join()
+    assert find(f"{folder}late.png") is not None
+    assert [file.uri for file in listed(folder)] == [f"{folder}late.png"]
+
+
+def test_the_files_directly_in_a_folder_are_listed_by_name(folder: str) -> None:
+    for name in ("b.png", "a.png", "_claid/x.json", "deep/er/c.png"):
+        write_whole(folder + name, name.encode())
+    assert [(file.uri, file.size) for file in listed(folder)] == [(f"{folder}a.png", 5), (f"{folder}b.png", 5)]
+
+
+def test_a_file_that_is_written_anew_is_told_from_the_one_before(folder: str) -> None:
+    write_whole(f"{folder}a.png", b"first!")
+    before, unchanged = find(f"{folder}a.png"), find(f"{folder}a.png")
+    time.sleep(0.01)  # a file system tells times no finer
+    write_whole(f"{folder}a.png", b"second")
+    after = find(f"{folder}a.png")
+    assert isinstance(before, StoredFile)
+    assert isinstance(after, StoredFile)
+    assert before == unchanged
+    assert before.size == after.size
+    assert before.state != after.state
+
+
+def test_the_version_of_a_content_changes_with_the_content_only(folder: str) -> None:
+    write_whole(f"{folder}a.png", b"first!")
+    first = checksum_if_there(f"{folder}a.png")
+    write_whole(f"{folder}a.png", b"second")
+    assert checksum_if_there(f"{folder}a.png") != first
+    write_whole(f"{folder}a.png", b"first!")
+    assert checksum_if_there(f"{folder}a.png") == first
+    assert checksum_if_there(f"{folder}nothing.png") is None
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_between(folder: str) -> None:
+    contents = {bytes([letter]) * 200_000 for letter in b"ab"}
+    write_whole(f"{folder}a.png", b"a" * 200_000)
+    seen: set[bytes | None] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.add(read_if_there(f"{folder}a.png"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(10):
+            for content in sorted(contents):
+                write_whole(f"{folder}a.png", content)
+    finally:
+        done.set()
+        watcher.join()
+    assert seen
+    assert seen <= contents
+
+
+def test_many_threads_write_files_of_their_own(folder: str) -> None:
+    threads = [
+        threading.Thread(target=write_whole, args=(f"{folder}{number}.png", str(number).encode()))
+        for number in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {file.uri: read_if_there(file.uri) for file in listed(folder)} == {
+        f"{folder}{number}.png": str(number).encode() for number in range(12)
+    }
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_part_of_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"file://{tmp_path}/a.png"
+    write_whole(uri, b"old")
+
+    def full_disk(_: int) -> None:
+        assert {path.name for path in tmp_path.iterdir()} > {"a.png"}
+        assert (tmp_path / "a.png").read_bytes() == b"old"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(uri, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"old"
+
+
+def test_a_folder_in_a_files_place_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        read_if_there(f"file://{tmp_path}/a.json")
+    with pytest.raises(OSError, match="directory"):
+        write_whole(f"file://{tmp_path}/a.json", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.fixture
+def refusing_s3(connect: Connect, scripted: ScriptedServer) -> str:
+    """A connection to a bucket at the scripted server; of a name of its own, for Airflow keeps file systems by name."""
+    return connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
+
+
+@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
+def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    refusing_s3: str, scripted: ScriptedServer, look: Callable[[str], object]
+) -> None:
+    scripted.replies(DENIED)
+    with pytest.raises(PermissionError):
+        look(f"s3://{refusing_s3}@bucket/a.json")
+    assert scripted.received
+
+
+def test_a_bucket_that_may_not_be_written_refuses_at_once(refusing_s3: str, scripted: ScriptedServer) -> None:
+    scripted.replies(DENIED)
+    with pytest.raises(PermissionError):
+        write_whole(f"s3://{refusing_s3}@bucket/a.json", b"content")
+
+
+@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
+def test_a_google_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, look: Callable[[str], object]
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", scripted.url)
+    extra = {"is_anonymous": True, "project": "p", "gcs.endpoint": scripted.url}
+    conn_id = connect(f"google_{urlsplit(scripted.url).port}", conn_type="google_cloud_platform", extra=extra)
+    body = b'{"error": {"code": 403, "message": "does not have storage.objects.get access"}}'
+    scripted.replies(Reply(403, body, {"Content-Type": "application/json"}))
+    with pytest.raises(OSError, match=r"(?i)forbidden|access|403") as caught:
+        look(f"gs://{conn_id}@bucket/a.json")
+    assert not isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize("uri", ["nosuch://bucket/a.png", "S4://bucket/a.png"])
+def test_a_scheme_that_nobody_provides_is_told_before_money_is_spent(uri: str) -> None:
+    with pytest.raises(ClaidValidationError, match=r"output=.*Airflow has no storage for.*airflow-claid\[amazon\]"):
+        located(uri)
+    with pytest.raises(ClaidValidationError, match="input="):
+        located(uri, "input")
+
+
+def test_of_many_who_create_a_file_at_once_one_succeeds(folder: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(lambda n: create_whole(f"{folder}once.json", f"{n}".encode()), range(8)))
+    content = read_if_there(f"{folder}once.json")
+    if folder.startswith("gs://"):
+        assert True in created  # the emulator does not know generations, as the real one does
+    else:
+        assert created.count(True) == 1
+        assert content == str(created.index(True)).encode()
+    assert create_whole(f"{folder}once.json", b"again") is folder.startswith("gs://")
+
+
+@pytest.mark.parametrize("place", ["local", "s3", "gcs"])
+def test_files_below_a_folder_are_listed_by_their_paths_in_it(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = f"file://{tmp_path}" if place == "local" else request.getfixturevalue(place)
+    for name in ("in/b.png", "in/deep/a b.png", "inside.png"):
+        write_whole(f"{root}/{name}", name.encode())
+    found = listed_below(f"{root}/in/")
+    assert [file.uri for file in found] == [f"{root}/in/b.png", f"{root}/in/deep/a b.png"]
+    assert [file.size for file in found] == [8, 15]
+    assert listed_below(f"{root}/none/") == []
+    if place != "local":
+        before = found[0].checksum
+        write_whole(f"{root}/in/b.png", b"in/b.png")
+        assert listed_below(f"{root}/in/")[0].checksum == before is not None

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.places import (
+    TEMPORARY,
+    Place,
+    PlaceKind,
+    checked_name,
+    cleaned_name,
+    edit_place,
+    generation_place,
+    stem_of,
+)
+
+BOTH = pytest.mark.parametrize("read", [generation_place, edit_place])
+
+
+@BOTH
+@pytest.mark.parametrize("output", [None, "", "  \n"])
+def test_without_an_output_the_place_is_temporary(read: object, output: str | None) -> None:
+    assert read(output) is TEMPORARY  # type: ignore[operator]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("output", "kind", "folder"),
+    [
+        ("storage://shop/", PlaceKind.CONNECTED, "storage://shop/"),
+        (" storage://shop/spring/2026/ ", PlaceKind.CONNECTED, "storage://shop/spring/2026/"),
+        ("storage://shop/my folder/", PlaceKind.CONNECTED, "storage://shop/my folder/"),
+        ("s3://bucket", PlaceKind.OBJECT_STORAGE, "s3://bucket/"),
+        ("s3://bucket/", PlaceKind.OBJECT_STORAGE, "s3://bucket/"),
+        ("s3://aws_default@bucket/spring", PlaceKind.OBJECT_STORAGE, "s3://aws_default@bucket/spring/"),
+        ("s3://aws_default@bucket/spring/", PlaceKind.OBJECT_STORAGE, "s3://aws_default@bucket/spring/"),
+        ("gs://bucket/v1.2/", PlaceKind.OBJECT_STORAGE, "gs://bucket/v1.2/"),
+        ("gs://bucket/v1.2", PlaceKind.OBJECT_STORAGE, "gs://bucket/v1.2/"),
+        ("file:///srv/pictures", PlaceKind.OBJECT_STORAGE, "file:///srv/pictures/"),
+    ],
+)
+def test_a_folder_always_ends_with_a_slash(read: object, output: str, kind: PlaceKind, folder: str) -> None:
+    place = read(output)  # type: ignore[operator]
+    assert place == Place(kind, folder, None)
+    assert place.receipts == f"{folder}_claid/"
+
+
+def test_a_connected_storage_knows_its_name() -> None:
+    assert generation_place("storage://shop/spring/").storage_name == "shop"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("output", "remedy"),
+    [
+        (
+            "storage://shop/spring",
+            "must end with '/', because Claid takes a folder only so: use 'storage://shop/spring/'",
+        ),
+        ("storage://shop", "use 'storage://shop/'"),
+        ("storage://[", "must end with '/'"),
+        ("storage:///spring/", "names no connected storage: use 'storage://NAME/PATH/'"),
+        ("storage://aws@shop/spring/", "names no connected storage"),
+        ("storage://", "names no bucket or folder"),
+        ("s3://", "names no bucket or folder: use 's3://…/…/'"),
+        ("file:///", "names no bucket or folder"),
+        ("/srv/pictures", "has no scheme: for a local folder use 'file:///srv/pictures/'"),
+        ("/srv/pictures/", "use 'file:///srv/pictures/'"),
+        ("https://shop.example/pictures/", "'https' is no storage; use s3://…, gs://…, file:///… or storage://NAME/…/"),
+        ("ftp://shop.example/pictures/", "'ftp' is no storage"),
+        ("s3://bucket/spring/../../other/", "must not climb with '..'"),
+        ("storage://shop/../", "must not climb with '..'"),
+    ],
+)
+def test_a_wrong_output_is_told_with_its_value_and_remedy(read: object, output: str, remedy: str) -> None:
+    with pytest.raises(ClaidValidationError) as caught:
+        read(output)  # type: ignore[operator]
+    for part in (f"output={output!r}", remedy, "Nothing was sent, nothing was charged"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("output", "folder", "file"),
+    [
+        ("storage://shop/spring/chair.png", "storage://shop/spring/", "chair.png"),
+        ("storage://shop/chair.JPG", "storage://shop/", "chair.JPG"),
+        ("s3://aws@bucket/a/b.webp", "s3://aws@bucket/a/", "b.webp"),
+        ("file:///srv/a.tiff", "file:///srv/", "a.tiff"),
+    ],
+)
+def test_an_edit_may_name_one_file_and_a_generation_may_not(output: str, folder: str, file: str) -> None:
+    place = edit_place(output)
+    assert (place.folder, place.file) == (folder, file)
+    with pytest.raises(ClaidValidationError, match="names a file, but a generation writes files of its own") as caught:
+        generation_place(output)
+    assert f"use {folder!r}" in str(caught.value)
+
+
+@settings(max_examples=400)
+@given(
+    st.text(max_size=40) | st.builds("{}://{}".format, st.sampled_from(["s3", "storage", "file"]), st.text(max_size=30))
+)
+def test_whatever_is_taken_has_a_folder_that_ends_with_a_slash_and_does_not_climb(output: str) -> None:
+    try:
+        place = edit_place(output)
+    except ClaidValidationError:
+        return
+    if place is TEMPORARY:
+        assert not output.strip()
+        return
+    assert place.folder.endswith("/")
+    assert ".." not in place.folder.split("/")
+    assert place.file is None or "/" not in place.file
+    assert edit_place(place.folder) == Place(place.kind, place.folder)
+
+
+@pytest.mark.parametrize("name", ["SKU-1", "Stuhl, rot (2)", "été", "椅" * 66, "x" * 150])
+def test_a_name_that_every_storage_takes_is_kept(name: str) -> None:
+    assert checked_name(f" {name} ") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/b", "..", ".hidden", "a\\b", "a:b", "what?", "50%", "a#1", "nul\0", "x" * 151, "椅" * 67, "../../x.png"],
+)
+def test_a_name_that_cannot_be_a_files_is_refused_with_one_that_can(name: str) -> None:
+    with pytest.raises(ClaidValidationError) as caught:
+        checked_name(name)
+    assert f"name={name!r}" in str(caught.value)
+    assert f"for example {cleaned_name(name)!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_refused(name: str) -> None:
+    with pytest.raises(ClaidValidationError, match="must be a text such as 'SKU-1'"):
+        checked_name(name)
+
+
+@given(st.text(max_size=400))
+def test_what_has_been_cleaned_is_a_name_that_fits_any_file_system(text: str) -> None:
+    name = cleaned_name(text)
+    assert checked_name(name) == name.strip()
+    assert "/" not in name
+    assert name not in ("", ".", "..")
+    assert len(f".{name}_4.jpeg.12345678.partial".encode()) <= 255
+
+
+@pytest.mark.parametrize(
+    ("path", "stem"),
+    [
+        ("https://shop.example/a/chair.png?signature=1#top", "chair"),
+        ("https://shop.example/", "image"),
+        ("https://shop.example", "image"),
+        ("https://[shop/chair.png", "chair"),
+        ("https://shop.example/..%2f..%2fetc%2fpasswd.png", "etc_passwd"),
+        ("https://shop.example/../../x.png", "x"),
+        ("s3://aws@bucket/a/chair.v2.jpeg", "chair.v2"),
+        ("s3://bucket/no-suffix", "no-suffix"),
+        ("s3://bucket/chair#1.png", "chair_1"),
+        ("s3://bucket/chair?2.png", "chair_2"),
+        ("storage://shop/red chair.png", "red chair"),
+        ("file:///srv/.hidden", "hidden"),
+        ("file:///srv/archive.tar.gz", "archive.tar"),
+        ("gs://bucket/folder/", "folder"),
+    ],
+)
+def test_the_stem_of_an_address_is_its_file_name_cleaned_and_without_suffix(path: str, stem: str) -> None:
+    assert stem_of(path) == stem
+
+
+def test_two_objects_that_differ_only_after_a_hash_have_different_stems() -> None:
+    assert stem_of("s3://bucket/chair#1.png") != stem_of("s3://bucket/chair#2.png")

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+from airflow.sdk import ObjectStoragePath
+
+from airflow_claid.client import ClaidClient, ClaidValidationError
+from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
+from airflow_claid.sandbox import Sandbox
+from airflow_claid.storage.object_storage import write_whole
+from airflow_claid.waiting import arrivals as module
+from airflow_claid.waiting.arrivals import Arrivals
+from airflow_claid.waiting.pictures import Look, Watch
+from tests.conftest import Connect
+from tests.support.pictures import noise, picture
+from tests.support.scripted_server import Reply, ScriptedServer
+
+GOOD, BLACK = noise(), picture(1024, 1024, "black")
+
+
+def arrivals(output: str, *, recursive: bool = False) -> Arrivals:
+    return Arrivals(Watch.of(output, recursive=recursive), "claid_default")
+
+
+@pytest.fixture
+def account(sandbox: Sandbox, connect: Connect) -> Sandbox:
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url)
+    return sandbox
+
+
+@pytest.fixture(params=["local", "s3", "gcs"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"file://{tmp_path}" if request.param == "local" else str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the files that were judged, one after the other."""
+    sizes: list[int] = []
+    judge = module.judge
+
+    def counted(size: int, *rest: object) -> object:
+        sizes.append(size)
+        return judge(size, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "judge", counted)
+    return sizes
+
+
+def fill(root: str) -> None:
+    for name, content in {
+        "b ü%20#.png": GOOD,
+        "a.jpg": noise(kind="JPEG"),
+        "large": noise(300, 300),
+        "black.png": BLACK,
+        "half.png": GOOD[:900],
+        "empty.png": b"",
+        "list.json": b"{}",
+        ".hidden.png": GOOD,
+        "c.png.partial": GOOD,
+        "_claid/receipt.png": GOOD,
+        "sub/d.png": GOOD,
+        "sub/_claid/e.png": GOOD,
+        "sub/.tmp/f.png": GOOD,
+        "sub/deep/g.png": BLACK,
+    }.items():
+        write_whole(f"{root}/{name}", content)
+
+
+def test_a_folder_that_is_not_there_holds_nothing(root: str) -> None:
+    for recursive in (False, True):
+        assert arrivals(f"{root}/none/", recursive=recursive).look() == Look()
+
+
+def test_in_a_folder_only_good_pictures_count(root: str) -> None:
+    fill(f"{root}/pictures")
+    names = ("a.jpg", "b ü%20#.png", "large")
+    look = arrivals(f"{root}/pictures/").look()
+    assert look == Look(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
+    assert ObjectStoragePath(look.good[0]).exists()
+    below = arrivals(f"{root}/pictures", recursive=True).look()
+    assert below.good == (*look.good, f"{root}/pictures/sub/d.png")
+    assert (below.blocked, below.unfinished, below.others) == (2, 2, 1)
+
+
+def test_the_neighbours_of_a_folder_do_not_count(root: str) -> None:
+    for name in ("a/1.png", "ab/2.png", "a.png"):
+        write_whole(f"{root}/pictures/{name}", GOOD)
+    for recursive in (False, True):
+        assert arrivals(f"{root}/pictures/a/", recursive=recursive).look().good == (f"{root}/pictures/a/1.png",)
+
+
+def test_one_file_is_waited_for(root: str) -> None:
+    path = f"{root}/pictures/a.png"
+    watched = arrivals(path)
+    assert watched.look() == Look()
+    write_whole(path, GOOD[:700])
+    assert watched.look() == Look(unfinished=1)
+    write_whole(path, BLACK)
+    assert watched.look() == Look(blocked=1)
+    write_whole(path, GOOD)
+    assert watched.look() == Look((path,))
+
+
+def test_a_file_is_judged_once_until_it_is_written_anew(root: str, judged: list[int]) -> None:
+    write_whole(f"{root}/a.png", GOOD)
+    write_whole(f"{root}/b.png", BLACK)
+    for recursive in (False, True):
+        judged.clear()
+        watched = arrivals(f"{root}/", recursive=recursive)
+        assert watched.look() == watched.look() == watched.look()
+        assert sorted(judged) == sorted([len(GOOD), len(BLACK)])
+        write_whole(f"{root}/b.png", noise(65))
+        assert len(watched.look().good) == 2
+        assert judged[2:] == [len(noise(65))]
+        write_whole(f"{root}/b.png", BLACK)
+
+
+def test_a_look_that_failed_half_way_keeps_what_it_judged(
+    judged: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(GOOD)
+    watched = arrivals(f"file://{tmp_path}/")
+    reader = module._reader
+
+    def failing(uri: str) -> object:
+        if uri.endswith("c.png"):
+            raise TimeoutError("slow")
+        return reader(uri)
+
+    monkeypatch.setattr(module, "_reader", failing)
+    with pytest.raises(TimeoutError):
+        watched.look()
+    monkeypatch.setattr(module, "_reader", reader)
+    assert len(watched.look().good) == 3
+    assert len(judged) == 3
+
+
+def test_a_file_that_goes_during_the_look_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(GOOD)
+    reader = module._reader
+
+    def vanishing(uri: str) -> object:
+        (tmp_path / "a.png").unlink()
+        return reader(uri)
+
+    monkeypatch.setattr(module, "_reader", vanishing)
+    assert arrivals(f"file://{tmp_path}/").look() == Look()
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.png").write_bytes(GOOD)
+
+    def refuse(self: object, path: str, *rest: object, **more: object) -> object:
+        raise PermissionError(path)
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
+    for recursive in (False, True):
+        with pytest.raises(PermissionError):
+            arrivals(f"file://{tmp_path}/", recursive=recursive).look()
+
+
+def test_a_bucket_that_cannot_be_reached_is_not_an_empty_one(connect: Connect) -> None:
+    extra = {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}}
+    connect("nowhere", conn_type="aws", login="a", password="b", extra=extra)
+    for recursive in (False, True):
+        with pytest.raises(Exception, match="Could not connect"):
+            arrivals("s3://nowhere@shop/a/", recursive=recursive).look()
+
+
+def test_a_scheme_without_a_provider_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ClaidValidationError, match="no storage for 'wasb'"):
+        arrivals("wasb://shop/a/").look()
+
+
+def test_object_storage_needs_no_connection_to_claid(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(GOOD)
+    assert arrivals(f"file://{tmp_path}/").look().good == (f"file://{tmp_path}/a.png",)
+
+
+@pytest.mark.parametrize("place", ["local", "s3"])
+def test_a_connected_storage_is_looked_at_through_the_mapped_connection(
+    place: str, account: Sandbox, claid: ClaidClient, connect: Connect, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if place == "local":
+        account.connect_storage("shop", bucket="pictures", path="catalogue", where=tmp_path)
+        target = f"file://{tmp_path}"
+    else:
+        bucket = request.getfixturevalue("s3").partition("@")[2]
+        account.connect_storage("shop", bucket=bucket, path="catalogue", where=request.getfixturevalue("s3_endpoint"))
+        target = "moto"
+    extra = {"storages": {"shop": target}}
+    connect("claid_default", conn_type="claid", password=account.api_key, host=account.url, extra=extra)
+    result = claid.generate_image("A linen sofa", output="storage://shop/spring%20ü/", number_of_images=2)
+    claid.generate_image("nude portrait", output="storage://shop/spring%20ü/")
+    written = {image.claid_storage_uri.rpartition("/")[2] for image in result.output if image.claid_storage_uri}
+    for output, recursive in (("storage://shop/spring%20ü/", False), ("storage://shop/spring%20ü/", True)):
+        look = arrivals(output, recursive=recursive).look()
+        assert look == Look(tuple(sorted(output + name for name in written)), blocked=1)
+    below = arrivals("storage://shop/", recursive=True).look()
+    assert below.good == tuple(sorted(f"storage://shop/spring%20%C3%BC/{name}" for name in written))
+    one = f"storage://shop/spring%20ü/{min(written)}"
+    assert arrivals(one).look() == Look((one,))
+    claid.edit_image(below.good[0], {"resizing": {"width": 9}})
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("shop", r'is not mapped: put {"storages": {"shop": "ID"}} into the extra .* reaches the bucket \'pictures\''),
+        ("shoop", r"is not one of the account \(it has: shop, web\)"),
+        ("web", "is a web folder"),
+    ],
+)
+def test_a_connected_storage_that_airflow_cannot_read_is_refused_with_the_remedy(
+    name: str, problem: str, account: Sandbox
+) -> None:
+    account.connect_storage("shop", bucket="pictures")
+    account.connect_storage("web", bucket="https://shop.example", type="web_folder")
+    with pytest.raises(ClaidValidationError, match=problem):
+        arrivals(f"storage://{name}/a/").look()
+    with pytest.raises(ClaidValidationError, match=problem):
+        arrivals(f"storage://{name}/a.png").look()
+
+
+def test_a_key_that_may_not_see_storages_is_told_so(account: Sandbox, connect: Connect) -> None:
+    account.add_key("pictures-only-key", scopes={"image_editing"})
+    connect("claid_default", conn_type="claid", password="pictures-only-key", host=account.url)
+    with pytest.raises(ClaidValidationError, match="give the API key the scope 'storage'"):
+        arrivals("storage://shop/a/").look()
+
+
+def test_a_link_is_looked_at_by_the_rules_of_downloads(account: Sandbox, claid: ClaidClient) -> None:
+    good = claid.generate_image("A linen sofa").output[0].tmp_url or ""
+    black = claid.generate_image("nude portrait").output[0].tmp_url or ""
+    assert arrivals(good).look() == Look((good,))
+    assert arrivals(black).look() == Look(blocked=1)
+    assert arrivals(f"{account.url}/tmp/none/none_1.png").look() == Look()
+    account.fault("html", operation="download")
+    assert arrivals(good).look() == Look(others=1)
+    account.fault("redirect", operation="download", location="http://127.0.0.1:9/")
+    assert arrivals(good).look() == Look(others=1)
+    account.fault("truncated", operation="download", probability=1.0)
+    with pytest.raises(DownloadFailedError):
+        arrivals(good).look()
+    with pytest.raises(DownloadRefusedError, match="not on the list"):
+        arrivals("https://elsewhere.example/a.png").look()
+    with pytest.raises(DownloadRefusedError, match="not https"):
+        arrivals("http://elsewhere.example/a.png").look()
+
+
+def test_half_a_picture_at_a_link_does_not_count(scripted: ScriptedServer, connect: Connect) -> None:
+    connect("claid_default", conn_type="claid", password="some-key", host=scripted.url)
+    link = f"{scripted.url}/a.png"
+    watched = arrivals(link)
+    for content, expected in (
+        (GOOD[:900], Look(unfinished=1)),
+        (b"text", Look(others=1)),
+        (b"", Look(unfinished=1)),
+        (GOOD, Look((link,))),
+    ):
+        scripted.replies(Reply(200, content, {"Content-Type": "image/png"}))
+        assert watched.look() == expected
+    assert all("Authorization" not in request.headers for request in scripted.received)
+    assert requests.get(link, timeout=5).content == GOOD
