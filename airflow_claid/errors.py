@@ -69,3 +69,7 @@ class BatchStoppedError(Exception):
     def __init__(self, message: str, *, curable: bool = True) -> None:
         super().__init__(message)
         self.curable = curable
+
+
+class LookFailedError(Exception):
+    """A place, or a job, could not be looked at several times in a row. A retry may succeed."""

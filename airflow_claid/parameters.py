@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeGuard
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.version_compat import AirflowFailException
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")

@@ -43,7 +43,7 @@ THREADS_AT_ONCE = 8 if HAS_RETRY_POLICY else 1
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-    from airflow_claid.fulfilment.receipt import TaskStateStore
+    from airflow_claid.storage.task_state import TaskStateStore
 
 
 __all__ = [

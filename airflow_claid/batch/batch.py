@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow_claid.batch.concurrency import MOST_THREADS, Crowd
 from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.progress import Tally
 from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.batch.retries import Retries
 from airflow_claid.client import (
@@ -37,7 +38,6 @@ from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import ReceiptState
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.places import PlaceKind
-from airflow_claid.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.batch.columns import COLUMNS, Columns, Unusable
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.storage.object_storage import located
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from airflow.sdk.bases.decorator import DecoratedOperator
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.parameters import refusing_at_once
 
 

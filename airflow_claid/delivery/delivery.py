@@ -13,11 +13,11 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
 from airflow_claid.errors import DeadLinkError
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.listing import listed
 from airflow_claid.storage.object_storage import (
     checksum_if_there,
     checksum_of,
     find,
-    listed,
     read,
     read_if_there,
     remove,

@@ -16,12 +16,14 @@ from datetime import datetime, timedelta, timezone
 import tenacity
 
 from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, Job, JobKind
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.delivery.delivery import TEMPORARY_LIFE, Delivery
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import CreditCeilingError, DeadLinkError
+from airflow_claid.errors import DeadLinkError
+from airflow_claid.fulfilment.budget import check_ceiling
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
-from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptsOfOneRequest, ReceiptState, ReceiptStore
+from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, ReceiptStore
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.orders.order import Order, Sent
 from airflow_claid.storage.places import PlaceKind
@@ -41,21 +43,6 @@ class _TakenOverError(Exception):
 def utc_now() -> datetime:
     """Tell the time, in UTC."""
     return datetime.now(timezone.utc)
-
-
-def check_ceiling(order: Order, spent: float, ceiling: float | None) -> None:
-    """Make sure that an order may be paid.
-
-    :param spent: credits that this execution has spent, or is about to.
-    :param ceiling: ``max_credits``.
-    :raises CreditCeilingError: if it would pass the ceiling.
-    """
-    if ceiling is not None and spent + order.credits > ceiling:
-        raise CreditCeilingError(
-            f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {spent:g} spent by this "
-            f"execution; max_credits={ceiling:g}. It was not sent. Raise max_credits, then clear the task: what is "
-            "paid is not paid again."
-        )
 
 
 @dataclass(frozen=True)

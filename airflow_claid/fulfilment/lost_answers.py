@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import LostAnswerError
-from airflow_claid.fulfilment.receipt import Receipt, ReceiptState, ReceiptStore
+from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.orders.order import Order
 

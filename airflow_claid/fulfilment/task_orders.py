@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from airflow_claid.client import ClaidRequestError
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutError, PictureError
-from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment, check_ceiling
+from airflow_claid.fulfilment.budget import check_ceiling
+from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.orders.order import Order
 from airflow_claid.version_compat import THREADS_AT_ONCE

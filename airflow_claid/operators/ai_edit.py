@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import AIEditRequest, JobKind
-from airflow_claid.client.models.base import shortened
-from airflow_claid.operators.bases.creating import (
-    STAND_IN_INPUT,
-    STAND_IN_PROMPT,
-    CreatingOperator,
-    check_inputs,
-    inputs_of,
-)
+from airflow_claid.client.text import shortened
+from airflow_claid.operators.bases.creating import CreatingOperator
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.orders.creation import AIEditOrder
+from airflow_claid.orders.ai_edit import AIEditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import literal_or, number, optional, refusing_at_once, rendered
 from airflow_claid.storage.places import folder_place

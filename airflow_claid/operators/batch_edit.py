@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from airflow_claid.client import BatchEditRequest, ClaidValidationError, JobKind
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import Errand
-from airflow_claid.operators.bases.creating import STAND_IN_INPUT, check_inputs, lying_at
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs, lying_at
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
 from airflow_claid.orders.order import Order

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.orders.order import EditOrder, Order
+from airflow_claid.orders.edit import EditOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import FashionRequest, JobKind
-from airflow_claid.client.models.base import shortened
-from airflow_claid.operators.bases.creating import STAND_IN_INPUT, CreatingOperator, one_path
+from airflow_claid.client.text import shortened
+from airflow_claid.operators.bases.creating import CreatingOperator
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, one_path
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.orders.creation import FashionOrder
+from airflow_claid.orders.fashion import FashionOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import is_literal, literal_or, optional, paths, refusing_at_once, rendered
 

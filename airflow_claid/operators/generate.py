@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
-from airflow_claid.orders.order import GenerateOrder, Order
+from airflow_claid.orders.generate import GenerateOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.parameters import choice, is_literal, number, refusing_at_once
 from airflow_claid.storage.places import checked_name, generation_place
 

@@ -15,19 +15,20 @@ from airflow.sdk import ObjectStoragePath
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import Progress
+from airflow_claid.batch.progress import STATUSES, Progress, Tally
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.errors import CreditCeilingError
 from airflow_claid.fulfilment.fulfilment import Fulfilment
-from airflow_claid.fulfilment.receipt import FolderReceipts, KnownReceipts
-from airflow_claid.inventory import Inventory
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.operators.bases.blocked import ON_BLOCKED
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
 from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.orders.order import GenerateOrder, Order
+from airflow_claid.orders.generate import GenerateOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.parameters import choice, is_literal, number, refusing_at_once, seconds
+from airflow_claid.storage.listing import Inventory
 from airflow_claid.storage.object_storage import checksum_if_there, located
 from airflow_claid.storage.places import (
     RECEIPTS_FOLDER,
@@ -38,7 +39,6 @@ from airflow_claid.storage.places import (
     stem_of,
     without_connection,
 )
-from airflow_claid.tally import STATUSES, Tally
 from airflow_claid.version_compat import AirflowException, AirflowFailException, AirflowSkipException, task_state_store
 
 if TYPE_CHECKING:

@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_claid.client import ClaidValidationError, SceneRequest
-from airflow_claid.client.models.base import shortened
-from airflow_claid.operators.bases.creating import (
-    STAND_IN_INPUT,
-    STAND_IN_PROMPT,
-    CreatingOperator,
-    check_inputs,
-    inputs_of,
-    one_path,
-)
-from airflow_claid.orders.creation import SceneOrder
+from airflow_claid.client.text import shortened
+from airflow_claid.operators.bases.creating import CreatingOperator
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of, one_path
 from airflow_claid.orders.order import Order
+from airflow_claid.orders.scene import SceneOrder
 from airflow_claid.parameters import (
     choice,
     is_literal,

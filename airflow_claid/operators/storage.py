@@ -12,8 +12,8 @@ from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
 from airflow_claid.client import ClaidError, ClaidRequestError, ClaidValidationError, Storage
-from airflow_claid.client.models.base import shortened
 from airflow_claid.client.models.storage import BucketType, StorageIn, StoragePatch
+from airflow_claid.client.text import shortened
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.parameters import is_literal, refusing_at_once, truth

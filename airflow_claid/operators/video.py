@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_claid.client import ClaidValidationError, JobKind, VideoRequest
-from airflow_claid.client.models.base import shortened
-from airflow_claid.operators.bases.creating import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
+from airflow_claid.client.text import shortened
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import reachable_source

@@ -10,10 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_claid.client import BatchEditRequest, ClaidClient, JobKind, prices
-from airflow_claid.orders.creation import as_sent
-from airflow_claid.orders.order import Order, Sent
+from airflow_claid.orders.order import Order, Sent, as_sent
 from airflow_claid.orders.source import Source
-from airflow_claid.storage.object_storage import listed, listed_below
+from airflow_claid.storage.listing import listed, listed_below
 from airflow_claid.storage.places import PlaceKind, without_connection
 
 READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff", ".bmp", ".gif")

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from airflow_claid.client import (
     ClaidClient,
-    EditRequest,
-    GenerateRequest,
+    Job,
     JobKind,
     OutputImage,
-    UploadRequest,
-    prices,
 )
 from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.orders.source import Source
 from airflow_claid.storage.places import Place, PlaceKind, without_connection
 
 LANDING_FOLDER = "_claid/landing/"
@@ -152,128 +148,6 @@ class Order(ABC):
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GenerateOrder(Order):
-    """Images from a prompt."""
-
-    request: GenerateRequest
-
-    operation = "generate_image"
-    filtered = True
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The request without its output: that is the place."""
-        return {name: value for name, value in self.request.to_json().items() if name != "output"}
-
-    @property
-    def subject(self) -> str:
-        """The prompt."""
-        return self.request.input
-
-    @property
-    def prompt(self) -> str:
-        """The prompt."""
-        return self.request.input
-
-    @property
-    def number_of_images(self) -> int:
-        """How many images are asked for."""
-        return self.request.number_of_images
-
-    @property
-    def credits(self) -> float:
-        """One credit an image."""
-        return self.number_of_images * prices.GENERATED_IMAGE
-
-    def file_name(self, position: int) -> str:
-        """Number the pictures: ``NAME_1.png``, ``NAME_2.png``."""
-        return f"{self.label}_{position}.png"
-
-    def destination(self, edition: int) -> str | None:
-        """Give a sub-folder of the request's own."""
-        return self._own_folder(edition)
-
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what generates the images."""
-        request = self.request.written_to(self.destination(edition))
-
-        def send(client: ClaidClient) -> Sent:
-            result = client.generate_image(request)
-            return Sent(result.request_id, images=result.output)
-
-        return send
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditOrder(Order):
-    """One picture edited.
-
-    :param source: the picture to edit.
-    :param operations: Claid's operations, checked.
-    :param output: format and metadata, as Claid names them.
-    :param suffix: of the file that is written.
-    """
-
-    source: Source
-    operations: Mapping[str, Any]
-    output: Mapping[str, Any]
-    suffix: str
-
-    operation = "edit_image"
-    job_kind = JobKind.EDIT
-    filtered = False
-    number_of_images = 1
-    credits = prices.EDITED_IMAGE
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """What is done to which content of which address."""
-        return {
-            "input": without_connection(self.subject),
-            "version": self.source.version,
-            "operations": dict(self.operations),
-            "output": dict(self.output),
-        }
-
-    @property
-    def subject(self) -> str:
-        """The input's address, without a signature."""
-        return self.source.unsigned_path
-
-    @property
-    def input(self) -> str:
-        """The input's address."""
-        return self.subject
-
-    def file_name(self, position: int) -> str:
-        """The file that ``output`` names, or the input's name with the format's suffix."""
-        return self.place.file or f"{self.label}{self.suffix}"
-
-    def destination(self, edition: int) -> str | None:
-        """Give the exact file, so that a lost answer can be looked up."""
-        if self.place.kind is PlaceKind.CONNECTED:
-            return self.place.folder + self.file_name(1)
-        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
-
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits a job, or sends the picture along where Claid cannot reach it."""
-        destination = self.destination(edition)
-        output = {**self.output, **({"destination": destination} if destination else {})} or None
-        address = self.source.address()
-        if address is not None:
-            request = EditRequest.of(address, self.operations, output)
-            return lambda client: _submitted(client, request)
-        upload = UploadRequest.of(self.operations, output)
-        content = self.source.content()
-        return lambda client: _uploaded(client, upload, self.source.file_name, content)
-
-
-def _submitted(client: ClaidClient, request: EditRequest) -> Sent:
-    job = client.submit_edit(request)
+def as_sent(job: Job) -> Sent:
+    """Give what came back at once where a job was submitted."""
     return Sent(job.request_id, job_id=job.id)
-
-
-def _uploaded(client: ClaidClient, request: UploadRequest, file_name: str, content: bytes) -> Sent:
-    result = client.upload_and_edit(content, request, filename=file_name)
-    return Sent(result.request_id, images=(result.output,))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import ClaidClient, JobKind, VideoRequest, prices
-from airflow_claid.orders.creation import as_sent
-from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
+from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent, as_sent
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.places import VIDEO_SUFFIX, PlaceKind
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_claid.errors import LookFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, number, refusing_at_once, truth
 from airflow_claid.triggers.image import ClaidImageTrigger
@@ -23,7 +24,7 @@ from airflow_claid.version_compat import (
 )
 from airflow_claid.waiting.arrivals import Arrivals
 from airflow_claid.waiting.memory import Memory
-from airflow_claid.waiting.pictures import Look, LookFailedError, Outcome, Watch, decide
+from airflow_claid.waiting.pictures import Look, Outcome, Watch, decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

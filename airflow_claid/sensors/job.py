@@ -12,6 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind
+from airflow_claid.errors import LookFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, refusing_at_once
 from airflow_claid.triggers.job import ClaidJobTrigger
@@ -25,7 +26,6 @@ from airflow_claid.version_compat import (
 )
 from airflow_claid.waiting.jobs import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
 from airflow_claid.waiting.memory import Memory
-from airflow_claid.waiting.pictures import LookFailedError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

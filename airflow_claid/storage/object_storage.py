@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+import os
+import secrets
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
@@ -135,40 +138,7 @@ def find(uri: str, parameter: str = "output") -> StoredFile | None:
     :param parameter: the parameter that the address came from, for the error.
     """
     info = _info(uri, parameter)
-    return _stored(uri, info) if info is not None and info["type"] == "file" else None
-
-
-def listed(folder: str) -> list[StoredFile]:
-    """List the files directly in a folder, by name; a folder that is not there is empty."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    try:
-        infos = path.fs.ls(path.path, detail=True)
-    except FileNotFoundError:
-        return []
-    files = (info for info in infos if info["type"] == "file" and not info["name"].endswith("/"))
-    return sorted(
-        (_stored(folder + info["name"].rpartition("/")[2], info) for info in files), key=lambda file: file.uri
-    )
-
-
-def listed_below(folder: str) -> list[StoredFile]:
-    """List the files in a folder and in all folders in it, by name; a folder that is not there is empty."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    try:
-        infos = path.fs.find(path.path, detail=True)
-    except FileNotFoundError:
-        return []
-    root = path.path.rstrip("/") + "/"
-    return sorted(
-        (
-            _stored(folder + name.removeprefix(root), info)
-            for name, info in infos.items()
-            if info["type"] == "file" and not name.endswith("/")
-        ),
-        key=lambda file: file.uri,
-    )
+    return stored_file(uri, info) if info is not None and info["type"] == "file" else None
 
 
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
@@ -219,14 +189,56 @@ def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
     return info
 
 
-def _stored(uri: str, info: Mapping[str, Any]) -> StoredFile:
-    state = "|".join(str(info[name]) for name in (*_CHECKSUMS, *_TIMES, "size") if info.get(name))
+def stored_file(uri: str, info: Mapping[str, Any]) -> StoredFile:
+    """Read what a file system tells of a file."""
+    state = "|".join(str(info[name]) for name in (*CHECKSUM_KEYS, *_TIMES, "size") if info.get(name))
     return StoredFile(uri, int(info["size"]), state, _checksum(info))
 
 
 def _checksum(info: Mapping[str, Any]) -> str | None:
-    return next((str(info[name]) for name in _CHECKSUMS if info.get(name)), None)
+    return next((str(info[name]) for name in CHECKSUM_KEYS if info.get(name)), None)
 
 
-_CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")
+CHECKSUM_KEYS = ("ETag", "md5Hash", "crc32c", "content_md5")
 _TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")
+
+
+BLOCK_BYTES = 8 << 20
+"""Bytes that are read or sent at once; S3 takes no less than 5 MiB, Google wants a multiple of 256 KiB."""
+
+
+def write_streamed(address: str, lines: Iterable[bytes]) -> None:
+    """Write a file, line by line, that appears under its name only when it is whole."""
+    path = located(address)
+    if path.protocol in _LOCAL:
+        final = Path(path.path)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
+        try:
+            with partial.open("wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(final)
+        finally:
+            partial.unlink(missing_ok=True)
+        return
+    upload = path.fs.open(path.path, "wb", block_size=BLOCK_BYTES, autocommit=False)
+    try:
+        upload.writelines(lines)
+        upload.close()
+        upload.commit()
+    except BaseException:
+        with suppress(Exception):
+            upload.discard()
+        upload.closed = True
+        raise
+
+
+def remove_empty_folders(folder: str) -> None:
+    """Remove a batch's local folder, and that of all batches, where nothing is left in them; a bucket has none."""
+    path = located(folder)
+    if path.protocol in _LOCAL:
+        with suppress(OSError):
+            Path(path.path).rmdir()
+            Path(path.path).parent.rmdir()

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from airflow_claid.delivery.judging import Verdict, judge, judge_whole
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.storage.object_storage import StoredFile, find, listed, located
+from airflow_claid.storage.listing import listed
+from airflow_claid.storage.object_storage import StoredFile, find, located
 from airflow_claid.storage.places import RECEIPTS_FOLDER, PlaceKind
 from airflow_claid.waiting.pictures import Look, Watch
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError, ClaidValidationError, Job, JobKind, JobOutcome
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.version_compat import AirflowNotFoundException
 

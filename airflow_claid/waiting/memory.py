@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_claid.waiting.jobs import PATIENCE
 
 if TYPE_CHECKING:
-    from airflow_claid.fulfilment.receipt import TaskStateStore
+    from airflow_claid.storage.task_state import TaskStateStore
 
 _KEY = "claid_sensor_failures"
 

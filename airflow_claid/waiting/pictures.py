@@ -19,10 +19,6 @@ from airflow_claid.waiting.jobs import PATIENCE
 _LINKS = ("https://", "http://")
 
 
-class LookFailedError(Exception):
-    """A place, or a job, could not be looked at several times in a row. A retry may succeed."""
-
-
 @dataclass(frozen=True)
 class Watch:
     """What is waited for.

@@ -13,9 +13,10 @@ from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
-from airflow_claid.fulfilment.receipt import Author, FolderReceipts
+from airflow_claid.fulfilment.receipt import Author
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts
 from airflow_claid.fulfilment.terms import Terms
-from airflow_claid.orders.order import GenerateOrder
+from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import generation_place

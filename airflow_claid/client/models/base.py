@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from airflow_claid.client.errors import ClaidValidationError
+from airflow_claid.client.text import shortened
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_SHOWN_CHARACTERS = 60
 _ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
 
@@ -77,15 +77,6 @@ def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, 
         details = _by_parameter(error.errors(), values, names or {})
     problems = "; ".join(f"{name}: {' or '.join(messages)}" for name, messages in details.items())
     raise ClaidValidationError(f"{problems}. Nothing was sent, nothing was charged.", details=details)
-
-
-def shortened(value: object) -> str:
-    """Show a value in an error or a log line, cut where it is long."""
-    text = repr(value)
-    if len(text) <= _SHOWN_CHARACTERS:
-        return text
-    length = f" ({len(value)} characters)" if isinstance(value, str) else ""
-    return f"{text[:_SHOWN_CHARACTERS]}…{length}"
 
 
 def _by_parameter(

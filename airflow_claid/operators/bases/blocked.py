@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.version_compat import AirflowFailException, AirflowSkipException
 

@@ -6,28 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.client.models.base import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
+from airflow_claid.operators.bases.inputs import lying_at
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
-from airflow_claid.parameters import choice, is_literal, number, optional, paths, refusing_at_once
+from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once
 from airflow_claid.storage.places import (
     PICTURE_SUFFIXES,
-    Place,
     PlaceKind,
     checked_name,
     folder_place,
-    without_connection,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
-STAND_IN_PROMPT = "a prompt that is not known yet"
 _DEFAULT_FORMAT = "png"
 
 
@@ -124,51 +120,6 @@ class CreatingOperator(ClaidPayingOperator):
     def _lies_at(self, path: str) -> str:
         """Give the file that an address means, whatever storage or connection it names."""
         return lying_at(path, self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None)
-
-
-def lying_at(path: str, readable: str | None) -> str:
-    """Give the file that an address means, whatever connection it names."""
-    return without_connection(readable or path)
-
-
-def inputs_of(value: object, place: Place, name: object) -> list[str]:
-    """Give the paths of an ``input``, each once; one name or file does not do for several.
-
-    :raises ClaidValidationError: naming the parameter, its value and the remedy.
-    """
-    found = list(dict.fromkeys(paths(value, "input")))
-    if len(found) > 1 and (place.file or optional(name) is not None):
-        named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
-        raise ClaidValidationError(
-            f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
-            "over the inputs with a name each (.expand_kwargs). Nothing was sent, nothing was charged."
-        )
-    return found
-
-
-def one_path(value: object, name: str) -> str | None:
-    """Give the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
-
-    :raises ClaidValidationError: if there are several.
-    """
-    found = [] if optional(value) is None else paths(value, name)
-    if len(found) > 1:
-        raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand). Nothing was sent, "
-            "nothing was charged."
-        )
-    return found[0] if found else None
-
-
-def check_inputs(value: object, name: str = "input") -> None:
-    """Check, when the DAG is parsed, paths that are known then.
-
-    :raises ClaidValidationError: if there is none.
-    """
-    if is_literal(value) and not paths(value, name):
-        raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path or a list of paths, not empty. Nothing was sent."
-        )
 
 
 def _format_name(output_format: object) -> str:

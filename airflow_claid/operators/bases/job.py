@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
-from airflow_claid.client.models.base import shortened
+from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.fulfilment.terms import Terms

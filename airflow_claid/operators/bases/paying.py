@@ -22,7 +22,8 @@ from airflow_claid.errors import (
     PictureError,
 )
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment, utc_now
-from airflow_claid.fulfilment.receipt import Author, FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.fulfilment.receipt import Author
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook

@@ -13,6 +13,7 @@ import pytest
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.progress import Tally
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import (
     ClaidAnswerLostError,
@@ -27,9 +28,9 @@ from airflow_claid.client import (
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import BatchStoppedError, CreditCeilingError, DownloadFailedError, DownloadRefusedError
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.orders.order import GenerateOrder, Order
+from airflow_claid.orders.generate import GenerateOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.storage.places import Place, PlaceKind
-from airflow_claid.tally import Tally
 
 PLACE = Place(PlaceKind.OBJECT_STORAGE, "file:///nowhere/")
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from airflow_claid.batch import manifest as module
-from airflow_claid.batch.manifest import Manifest, ManifestIndex
-from airflow_claid.storage.object_storage import listed, read_if_there, write_whole
+from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.manifest_index import ManifestIndex
+from airflow_claid.storage.listing import listed
+from airflow_claid.storage.object_storage import read_if_there, write_whole
 from tests.conftest import Connect, s3_connection
 from tests.support.scripted_server import Reply, ScriptedServer
 

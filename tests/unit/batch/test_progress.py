@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_claid.batch import progress
-from airflow_claid.batch.progress import KEY, Progress
-from airflow_claid.tally import Tally
+from airflow_claid.batch.progress import KEY, Progress, Tally
 
 
 class Memory:

@@ -26,9 +26,12 @@ from airflow_claid.errors import (
     ReceiptUnreadableError,
 )
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
-from airflow_claid.fulfilment.receipt import Author, FolderReceipts, KnownReceipts, Receipt, ReceiptState, ReceiptStore
+from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts, ReceiptStore
 from airflow_claid.fulfilment.terms import Terms
-from airflow_claid.orders.order import EditOrder, GenerateOrder, Order
+from airflow_claid.orders.edit import EditOrder
+from airflow_claid.orders.generate import GenerateOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.connected import ConnectedStorages

@@ -12,17 +12,9 @@ from hypothesis import strategies as st
 from airflow_claid.client import EditRequest, OutputImage
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
-from airflow_claid.fulfilment.receipt import (
-    VERSION,
-    Author,
-    FolderReceipts,
-    NoReceipts,
-    Receipt,
-    ReceiptState,
-    ReceiptStore,
-    TaskStateReceipts,
-)
-from airflow_claid.orders.order import EditOrder
+from airflow_claid.fulfilment.receipt import VERSION, Author, Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.source import source
 from airflow_claid.storage.object_storage import read, write_whole
 from airflow_claid.storage.places import edit_place

@@ -17,10 +17,12 @@ from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.errors import CreditCeilingError, ErrandFailedError, JobFailedError, JobTimeoutError
 from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
-from airflow_claid.fulfilment.receipt import Author, FolderReceipts, ReceiptState
+from airflow_claid.fulfilment.receipt import Author, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts
 from airflow_claid.fulfilment.task_orders import Errand
 from airflow_claid.fulfilment.terms import Terms
-from airflow_claid.orders.order import EditOrder, Order
+from airflow_claid.orders.edit import EditOrder
+from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.connected import ConnectedStorages

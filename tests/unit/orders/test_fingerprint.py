@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_claid.client import GenerateRequest
 from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.orders.order import GenerateOrder
+from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.storage.places import generation_place
 
 WHOLE: dict[str, Any] = {

@@ -24,9 +24,9 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_claid.client import ClaidClient
+from airflow_claid.errors import LookFailedError
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidImageSensor
-from airflow_claid.waiting.pictures import LookFailedError
 from tests.conftest import Connect
 from tests.support.pictures import noise, picture
 from tests.unit.operators.conftest import StateStore

@@ -17,12 +17,12 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_claid.client import ClaidClient
+from airflow_claid.errors import LookFailedError
 from airflow_claid.operators import ImageEditOperator
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidJobSensor
 from airflow_claid.triggers import job as trigger_module
 from airflow_claid.triggers.job import ClaidJobTrigger
-from airflow_claid.waiting.pictures import LookFailedError
 from tests.conftest import Connect
 from tests.support.deferring import run_through
 from tests.unit.operators.conftest import StateStore

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.inventory import Inventory
+from airflow_claid.storage.listing import Inventory
 from airflow_claid.storage.object_storage import checksum_if_there, write_whole
 
 

@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.listing import listed, listed_below
 from airflow_claid.storage.object_storage import (
     StoredFile,
     checksum_if_there,
     create_whole,
     find,
-    listed,
-    listed_below,
     located,
     read_if_there,
     write_whole,

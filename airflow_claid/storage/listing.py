@@ -1,13 +1,44 @@
-"""What lies in a folder, taken stock of once: so that a batch of many items need not ask for each file."""
+"""The one way to list a folder."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 
-from airflow_claid.storage.object_storage import located
+from airflow_claid.storage.object_storage import CHECKSUM_KEYS, StoredFile, located, stored_file
 
-_CHECKSUMS = ("ETag", "md5Hash", "crc32c", "content_md5")
+
+def listed(folder: str) -> list[StoredFile]:
+    """List the files directly in a folder, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.ls(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    files = (info for info in infos if info["type"] == "file" and not info["name"].endswith("/"))
+    return sorted(
+        (stored_file(folder + info["name"].rpartition("/")[2], info) for info in files), key=lambda file: file.uri
+    )
+
+
+def listed_below(folder: str) -> list[StoredFile]:
+    """List the files in a folder and in all folders in it, by name; a folder that is not there is empty."""
+    path = located(folder)
+    path.fs.invalidate_cache()
+    try:
+        infos = path.fs.find(path.path, detail=True)
+    except FileNotFoundError:
+        return []
+    root = path.path.rstrip("/") + "/"
+    return sorted(
+        (
+            stored_file(folder + name.removeprefix(root), info)
+            for name, info in infos.items()
+            if info["type"] == "file" and not name.endswith("/")
+        ),
+        key=lambda file: file.uri,
+    )
 
 
 class Inventory:
@@ -64,6 +95,6 @@ def _files_below(folder: str, *, recursive: bool) -> Iterator[tuple[str, str | i
     for info in infos:
         name = str(info["name"])
         if info.get("type") == "file" and len(name) > len(root) + 1 and not name.endswith("/"):
-            checksum = next((str(info[key]) for key in _CHECKSUMS if info.get(key)), None)
+            checksum = next((str(info[key]) for key in CHECKSUM_KEYS if info.get(key)), None)
             yield name[len(root) + 1 :], checksum if checksum is not None else int(info["size"])
     path.fs.invalidate_cache()

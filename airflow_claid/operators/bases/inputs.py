@@ -1,0 +1,58 @@
+"""The inputs of operators that work on pictures."""
+
+from __future__ import annotations
+
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.text import shortened
+from airflow_claid.parameters import is_literal, optional, paths
+from airflow_claid.storage.places import Place, without_connection
+
+STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
+
+
+STAND_IN_PROMPT = "a prompt that is not known yet"
+
+
+def lying_at(path: str, readable: str | None) -> str:
+    """Give the file that an address means, whatever connection it names."""
+    return without_connection(readable or path)
+
+
+def inputs_of(value: object, place: Place, name: object) -> list[str]:
+    """Give the paths of an ``input``, each once; one name or file does not do for several.
+
+    :raises ClaidValidationError: naming the parameter, its value and the remedy.
+    """
+    found = list(dict.fromkeys(paths(value, "input")))
+    if len(found) > 1 and (place.file or optional(name) is not None):
+        named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
+        raise ClaidValidationError(
+            f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
+            "over the inputs with a name each (.expand_kwargs). Nothing was sent, nothing was charged."
+        )
+    return found
+
+
+def one_path(value: object, name: str) -> str | None:
+    """Give the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
+
+    :raises ClaidValidationError: if there are several.
+    """
+    found = [] if optional(value) is None else paths(value, name)
+    if len(found) > 1:
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand). Nothing was sent, "
+            "nothing was charged."
+        )
+    return found[0] if found else None
+
+
+def check_inputs(value: object, name: str = "input") -> None:
+    """Check, when the DAG is parsed, paths that are known then.
+
+    :raises ClaidValidationError: if there is none.
+    """
+    if is_literal(value) and not paths(value, name):
+        raise ClaidValidationError(
+            f"{name}={shortened(value)} must be one path or a list of paths, not empty. Nothing was sent."
+        )

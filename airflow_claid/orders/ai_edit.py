@@ -1,0 +1,44 @@
+"""Orders of AI edits: a picture changed as a prompt says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_claid.client import AIEditRequest, ClaidClient, JobKind, prices
+from airflow_claid.orders.creation import CreationOrder
+from airflow_claid.orders.order import Sent, as_sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class AIEditOrder(CreationOrder):
+    """A picture changed as a prompt says.
+
+    :param options: prompt and the rest, as Claid names them.
+    """
+
+    options: Mapping[str, Any]
+
+    operation = "submit_ai_edit"
+    job_kind = JobKind.AI_EDIT
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The picture and what is to change."""
+        return {"input": self.source.facts, "options": dict(self.options)}
+
+    @property
+    def prompt(self) -> str:
+        """The prompt."""
+        return str(self.options["prompt"])
+
+    @property
+    def credits(self) -> float:
+        """Two credits an image."""
+        return self.number_of_images * prices.AI_EDITED_IMAGE
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what submits the job."""
+        request = AIEditRequest.of(self.source.reached(), self.options, self._whole_output(edition))
+        return lambda client: as_sent(client.submit_ai_edit(request))

@@ -1,0 +1,86 @@
+"""Orders of edits: one picture each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_claid.client import ClaidClient, EditRequest, JobKind, UploadRequest, prices
+from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
+from airflow_claid.orders.source import Source
+from airflow_claid.storage.places import PlaceKind, without_connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOrder(Order):
+    """One picture edited.
+
+    :param source: the picture to edit.
+    :param operations: Claid's operations, checked.
+    :param output: format and metadata, as Claid names them.
+    :param suffix: of the file that is written.
+    """
+
+    source: Source
+    operations: Mapping[str, Any]
+    output: Mapping[str, Any]
+    suffix: str
+
+    operation = "edit_image"
+    job_kind = JobKind.EDIT
+    filtered = False
+    number_of_images = 1
+    credits = prices.EDITED_IMAGE
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is done to which content of which address."""
+        return {
+            "input": without_connection(self.subject),
+            "version": self.source.version,
+            "operations": dict(self.operations),
+            "output": dict(self.output),
+        }
+
+    @property
+    def subject(self) -> str:
+        """The input's address, without a signature."""
+        return self.source.unsigned_path
+
+    @property
+    def input(self) -> str:
+        """The input's address."""
+        return self.subject
+
+    def file_name(self, position: int) -> str:
+        """The file that ``output`` names, or the input's name with the format's suffix."""
+        return self.place.file or f"{self.label}{self.suffix}"
+
+    def destination(self, edition: int) -> str | None:
+        """Give the exact file, so that a lost answer can be looked up."""
+        if self.place.kind is PlaceKind.CONNECTED:
+            return self.place.folder + self.file_name(1)
+        return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
+
+    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
+        """Give what submits a job, or sends the picture along where Claid cannot reach it."""
+        destination = self.destination(edition)
+        output = {**self.output, **({"destination": destination} if destination else {})} or None
+        address = self.source.address()
+        if address is not None:
+            request = EditRequest.of(address, self.operations, output)
+            return lambda client: _submitted(client, request)
+        upload = UploadRequest.of(self.operations, output)
+        content = self.source.content()
+        return lambda client: _uploaded(client, upload, self.source.file_name, content)
+
+
+def _submitted(client: ClaidClient, request: EditRequest) -> Sent:
+    job = client.submit_edit(request)
+    return Sent(job.request_id, job_id=job.id)
+
+
+def _uploaded(client: ClaidClient, request: UploadRequest, file_name: str, content: bytes) -> Sent:
+    result = client.upload_and_edit(content, request, filename=file_name)
+    return Sent(result.request_id, images=(result.output,))
