@@ -4,7 +4,7 @@
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
-# make lint   ruff and mypy
+# make lint   ruff, mypy, and what each package may import
 # make build  wheel and sdist
 
 PYTHON ?= python3
@@ -46,10 +46,11 @@ bench-jobs-docs: $(VENV)/bench-ready
 	@$(BIN)/python -m benchmarks.jobs --update-docs
 
 lint: $(VENV)/dev-ready
-	@echo "==> ruff check, ruff format, mypy --strict"
+	@echo "==> ruff check, ruff format, mypy --strict, import-linter"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/dev-ready
 	$(BIN)/ruff check --fix .

@@ -74,8 +74,7 @@ def sides_as_numbers(operations: object) -> dict[str, Any]:
         operations = _rendered(operations)
     if not isinstance(operations, Mapping):
         raise ClaidValidationError(
-            f"operations={shortened(operations)} must be a dict such as {{'resizing': {{'width': 800}}}}. Nothing was "
-            "sent, nothing was charged."
+            f"operations={shortened(operations)} must be a dict such as {{'resizing': {{'width': 800}}}}"
         )
     resizing = operations.get("resizing")
     if not isinstance(resizing, Mapping):
@@ -92,7 +91,7 @@ def truth(value: object, name: str) -> bool:
     text = str(value).strip().lower()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise ClaidValidationError(f"{name}={value!r} must be true or false. Nothing was sent, nothing was charged.")
+    raise ClaidValidationError(f"{name}={value!r} must be true or false")
 
 
 def choice(value: object, name: str, choices: tuple[str, ...]) -> str:
@@ -102,7 +101,7 @@ def choice(value: object, name: str, choices: tuple[str, ...]) -> str:
     """
     if value in choices:
         return str(value)
-    raise ClaidValidationError(f"{name}={value!r} must be one of {', '.join(choices)}. Nothing was charged.")
+    raise ClaidValidationError(f"{name}={value!r} must be one of {', '.join(choices)}")
 
 
 def ceiling(value: object, name: str) -> float | None:
@@ -125,9 +124,7 @@ def _not_negative(value: object, name: str, unit: str, most: float = float("inf"
     found = number(value)
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
         limit = "" if most == float("inf") else f", up to {most}"
-        raise ClaidValidationError(
-            f"{name}={value!r} must be a number of {unit}, 0 or more{limit}. Nothing was charged."
-        )
+        raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, 0 or more{limit}")
     return float(found)
 
 
@@ -138,9 +135,7 @@ def paths(value: object, name: str) -> list[str]:
     """
     found = list(_flat(_rendered_list(value) if isinstance(value, str) else value))
     if not all(isinstance(path, str) and path for path in found):
-        raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path or a list of paths. Nothing was sent, nothing was charged."
-        )
+        raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths")
     return [str(path) for path in found]
 
 

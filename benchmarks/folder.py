@@ -55,7 +55,7 @@ def _ours(table: Table, quota: str, sandbox: ClaidProcess, folder: Path) -> None
             [f"{SHOP}photos/{name}" for name in names],
             f"{SHOP}each-{mark}/",
         ),
-        ("ImageBatchEditOperator", "a connected storage", f"{SHOP}photos/", f"{SHOP}batch-{mark}/"),
+        ("ImageFolderEditOperator", "a connected storage", f"{SHOP}photos/", f"{SHOP}batch-{mark}/"),
     ):
         _with_a_fresh(quota, sandbox)
         taken = execute(connections(sandbox, folder / "bucket"), operator, input=given, operations=_EDIT, output=output)

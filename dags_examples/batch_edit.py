@@ -9,7 +9,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import Param, dag
 
-from airflow_claid.operators import ImageBatchEditOperator, ImageGenerationOperator
+from airflow_claid.operators import ImageFolderEditOperator, ImageGenerationOperator
 
 OUTPUT = "{{ params.output }}"
 
@@ -30,7 +30,7 @@ def batch_edit() -> None:
     generate = ImageGenerationOperator.partial(task_id="generate", output=OUTPUT + "generated/").expand(
         prompt=["A linen sofa", "A brass desk lamp", "A walnut sideboard"]
     )
-    generate >> ImageBatchEditOperator(
+    generate >> ImageFolderEditOperator(
         task_id="edit",
         input=OUTPUT + "generated/",
         recursive=True,

@@ -15,9 +15,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_claid.batch.concurrency import MOST_THREADS, Crowd
+from airflow_claid.batch.concurrency import MOST_THREADS, ConcurrencyLimit
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import Tally
+from airflow_claid.batch.progress import BatchCounts
 from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.batch.retries import Retries
 from airflow_claid.client import (
@@ -33,6 +33,8 @@ from airflow_claid.errors import (
     JobFailedError,
     LostAnswerError,
     ReceiptUnreadableError,
+    is_retryable,
+    may_have_been_charged,
 )
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import ReceiptState
@@ -108,7 +110,7 @@ class Batch:
     :param quota_rate: requests a second that the quota allows now; ``None`` where there is no limit.
     :param latency: seconds that a request takes from sending to answer, as seen lately; ``None`` before the first.
     :param terms: see :class:`BatchTerms`.
-    :param report: is told the tally at a steady pace, and at the end.
+    :param report: is told the counts at a steady pace, and at the end.
     :param report_seconds: that pace.
     """
 
@@ -123,10 +125,10 @@ class Batch:
         quota_rate: Callable[[], float | None],
         latency: Callable[[], float | None],
         terms: BatchTerms,
-        report: Callable[[Tally], None],
+        report: Callable[[BatchCounts], None],
         report_seconds: float = 30.0,
     ) -> None:
-        self.tally = Tally()
+        self.counts = BatchCounts()
         self._rows = rows
         self._order_of = order_of
         self._fulfilment = fulfilment
@@ -142,7 +144,7 @@ class Batch:
         self._under_way = 0
         self._wake_at = 0
         """Who hands out is woken when no more items than these are under way."""
-        self._crowd = Crowd()
+        self._concurrency_limit = ConcurrencyLimit()
         self._retries: Retries[_Item] = Retries(terms.pause)
         self._reserved = 0.0
         self._failed_in_a_row = 0
@@ -151,7 +153,7 @@ class Batch:
         self._asked: dict[int, int] = {}
         self._names: dict[int, int] = {}
 
-    def run(self) -> Tally:
+    def run(self) -> BatchCounts:
         """Work through all items; the manifest then has a row for each.
 
         :raises ClaidError: if the account cannot go on (key, scope, credits); what is paid is finished and kept.
@@ -171,12 +173,12 @@ class Batch:
             self._tell()
         if self._stopped_by is not None:
             raise self._stopped_by
-        return self.tally
+        return self.counts
 
-    def stop(self, reason: str, *, curable: bool = True) -> None:
+    def stop(self, reason: str, *, retryable: bool = True) -> None:
         """Send nothing more; what is under way is finished. May be called from a signal handler."""
         if self._stopped_by is None:
-            self._stopped_by = BatchStoppedError(reason, curable=curable)
+            self._stopped_by = BatchStoppedError(reason, retryable=retryable)
 
     def _hand_out(self, pool: Executor) -> None:
         """Give all items to threads, and wait until these have done with them."""
@@ -224,13 +226,10 @@ class Batch:
 
     def _item_of(self, row: PromptRow) -> _Item | None:
         """Make a row's order; ``None`` where there is nothing to be asked for it."""
-        problem = row.problem and f"row {row.number} {row.problem}. Nothing was sent, nothing was charged."
         try:
-            order = None if problem else self._order_of(row)
+            order = self._checked_order(row)
         except ClaidValidationError as error:
-            problem, order = str(error), None
-        if order is None:
-            self._end(row.number, {**_seen(row), "fingerprint": None, "status": "invalid", "error": problem})
+            self._end(row.number, {**_seen(row), "fingerprint": None, "status": "invalid", "error": str(error)})
             return None
         first = self._asked.setdefault(int(order.fingerprint[:24], 16), row.number)
         if first != row.number:
@@ -238,21 +237,25 @@ class Batch:
             return None
         namesake = self._namesake(row.number, order)
         if namesake is not None:
-            problem = (
+            overwritten = ClaidValidationError(
                 f"row {row.number} has the name {order.name!r} of row {namesake}, but asks for something else: one's "
-                "pictures would overwrite the other's. Give each a name of its own. Nothing was sent, nothing was "
-                "charged."
+                "pictures would overwrite the other's. Give each a name of its own"
             )
-            self._end(row.number, {**_facts(order), "status": "invalid", "error": problem})
+            self._end(row.number, {**_facts(order), "status": "invalid", "error": str(overwritten)})
             return None
         before = self._manifest.index.get(order.fingerprint)
         if before is None or before["status"] not in ("done", "blocked") or not self._still_there(before):
             return _Item(row.number, order)
         with self._changed:
-            self.tally.reused += 1
-            self.tally.images += len(before.get("paths", ()))
+            self.counts.reused += 1
+            self.counts.images += len(before.get("paths", ()))
         self._end(row.number, before, known=self._manifest.index.has(row.number, order.fingerprint))
         return None
+
+    def _checked_order(self, row: PromptRow) -> Order:
+        if row.problem:
+            raise ClaidValidationError(f"row {row.number} {row.problem}")
+        return self._order_of(row)
 
     def _namesake(self, number: int, order: Order) -> int | None:
         """Give the row that has written, or will write, files of the same names."""
@@ -261,18 +264,18 @@ class Batch:
         first = self._names.setdefault(hash(order.name), number)
         return first if first != number else None
 
-    def _end(self, number: int, row: dict[str, Any], *, known: bool = False, curable: bool = False) -> None:
+    def _end(self, number: int, row: dict[str, Any], *, known: bool = False, retryable: bool = False) -> None:
         """Write down what became of an item.
 
         :param known: whether the manifest has this row already.
-        :param curable: of one that failed, whether it may succeed later.
+        :param retryable: of one that failed, whether it may succeed later.
         """
         if not known:
             self._write_down({**row, "row": number})
         with self._changed:
-            self.tally.by_status[row["status"]] += 1
+            self.counts.by_status[row["status"]] += 1
             if row["status"] in ("failed", "invalid"):
-                self._stop_if_too_many_failed(row["error"], curable)
+                self._stop_if_too_many_failed(row["error"], retryable)
 
     def _write_down(self, row: dict[str, Any]) -> None:
         """Add a row to the manifest; where a part cannot be written, its rows go with the next one."""
@@ -286,15 +289,15 @@ class Batch:
         else:
             self._parts_failed = 0
 
-    def _stop_if_too_many_failed(self, said: str, curable: bool) -> None:
-        failed = self.tally.by_status["failed"] + self.tally.by_status["invalid"]
+    def _stop_if_too_many_failed(self, said: str, retryable: bool) -> None:
+        failed = self.counts.by_status["failed"] + self.counts.by_status["invalid"]
         if self._terms.on_error == "fail":
-            self.stop(f"{said} (on_error='fail')", curable=curable)
-        elif self.tally.items >= _ENOUGH_FOR_A_SHARE and self.tally.share_failed > self._terms.error_threshold:
+            self.stop(f"{said} (on_error='fail')", retryable=retryable)
+        elif self.counts.items >= _ENOUGH_FOR_A_SHARE and self.counts.share_failed > self._terms.error_threshold:
             self.stop(
-                f"{failed} of {self.tally.items} prompts failed or were no good: more than "
+                f"{failed} of {self.counts.items} prompts failed or were no good: more than "
                 f"error_threshold={self._terms.error_threshold:g} allows. The last one: {said}",
-                curable=self.tally.by_status["failed"] > 0,
+                retryable=self.counts.by_status["failed"] > 0,
             )
 
     def _work(self, item: _Item) -> None:
@@ -321,11 +324,11 @@ class Batch:
             result = fulfilment.fulfil(item.order)
         except Exception as error:  # noqa: BLE001 - what is wrong with one item must not stop the others
             failure = error
-        in_doubt = item.order.credits if getattr(failure, "may_have_been_charged", False) else 0.0
+        in_doubt = item.order.credits if may_have_been_charged(failure) else 0.0
         with self._changed:
             self._reserved -= sum(reserved)
-            self.tally.credits += fulfilment.spent
-            self.tally.credits_in_doubt += in_doubt
+            self.counts.credits += fulfilment.spent
+            self.counts.credits_in_doubt += in_doubt
         if result is not None:
             self._failed_in_a_row = 0
             self._fulfilled(item, result)
@@ -340,7 +343,7 @@ class Batch:
             self._stop_by(error)
         elif isinstance(error, _OF_ONE_ITEM):
             self._failed_in_a_row = 0
-            self._failed(item, error, curable=False)
+            self._failed(item, error, retryable=False)
         else:
             self._failed_for_now(replace(item, failures=item.failures + 1), error)
 
@@ -350,7 +353,7 @@ class Batch:
             if self._stopped_by is not None:
                 raise BatchStoppedError("the batch is stopping")
             ceiling = self._terms.max_credits
-            spent, in_doubt = self.tally.credits + self._reserved, self.tally.credits_in_doubt
+            spent, in_doubt = self.counts.credits + self._reserved, self.counts.credits_in_doubt
             if ceiling is not None and spent + in_doubt + order.credits > ceiling:
                 doubtful = f" (and {in_doubt:g} perhaps, for lost answers)" if in_doubt else ""
                 raise CreditCeilingError(
@@ -369,12 +372,12 @@ class Batch:
     def _fulfilled(self, item: _Item, result: Fulfilled) -> None:
         good = [image for image in result.images if image.good]
         with self._changed:
-            self.tally.images += len(good)
+            self.counts.images += len(good)
             if result.credits == 0 and item.in_doubt:
-                self.tally.credits_in_doubt -= item.order.credits
-                self.tally.credits += item.order.credits
+                self.counts.credits_in_doubt -= item.order.credits
+                self.counts.credits += item.order.credits
             elif result.credits == 0:
-                self.tally.reused += 1
+                self.counts.reused += 1
         self._end(
             item.number,
             {
@@ -395,20 +398,20 @@ class Batch:
         with self._changed:
             self._failed_in_a_row += 1
             outage = self._failed_in_a_row >= _PATIENCE_WITH_OUTAGES
-        curable = bool(getattr(error, "curable", True))
+        retryable = is_retryable(error)
         if outage:
             self._stop_by(error)
-        elif curable and item.failures < _ATTEMPTS:
+        elif retryable and item.failures < _ATTEMPTS:
             log.info("Row %d is tried again later: %s: %s", item.number, type(error).__name__, error)
             self._try_again(item)
         else:
-            self._failed(item, error, curable=curable)
+            self._failed(item, error, retryable=retryable)
 
-    def _failed(self, item: _Item, error: Exception, *, curable: bool) -> None:
+    def _failed(self, item: _Item, error: Exception, *, retryable: bool) -> None:
         said = f"{type(error).__name__}: {error}"
         log.warning("Row %d failed: %s", item.number, said)
         row = {**_facts(item.order), "status": "failed", "error": said, **self._paid_for_nothing(item.order)}
-        self._end(item.number, row, curable=curable)
+        self._end(item.number, row, retryable=retryable)
 
     def _paid_for_nothing(self, order: Order) -> dict[str, float | None]:
         """Tell what an item that failed has cost, in this execution and before."""
@@ -445,7 +448,7 @@ class Batch:
         """How many items should be under way."""
         if self._terms.concurrency is not None:
             return self._terms.concurrency
-        return self._crowd.size(self._quota_rate(), self._latency())
+        return self._concurrency_limit.size(self._quota_rate(), self._latency())
 
     def _tick(self) -> None:
         """Report, if it is time to."""
@@ -455,8 +458,8 @@ class Batch:
             self._tell()
 
     def _tell(self) -> None:
-        self.tally.waiting = len(self._retries)
-        self._report(self.tally)
+        self.counts.waiting = len(self._retries)
+        self._report(self.counts)
 
 
 def _seen(row: PromptRow) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _BUSY = 0.8
 _PERIOD = 0.5
 
 
-class Crowd:
+class ConcurrencyLimit:
     """Finds the number of threads: as many as fill the quota, but no more than this process can keep at work.
 
     Few threads are enough where requests are answered at once, and the processor is then what limits: with more, each

@@ -32,42 +32,42 @@ class Progress:
         self._last = (time.monotonic(), 0)
         self._rate = 0.0
 
-    def __call__(self, tally: Tally) -> None:
+    def __call__(self, counts: BatchCounts) -> None:
         """Log the progress, and keep it."""
-        self._update_rate(tally)
+        self._update_rate(counts)
         used = self._quota_used()
-        left = (self._total - tally.items) / self._rate if self._rate else None
-        counts = {status: tally.by_status[status] for status in STATUSES if tally.by_status[status]}
+        left = (self._total - counts.items) / self._rate if self._rate else None
+        ended = {status: counts.by_status[status] for status in STATUSES if counts.by_status[status]}
         facts = {
-            "items": tally.items,
+            "items": counts.items,
             "of": self._total,
-            **counts,
-            "reused": tally.reused,
-            "waiting": tally.waiting,
-            "credits": tally.credits,
-            "credits_in_doubt": tally.credits_in_doubt,
+            **ended,
+            "reused": counts.reused,
+            "waiting": counts.waiting,
+            "credits": counts.credits,
+            "credits_in_doubt": counts.credits_in_doubt,
             "per_second": round(self._rate, 1),
             "quota_used": None if used is None else round(used, 2),
             "seconds_left": None if left is None else round(left),
         }
         log.info(
             "%d of %d prompts: %s; %d reused, %d to be tried again; %.1f a second%s, %g credits spent%s",
-            tally.items,
+            counts.items,
             self._total,
-            ", ".join(f"{number} {status}" for status, number in counts.items()) or "none ended yet",
-            tally.reused,
-            tally.waiting,
+            ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",
+            counts.reused,
+            counts.waiting,
             self._rate,
             "" if used is None else f" ({used:.0%} of the quota)",
-            tally.credits,
+            counts.credits,
             "" if left is None else f", about {_clock(left)} left",
         )
         self._keep(facts)
 
-    def _update_rate(self, tally: Tally) -> None:
+    def _update_rate(self, counts: BatchCounts) -> None:
         """Reckon how many items end in a second that are not there already, lately."""
         then, before = self._last
-        now, ended = time.monotonic(), tally.items - tally.reused
+        now, ended = time.monotonic(), counts.items - counts.reused
         if now > then:
             self._rate = (ended - before) / (now - then)
         self._last = (now, ended)
@@ -91,7 +91,7 @@ STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
 
 
 @dataclass
-class Tally:
+class BatchCounts:
     """How far a batch has come.
 
     :param by_status: items by what became of them: done, blocked, failed, invalid, duplicate.

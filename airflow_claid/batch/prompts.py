@@ -80,10 +80,7 @@ def rows(
     elif isinstance(prompts, Iterable) and not isinstance(prompts, (Mapping, bytes)):
         records = _of_items(prompts, names)
     else:
-        raise ClaidValidationError(
-            f"prompts={shortened(prompts)} is neither a list nor the address of a file. "
-            "Nothing was sent, nothing was charged."
-        )
+        raise ClaidValidationError(f"prompts={shortened(prompts)} is neither a list nor the address of a file")
     for number, record in enumerate(records, start=1):
         if (number - 1) % all_shards == mine:
             yield _row(number, record)
@@ -113,8 +110,7 @@ def _checked_shard(shard: object) -> tuple[int, int]:
         if 0 <= mine < all_shards:
             return mine, all_shards
     raise ClaidValidationError(
-        f"shard={shard!r} must be two whole numbers (k, n) with k from 0 to n-1, such as (0, 4) for the first of four. "
-        "Nothing was sent, nothing was charged."
+        f"shard={shard!r} must be two whole numbers (k, n) with k from 0 to n-1, such as (0, 4) for the first of four"
     )
 
 
@@ -127,7 +123,7 @@ def _checked_columns(columns: object) -> dict[str, str]:
         return dict(columns)
     raise ClaidValidationError(
         f"columns={columns!r} must map some of {', '.join(COLUMNS)} to the file's own names, such as "
-        "{'prompt': 'Caption'}. Nothing was sent, nothing was charged."
+        "{'prompt': 'Caption'}"
     )
 
 
@@ -186,7 +182,7 @@ def _existing(address: str) -> ObjectStoragePath:
         raise ClaidValidationError(
             f"prompts={shortened(address)} is a text, but neither a list of prompts nor the address of a file: "
             f"{remedy}; for a list from another task give task.output, not a template, or let the DAG have "
-            "render_template_as_native_obj=True. Nothing was sent, nothing was charged."
+            "render_template_as_native_obj=True"
         )
     if scheme in ("file", "local") and not rest.startswith("/"):
         raise _wrong(
@@ -335,4 +331,4 @@ def _parquet(path: ObjectStoragePath, columns: Columns) -> Iterator[_Record]:
 
 
 def _wrong(address: str, problem: str) -> ClaidValidationError:
-    return ClaidValidationError(f"prompts={address!r} {problem}. Nothing was sent, nothing was charged.")
+    return ClaidValidationError(f"prompts={address!r} {problem}")

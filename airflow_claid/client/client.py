@@ -107,9 +107,9 @@ class ClaidClient:
         """Close the connections that were kept open; the client can still be used."""
         self._transport.close()
 
-    def turn(self, before_sending: Callable[[], None] | None = None) -> AbstractContextManager[None]:
-        """Wait for a turn to get a request ready and send it; see :class:`.Turns`."""
-        return self._transport.turns.turn(before_sending)
+    def send_slot(self, before_sending: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        """Wait for a turn to get a request ready and send it; see :class:`.SendSlots`."""
+        return self._transport.send_slots.send_slot(before_sending)
 
     @property
     def latency(self) -> float | None:
@@ -277,9 +277,7 @@ class ClaidClient:
         """
         request = operations if isinstance(operations, UploadRequest) else UploadRequest.of(operations, output)
         if not file:
-            raise ClaidValidationError(
-                f"file={filename!r} is empty: give the bytes of a picture. Nothing was sent, nothing was charged."
-            )
+            raise ClaidValidationError(f"file={filename!r} is empty: give the bytes of a picture")
         call = Call(
             "upload_and_edit",
             "POST",

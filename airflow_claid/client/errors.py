@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from airflow_claid.errors import AirflowClaidError
 
-class ClaidError(Exception):
+_NOT_SENT = "Nothing was sent, nothing was charged."
+
+
+class ClaidError(AirflowClaidError):
     """Any failure of a request to Claid.
 
     :param message: a sentence for the person on call: what happened and what to do now.
@@ -12,12 +16,6 @@ class ClaidError(Exception):
     :param request_id: the ``x-request-id`` of the answer, which Claid's support asks for.
     :param details: Claid's messages by field, ``{"field.path": ["message", …]}``.
     """
-
-    may_have_been_charged = False
-    """Whether Claid may have done, and charged, what was asked."""
-
-    curable = False
-    """Whether the same request can succeed later without anybody changing anything."""
 
     def __init__(
         self,
@@ -40,7 +38,14 @@ class ClaidRequestError(ClaidError):
 
 
 class ClaidValidationError(ClaidRequestError, ValueError):
-    """The request breaks a limit of Claid's contract; it was not sent and nothing was charged."""
+    """A parameter is wrong; the request was not sent and nothing was charged, which the message adds by itself.
+
+    :param problem: a sentence that names the parameter, its value and the remedy.
+    :param details: messages by field.
+    """
+
+    def __init__(self, problem: str, *, details: dict[str, list[str]] | None = None) -> None:
+        super().__init__(f"{problem.rstrip('.')}. {_NOT_SENT}", details=details)
 
 
 class ClaidAuthenticationError(ClaidError):
@@ -61,7 +66,7 @@ class ClaidRateLimitError(ClaidError):
     :param retry_after: seconds until the quota allows the next request, from ``RateLimit-Reset``.
     """
 
-    curable = True
+    retryable = True
 
     def __init__(self, message: str, *, retry_after: float, **facts: object) -> None:
         super().__init__(message, **facts)  # type: ignore[arg-type]
@@ -71,20 +76,20 @@ class ClaidRateLimitError(ClaidError):
 class ClaidServerError(ClaidError):
     """Claid, or a proxy before it, failed (5xx). A paid request may have been charged all the same."""
 
-    curable = True
+    retryable = True
     may_have_been_charged = True
 
 
 class ClaidNotSentError(ClaidError):
     """The request never reached Claid (no address, no connection, no TLS). Not charged."""
 
-    curable = True
+    retryable = True
 
 
 class ClaidAnswerLostError(ClaidError):
     """The request was sent but its answer did not arrive whole. A paid request may have been charged."""
 
-    curable = True
+    retryable = True
     may_have_been_charged = True
 
 

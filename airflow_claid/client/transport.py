@@ -34,7 +34,7 @@ from airflow_claid.client.errors import (
 )
 from airflow_claid.client.quota.quota import AccountQuota, Booking, Quota
 from airflow_claid.client.quota.rate_limits import Group, RateLimit
-from airflow_claid.client.quota.send_slots import Turns
+from airflow_claid.client.quota.send_slots import SendSlots
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Transport:
     sleep: Callable[[float], None] = time.sleep
     latency: float | None = field(default=None, init=False)
     """Seconds that a request which is not a mere look took lately, from sending to answer."""
-    turns: Turns = field(default_factory=Turns, init=False, repr=False)
+    send_slots: SendSlots = field(default_factory=SendSlots, init=False, repr=False)
     _session: requests.Session = field(init=False, repr=False)
     _headers: dict[str, str | bytes] = field(init=False, repr=False)
 
@@ -165,8 +165,8 @@ class Transport:
         quota = self.quota.of(call.group, reading=call.repeatable)
         bookings = [self._await_quota(call, quota)]
         if not call.repeatable:
-            self.turns.about_to_send()
-        self.turns.sent()
+            self.send_slots.about_to_send()
+        self.send_slots.sent()
         began = time.monotonic()
         with telling(lambda: bookings.append(quota.on_its_way(bookings[-1]))):
             response = self._exchange(call)
@@ -269,7 +269,7 @@ def environment(url: str) -> tuple[dict[str, str], bool | str]:
 def _may_send_again(call: Call, error: BaseException) -> bool:
     if isinstance(error, (ClaidNotSentError, ClaidRateLimitError)):
         return True
-    return call.repeatable and isinstance(error, ClaidError) and error.curable
+    return call.repeatable and isinstance(error, ClaidError) and error.retryable
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

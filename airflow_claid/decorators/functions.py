@@ -45,7 +45,7 @@ class FunctionOperator(DecoratedOperator):
         with refusing_at_once():
             raise ClaidValidationError(
                 f"{self.custom_operator_name}: the function {name!r} returned {shortened(returned)} "
-                f"({type(returned).__name__}), and must return {wanted}. Nothing was sent, nothing was charged."
+                f"({type(returned).__name__}), and must return {wanted}"
             )
 
 

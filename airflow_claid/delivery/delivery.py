@@ -84,7 +84,7 @@ class Delivery:
         return self.storages.bucket_uri(path) if path.startswith("storage://") else path
 
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
-        """Look at Claid's own destination for pictures whose answer was lost.
+        """Poll at Claid's own destination for pictures whose answer was lost.
 
         :param destination: a ``storage://`` folder, or one file.
         :returns: what is there; ``None`` where the storage is not mapped and cannot be looked at.
@@ -117,7 +117,7 @@ class Delivery:
             pixels = _pixels(image)
             suspect = self.downloader.fetch_if_small(link, most_bytes_when_black(pixels))
             blocked = suspect is not None and is_plain_black(suspect, pixels)
-        return image.with_(path=link, blocked=blocked)
+        return image.evolve(path=link, blocked=blocked)
 
     def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         path = image.claid_storage_uri or image.object_uri
@@ -131,11 +131,11 @@ class Delivery:
                 checksum = checksum_of(file, content)
             except FileNotFoundError:
                 file = None
-        image = image.with_(path=path, tmp_url=None, expires_at=None)
+        image = image.evolve(path=path, tmp_url=None, expires_at=None)
         if file is None:
-            return image.with_(blocked=self._unseen(order, path, readable))
+            return image.evolve(blocked=self._unseen(order, path, readable))
         blocked = content is not None and is_plain_black(content, _pixels(image))
-        return image.with_(blocked=blocked, checksum=checksum, bytes=file.size)
+        return image.evolve(blocked=blocked, checksum=checksum, bytes=file.size)
 
     def _unseen(self, order: Order, path: str | None, readable: str | None) -> bool | None:
         """Say of a picture that nobody here can look at whether it is blocked: of one that may be, nobody knows."""
@@ -169,7 +169,7 @@ class Delivery:
         if path is not None:
             write_whole(path, content)
             file = find(path)
-        return image.with_(
+        return image.evolve(
             path=path,
             blocked=blocked,
             width=seen.width,

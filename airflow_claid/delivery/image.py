@@ -65,14 +65,14 @@ class DeliveredImage:
         """Give a copy for a receipt: a signed link opens a bucket to whoever reads it, so it is not kept."""
         tmp_url = None if self.tmp_url and is_signed(self.tmp_url) else self.tmp_url
         path = None if self.path and is_signed(self.path) else self.path
-        return self.with_(tmp_url=tmp_url, path=path)
+        return self.evolve(tmp_url=tmp_url, path=path)
 
     @property
     def good(self) -> bool:
         """Whether it may go downstream."""
         return self.path is not None and not self.blocked
 
-    def with_(self, **changes: Any) -> DeliveredImage:
+    def evolve(self, **changes: Any) -> DeliveredImage:
         """Give a copy with some facts changed."""
         return replace(self, **changes)
 

@@ -221,7 +221,7 @@ class Fulfilment:
         check_ceiling(order, self.spent, self.terms.max_credits)
         send = order.prepared(edition)
         announced: list[Receipt] = []
-        with self.client.turn(lambda: self._still_asking(store, announced)):
+        with self.client.send_slot(lambda: self._still_asking(store, announced)):
             self.before_paying(order)
             receipt = self._announced(order, store, edition=edition, former=former)
             announced += [receipt] if receipt else []
@@ -279,7 +279,7 @@ class Fulfilment:
             kept = store.read(receipt.fingerprint)
             if kept is not None and not _is_same_state(kept, receipt):
                 raise _TakenOverError
-            announced.append(receipt.but(asked_at=self.now().isoformat()))
+            announced.append(receipt.evolve(asked_at=self.now().isoformat()))
             store.write(announced[-1])
 
     def _sent(
@@ -299,7 +299,7 @@ class Fulfilment:
         except ClaidError as error:
             if not error.may_have_been_charged:
                 paid_before = former is not None and former.state in _PAID
-                store.write(former if former and paid_before else receipt.but(state=ReceiptState.REFUSED))
+                store.write(former if former and paid_before else receipt.evolve(state=ReceiptState.REFUSED))
             raise
 
     def _add_to_spent(self, more: float) -> None:
@@ -328,14 +328,14 @@ class Fulfilment:
 
     def _answered(self, receipt: Receipt, order: Order, sent: Sent) -> Receipt:
         self._add_to_spent(order.credits)
-        return receipt.but(
+        return receipt.evolve(
             state=ReceiptState.SUBMITTED if sent.job_id is not None else ReceiptState.PAID,
             paid_at=self.now().isoformat(),
             credits=receipt.credits + order.credits,
             request_id=sent.request_id,
             job_id=sent.job_id,
             images=tuple(
-                DeliveredImage.from_answer(position, image).with_(expires_at=self._death_of_links(None))
+                DeliveredImage.from_answer(position, image).evolve(expires_at=self._death_of_links(None))
                 for position, image in enumerate(sent.images, start=1)
             ),
         )
@@ -352,13 +352,13 @@ class Fulfilment:
         return MissingAnswer(order, receipt, self.delivery, self.terms, self.sleep, self.now, self.before_waiting)
 
     def _await_job(self, order: Order, receipt: Receipt, store: ReceiptStore, deadline: datetime) -> Receipt:
-        """Look at a job until it ends, and write down what it made."""
+        """Poll at a job until it ends, and write down what it made."""
         kind, job_id = order.job_kind, receipt.job_id
         if kind is None or job_id is None:
             raise ValueError(f"the receipt {receipt.fingerprint} waits for a job, but names none")
         name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
         decision = JobDecision(Waiting.WAIT, "")
-        looks = 0
+        polls = 0
         while True:
             seen = self._look(kind, job_id)
             said = decision.message
@@ -368,8 +368,8 @@ class Fulfilment:
             if decision.message != said:
                 log.info("%s", decision.message)
             left = (deadline - self.now()).total_seconds()
-            self.sleep(pause(looks, self.terms.poll_interval, left))
-            looks += 1
+            self.sleep(pause(polls, self.terms.poll_interval, left))
+            polls += 1
         if decision.succeeded and decision.job is not None:
             kept = store.read(order.fingerprint)
             if kept is not None and kept.state in _ENDED and kept.edition >= receipt.edition:
@@ -379,7 +379,7 @@ class Fulfilment:
             receipt = self._made(order, receipt, decision.job)
             store.write(receipt)
         elif decision.waiting is Waiting.ENDED:
-            store.write(receipt.but(state=ReceiptState.FAILED))
+            store.write(receipt.evolve(state=ReceiptState.FAILED))
         decision.raise_if_fruitless()
         return receipt
 
@@ -392,14 +392,14 @@ class Fulfilment:
     def _made(self, order: Order, receipt: Receipt, job: Job) -> Receipt:
         """Take over what a job made; where the price depends on it, that is known only now."""
         images = tuple(
-            DeliveredImage.from_answer(position, output).with_(expires_at=self._death_of_links(receipt.paid_at))
+            DeliveredImage.from_answer(position, output).evolve(expires_at=self._death_of_links(receipt.paid_at))
             for position, output in enumerate(job.outputs, start=1)
         )
         more = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
         self._add_to_spent(more)
         if job.errors:
             log.warning("Job %s made %d, and said: %s", job.id, len(images), job.reasons)
-        return receipt.but(
+        return receipt.evolve(
             state=ReceiptState.PAID,
             images=images,
             credits=receipt.credits + more,
@@ -424,11 +424,11 @@ class Fulfilment:
                 continue
             delivered = self.delivery.deliver(order, image)
             others = (other if other.position != image.position else delivered for other in receipt.images)
-            receipt = receipt.but(images=tuple(others))
+            receipt = receipt.evolve(images=tuple(others))
             if len(receipt.images) > 1 and order.place.kind is PlaceKind.OBJECT_STORAGE:
                 store.write(receipt)
         blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
-        receipt = receipt.but(
+        receipt = receipt.evolve(
             state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED, delivered_at=self.now().isoformat()
         )
         store.write(receipt)
@@ -448,4 +448,4 @@ def _as_addressed(order: Order, image: DeliveredImage) -> DeliveredImage:
     """Give a picture's path by the connection that this order uses, not by the one of the run that paid."""
     if order.place.kind is not PlaceKind.OBJECT_STORAGE or image.path is None:
         return image
-    return image.with_(path=order.place.folder + order.file_name(image.position))
+    return image.evolve(path=order.place.folder + order.file_name(image.position))

@@ -60,7 +60,7 @@ class MissingAnswer:
         :raises LostAnswerError: if there are none, and ``on_lost_response`` is ``"fail"``.
         """
         order, found = self.order, self._found()
-        receipt = self.receipt.but(
+        receipt = self.receipt.evolve(
             lost_answers=self.receipt.lost_answers + 1, credits=self.receipt.credits + order.credits
         )
         if found:
@@ -70,21 +70,21 @@ class MissingAnswer:
                 len(found),
                 order.destination(receipt.edition),
             )
-            return receipt.but(state=ReceiptState.PAID, images=tuple(found), paid_at=self.now().isoformat())
+            return receipt.evolve(state=ReceiptState.PAID, images=tuple(found), paid_at=self.now().isoformat())
         lost = (
             f"The answer for {shortened(order.subject)}, asked at {receipt.asked_at}, is lost: it may have cost "
             f"{order.credits:g} credits"
         )
         if self.terms.on_lost_response == "fail":
             raise LostAnswerError(
-                f"{lost}, and on_lost_response='fail'. Look into Claid's dashboard, then run with "
+                f"{lost}, and on_lost_response='fail'. Poll into Claid's dashboard, then run with "
                 "on_lost_response='resubmit' to ask again."
             )
         log.warning("%s. Asking again (on_lost_response='resubmit')", lost)
-        return receipt.but(credits_in_doubt=receipt.credits_in_doubt + order.credits)
+        return receipt.evolve(credits_in_doubt=receipt.credits_in_doubt + order.credits)
 
     def _found(self) -> list[DeliveredImage]:
-        """Look where Claid was to write, until all pictures are there or the time of grace is over."""
+        """Poll where Claid was to write, until all pictures are there or the time of grace is over."""
         order, receipt = self.order, self.receipt
         destination = order.destination(receipt.edition) if order.findable else None
         if destination is None:
@@ -108,4 +108,4 @@ class MissingAnswer:
 
     def _wait(self) -> None:
         self.before_waiting()
-        self.sleep(self.terms.look_interval)
+        self.sleep(self.terms.lookup_interval)

@@ -105,7 +105,7 @@ class Receipt:
     images: tuple[DeliveredImage, ...] = ()
     reasons: tuple[str, ...] = ()
 
-    def but(self, **changes: Any) -> Receipt:
+    def evolve(self, **changes: Any) -> Receipt:
         """Give a copy with some facts changed."""
         return replace(self, **changes)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_claid.client import ClaidRequestError
 from airflow_claid.client.text import shortened
-from airflow_claid.errors import ErrandFailedError, JobFailedError, JobTimeoutError, PictureError
+from airflow_claid.errors import JobFailedError, JobTimeoutError, PartialFailureError, PictureError, is_retryable
 from airflow_claid.fulfilment.budget import check_ceiling
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import Receipt
@@ -20,17 +20,17 @@ from airflow_claid.orders.order import Order
 from airflow_claid.version_compat import THREADS_AT_ONCE
 
 _OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
-"""What concerns one order; any other error concerns them all and ends the errand."""
+"""What concerns one order; any other error concerns them all and ends the task_orders."""
 
 
 class _StoppedError(Exception):
-    """The errand ends, so nothing more is sent."""
+    """The task_orders ends, so nothing more is sent."""
 
 
 class _Purse:
-    """What the threads of an errand spend together, kept below ``max_credits``.
+    """What the threads of an task_orders spend together, kept below ``max_credits``.
 
-    :param fulfilment: of the whole errand; its ``spent`` is the sum.
+    :param fulfilment: of the whole task_orders; its ``spent`` is the sum.
     :param stopped: whether nothing more may be paid.
     """
 
@@ -71,7 +71,7 @@ class _Purse:
 
 
 @dataclass
-class Errand:
+class TaskOrders:
     """The orders of one task.
 
     :param fulfilment: fulfils each of them.
@@ -113,7 +113,7 @@ class Errand:
                 with purse.branch() as fulfilment:
                     self._begin(fulfilment, order)
 
-        with ThreadPoolExecutor(THREADS_AT_ONCE, thread_name_prefix="claid-errand") as pool:
+        with ThreadPoolExecutor(THREADS_AT_ONCE, thread_name_prefix="claid-task_orders") as pool:
             try:
                 futures = [pool.submit(begin, orders) for orders in same.values()]
                 errors = [future.exception() for future in futures]
@@ -162,7 +162,7 @@ class Errand:
     def raise_failures(self) -> None:
         """Raise what went wrong, if anything did: of one order its own error, of several one that tells of all.
 
-        :raises ErrandFailedError: if some of several orders failed; curable if one of them may succeed on a retry.
+        :raises PartialFailureError: if some of several orders failed; retryable if one of them may succeed on a retry.
         """
         if not self.failed:
             return
@@ -170,12 +170,11 @@ class Errand:
             raise next(iter(self.failed.values()))
         what, several = ("input", "pictures") if self.orders[0].input is not None else ("prompt", "prompts")
         reasons = "; ".join(f"{what}={shortened(subject)}: {error}" for subject, error in self.failed.items())
-        error = ErrandFailedError(
+        raise PartialFailureError(
             f"{len(self.failed)} of {len(self.orders)} {several} failed, the others are kept and not paid again. "
-            f"{reasons}"
+            f"{reasons}",
+            retryable=any(is_retryable(error) for error in self.failed.values()),
         )
-        error.curable = any(getattr(one, "curable", False) for one in self.failed.values())
-        raise error
 
     def to_json(self) -> dict[str, Any]:
         """Give what :meth:`resumed` needs in another process: no key, no signed link."""
@@ -183,18 +182,18 @@ class Errand:
             "begun": [{"receipt": one.receipt.to_json(), "credits": one.credits} for one in self.begun],
             "spent": self.fulfilment.spent,
             "failed": {
-                subject: {"message": str(error), "curable": bool(getattr(error, "curable", False))}
+                subject: {"message": str(error), "retryable": is_retryable(error)}
                 for subject, error in self.failed.items()
             },
         }
 
     @classmethod
-    def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], facts: Mapping[str, Any]) -> Errand:
+    def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], facts: Mapping[str, Any]) -> TaskOrders:
         """Go on with what :meth:`to_json` gave; nothing is asked for again.
 
-        :raises ErrandFailedError: if an order that was paid is no longer among the orders, because its input changed.
+        :raises PartialFailureError: if an order that was paid is no longer among the orders, because its input changed.
         """
-        errand = cls(fulfilment, orders)
+        task_orders = cls(fulfilment, orders)
         fulfilment.spent = float(facts["spent"])
         carried: dict[str, list[Mapping[str, Any]]] = {}
         for one in facts["begun"]:
@@ -203,20 +202,17 @@ class Errand:
         for order in orders:
             if carried.get(order.fingerprint):
                 one = carried[order.fingerprint].pop(0)
-                errand.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
+                task_orders.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
             elif order.subject not in facts["failed"]:
                 changed.append(order.subject)
         left = [one["receipt"]["subject"] for several in carried.values() for one in several]
         if changed or left:
             names = ", ".join(shortened(name) for name in changed or left)
-            error = ErrandFailedError(
+            raise PartialFailureError(
                 f"{names} changed while the task waited, so its job is of another picture. A retry asks, and pays, for "
-                "what is there now"
+                "what is there now",
+                retryable=True,
             )
-            error.curable = True
-            raise error
         for subject, said in facts["failed"].items():
-            error = ErrandFailedError(said["message"])
-            error.curable = said["curable"]
-            errand.failed[subject] = error
-        return errand
+            task_orders.failed[subject] = PartialFailureError(said["message"], retryable=said["retryable"])
+        return task_orders

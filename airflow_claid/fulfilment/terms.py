@@ -17,8 +17,8 @@ class Terms:
         that asks for the same thing.
     :param margin: a temporary link is used again only if it lives at least so long.
     :param max_credits: stop before spending more than this in one execution; ``None`` for no ceiling.
-    :param look_interval: seconds between two looks at a place, or a receipt, where an answer may appear.
-    :param poll_interval: the longest time, in seconds, between two looks at a job; the first ones come sooner.
+    :param lookup_interval: seconds between two polls of a place, or a receipt, where an answer may appear.
+    :param poll_interval: the longest time, in seconds, between two polls of a job; the first ones come sooner.
     :param timeout: seconds to wait for a job.
     """
 
@@ -27,6 +27,6 @@ class Terms:
     grace: float = 180.0
     margin: timedelta = timedelta(hours=1)
     max_credits: float | None = None
-    look_interval: float = 2.0
+    lookup_interval: float = 2.0
     poll_interval: float = 10.0
     timeout: float = 3600.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_claid.operators.ai_edit import ImageAIEditOperator
-from airflow_claid.operators.batch_edit import ImageBatchEditOperator
+from airflow_claid.operators.batch_edit import ImageFolderEditOperator
 from airflow_claid.operators.edit import ImageEditOperator, ImageResizeOperator, ImageUpscaleOperator
 from airflow_claid.operators.fashion import FashionModelOperator
 from airflow_claid.operators.generate import ImageGenerationOperator
@@ -18,8 +18,8 @@ __all__ = [
     "DisconnectStorageOperator",
     "FashionModelOperator",
     "ImageAIEditOperator",
-    "ImageBatchEditOperator",
     "ImageEditOperator",
+    "ImageFolderEditOperator",
     "ImageGenerationBatchOperator",
     "ImageGenerationOperator",
     "ImageResizeOperator",

@@ -11,7 +11,7 @@ from airflow_claid.client import BatchEditRequest, ClaidValidationError, JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs, lying_at
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
@@ -40,7 +40,7 @@ _SHOWN_REASONS = 5
 _NAMES = {"output.format": "output_format", "output.metadata": "metadata"}
 
 
-class ImageBatchEditOperator(ClaidJobOperator):
+class ImageFolderEditOperator(ClaidJobOperator):
     """Edit a whole folder of pictures, or a list, by one request and one job.
 
     Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). A folder that the Claid
@@ -122,9 +122,9 @@ class ImageBatchEditOperator(ClaidJobOperator):
     def _subject(self) -> str:
         return f"input={shortened(self.input)}"
 
-    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Hand on what there is; where something is missing, do as ``on_error`` says."""
-        good = super()._end(context, errand, results)
+        good = super()._end(context, task_orders, results)
         for result in results:
             reasons, made = result.reasons, len(result.images)
             missing = max(result.order.number_of_images - made, len(reasons))
@@ -158,7 +158,7 @@ class ImageBatchEditOperator(ClaidJobOperator):
         given = folder_place(self.output_path)
         if given.kind is not PlaceKind.OBJECT_STORAGE or not (image.path or "").startswith(place.folder):
             return image
-        return image.with_(path=given.folder + unquote((image.path or "").removeprefix(place.folder)))
+        return image.evolve(path=given.folder + unquote((image.path or "").removeprefix(place.folder)))
 
     def _request(self) -> BatchEditRequest:
         output = {"format": optional(self.output_format), "metadata": optional(self.metadata)}
@@ -175,12 +175,12 @@ class ImageBatchEditOperator(ClaidJobOperator):
         if folders and len(found) > 1:
             raise ClaidValidationError(
                 f"input names the folder {folders[0]!r} among {len(found)} paths: give one folder, or a list of "
-                "pictures. Nothing was sent, nothing was charged."
+                "pictures"
             )
         if truth(self.recursive, "recursive") and not folders:
             raise ClaidValidationError(
                 f"recursive=True goes with a folder, and input={shortened(self.input)} is none: end it with '/', or "
-                "leave recursive out. Nothing was sent, nothing was charged."
+                "leave recursive out"
             )
         return folders[0] if folders else None
 
@@ -207,13 +207,13 @@ class ImageBatchEditOperator(ClaidJobOperator):
             raise ClaidValidationError(
                 f"max_credits={self.max_credits!r} cannot be kept for {given!r}, because only Claid can list it: map "
                 'the storage ({"storages": {"NAME": "CONNECTION_ID"}} in the extra of the Claid connection), or leave '
-                "max_credits out. Nothing was sent, nothing was charged."
+                "max_credits out"
             )
         if number is not None and number > _MOST_WITHOUT_FOLDER and not self._has_folder(place):
             raise ClaidValidationError(
                 f"output={self.output_path!r} does not do for {number} pictures, because no receipt can be kept beside "
                 f"them: give a folder of a mapped connected storage, or up to {_MOST_WITHOUT_FOLDER} pictures at a "
-                "time. Nothing was sent, nothing was charged."
+                "time"
             )
         if place.folder:
             _check_names([*(folder.names if folder else ()), *(source.path for source in sources)], place)
@@ -237,7 +237,7 @@ class ImageBatchEditOperator(ClaidJobOperator):
                 raise ClaidValidationError(
                     f"output={self.output_path!r} is in no connected storage, and only Claid can give a batch's files "
                     "their inputs' names: connect the bucket (ConnectStorageOperator) and map it in the extra of the "
-                    "Claid connection, or use ImageEditOperator with a list. Nothing was sent, nothing was charged."
+                    "Claid connection, or use ImageEditOperator with a list"
                 )
             place = Place(PlaceKind.CONNECTED, covered)
         self._check_place(place)
@@ -247,7 +247,7 @@ class ImageBatchEditOperator(ClaidJobOperator):
         return bool(place.folder) and self.hook.storages.bucket_uri(place.folder) is not None
 
     def _seen(self, given: str, place: Place) -> BatchFolder:
-        """Look into the folder, and make sure that what is written does not fall into it."""
+        """Poll into the folder, and make sure that what is written does not fall into it."""
         storages = self.hook.storages
         connected = given.startswith("storage://")
         address = given if connected else storages.covering(given)
@@ -255,14 +255,14 @@ class ImageBatchEditOperator(ClaidJobOperator):
             raise ClaidValidationError(
                 f"input={given!r} is in no connected storage, so Claid cannot list it: connect the bucket "
                 "(ConnectStorageOperator) and map it in the extra of the Claid connection, or use ImageEditOperator "
-                "with a list. Nothing was sent, nothing was charged."
+                "with a list"
             )
         readable = storages.bucket_uri(address)
         written = lying_at(place.folder, storages.bucket_uri(place.folder) if place.folder else None)
         if written.startswith(lying_at(address, readable)):
             raise ClaidValidationError(
                 f"output={self.output_path!r} lies in the input folder {given!r}, so the next run would edit what this "
-                "one wrote: give a folder beside it. Nothing was sent, nothing was charged."
+                "one wrote: give a folder beside it"
             )
         return BatchFolder.seen(address, readable, recursive=truth(self.recursive, "recursive"))
 
@@ -282,7 +282,6 @@ def _check_names(pictures: Sequence[str], place: Place) -> None:
         if stem in written:
             raise ClaidValidationError(
                 f"the inputs {written[stem]!r} and {path!r} have one name, and would both be written to "
-                f"{place.folder + stem!r}: edit them by tasks with a folder each. Nothing was sent, nothing was "
-                "charged."
+                f"{place.folder + stem!r}: edit them by tasks with a folder each"
             )
         written[stem] = path

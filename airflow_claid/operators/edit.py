@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
@@ -98,9 +98,9 @@ class ImageEditOperator(ClaidJobOperator):
     def _subject(self) -> str:
         return f"input={shortened(self.input)}"
 
-    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Give the paths in the order of the inputs."""
-        super()._end(context, errand, results)
+        super()._end(context, task_orders, results)
         inputs = paths(self.input, "input")
         edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
         return [path for path in (edited[one] for one in inputs) if path]
@@ -120,13 +120,13 @@ class ImageEditOperator(ClaidJobOperator):
         if said is None:
             raise ClaidValidationError(
                 f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
-                f"{', '.join(_FORMAT_OF_SUFFIX)}. Nothing was sent, nothing was charged."
+                f"{', '.join(_FORMAT_OF_SUFFIX)}"
             )
         if self.output_format and _format_name(self.output_format) != said:
             raise ClaidValidationError(
                 f"output_format={self.output_format!r} does not go with the file name in "
                 f"output={self.output_path!r}: leave one of them out, or make "
-                "them the same. Nothing was sent, nothing was charged."
+                "them the same"
             )
         return self.output_format or said
 
@@ -138,7 +138,7 @@ class ImageEditOperator(ClaidJobOperator):
         if (place.file or self.name) and len(inputs) > 1:
             raise ClaidValidationError(
                 f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
-                "folder that ends with '/', and no name. Nothing was sent, nothing was charged."
+                "folder that ends with '/', and no name"
             )
         request = self._checked_request(place)
         self._check_place(place)
@@ -223,8 +223,7 @@ class ImageResizeOperator(ImageEditOperator):
 def _format_name(output_format: object) -> str:
     if not isinstance(output_format, (str, Mapping)):
         raise ClaidValidationError(
-            f"output_format={output_format!r} must be a name such as 'png', or a dict such as {{'type': 'png'}}. "
-            "Nothing was sent, nothing was charged."
+            f"output_format={output_format!r} must be a name such as 'png', or a dict such as {{'type': 'png'}}"
         )
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
@@ -239,11 +238,11 @@ def _check_files(orders: Sequence[EditOrder], lies_at: Callable[[str], str]) -> 
         if lies_at(target) == lies_at(order.source.path):
             raise ClaidValidationError(
                 f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
-                "name. Nothing was sent, nothing was charged."
+                "name"
             )
         if target in written:
             raise ClaidValidationError(
                 f"the inputs {written[target]!r} and {order.subject!r} would both be written to {target!r}: edit them "
-                "in tasks of their own with a name each. Nothing was sent, nothing was charged."
+                "in tasks of their own with a name each"
             )
         written[target] = order.subject

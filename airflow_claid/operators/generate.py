@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.generate import GenerateOrder
@@ -97,8 +97,8 @@ class ImageGenerationOperator(ClaidPayingOperator):
     def _subject(self) -> str:
         return f"prompt={shortened(self.prompt)}"
 
-    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, errand, results)
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
+        good = super()._end(context, task_orders, results)
         if results and not good:
             end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
         return good
@@ -128,8 +128,7 @@ class ImageGenerationOperator(ClaidPayingOperator):
         different = list({order.fingerprint: order for order in orders}.values())
         if name is not None and len(different) > 1:
             raise ClaidValidationError(
-                f"name={name!r} names the pictures of one prompt, and there are {len(different)}: leave it out. "
-                "Nothing was sent, nothing was charged."
+                f"name={name!r} names the pictures of one prompt, and there are {len(different)}: leave it out"
             )
         return list(different)
 

@@ -15,11 +15,11 @@ from airflow.sdk import ObjectStoragePath
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import STATUSES, Progress, Tally
+from airflow_claid.batch.progress import STATUSES, BatchCounts, Progress
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.text import shortened
-from airflow_claid.errors import CreditCeilingError
+from airflow_claid.errors import is_retryable
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.operators.bases.blocked import ON_BLOCKED
@@ -189,15 +189,15 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 )
                 self._find_page(place, [])
                 self._push_links(context)
-                tally = self._work_through(context, self._batch, total)
+                counts = self._work_through(context, self._batch, total)
                 summary = {
                     "manifest": manifest.finish(),
-                    "items": tally.items,
-                    **{status: tally.by_status[status] for status in STATUSES},
-                    "reused": tally.reused,
-                    "images": tally.images,
-                    "credits": tally.credits,
-                    "credits_in_doubt": tally.credits_in_doubt,
+                    "items": counts.items,
+                    **{status: counts.by_status[status] for status in STATUSES},
+                    "reused": counts.reused,
+                    "images": counts.images,
+                    "credits": counts.credits,
+                    "credits_in_doubt": counts.credits_in_doubt,
                     "seconds": round(time.monotonic() - began, 1),
                 }
             finally:
@@ -205,7 +205,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         self.log.info("%s", summary)
         context["ti"].xcom_push(key="summary", value=summary)
         context["ti"].xcom_push(key="manifest", value=summary["manifest"])
-        self._fail_if_it_should(tally, summary)
+        self._fail_if_it_should(counts, summary)
         return summary
 
     def on_kill(self) -> None:
@@ -214,15 +214,15 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         if self._batch is not None:
             self._batch.stop(_KILLED)
 
-    def _work_through(self, context: Context, batch: Batch, total: int) -> Tally:
+    def _work_through(self, context: Context, batch: Batch, total: int) -> BatchCounts:
         if self._killed:
             batch.stop(_KILLED)
         try:
             return batch.run()
         except Exception as error:
-            raise _with_what_is_left(error, batch.tally, total) from error
+            raise _with_what_is_left(error, batch.counts, total) from error
         finally:
-            context["ti"].xcom_push(key="credits", value=batch.tally.credits)
+            context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
     def _fulfilments(self, context: Context, receipts: str) -> Callable[[bool], Fulfilment]:
         """Give what makes a fulfilment for one prompt; they share all but what each has spent."""
@@ -253,14 +253,11 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     def _batch_terms(self) -> BatchTerms:
         threshold = number(self.error_threshold)
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-            raise ClaidValidationError(
-                f"error_threshold={self.error_threshold!r} must be a share from 0 to 1. Nothing was charged."
-            )
+            raise ClaidValidationError(f"error_threshold={self.error_threshold!r} must be a share from 0 to 1")
         concurrency = None if self.concurrency in (None, "", "None") else number(self.concurrency)
         if concurrency is not None and (type(concurrency) is not int or not 1 <= concurrency <= MOST_THREADS):
             raise ClaidValidationError(
-                f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None for what the quota asks for. "
-                "Nothing was charged."
+                f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None for what the quota asks for"
             )
         return BatchTerms(
             concurrency=concurrency,
@@ -301,20 +298,20 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         stem = stem_of(given) if isinstance(given, str) else "prompts"
         return f"{folder}manifest-{stem}-{fingerprint(**source, place={})[:8]}.jsonl"
 
-    def _fail_if_it_should(self, tally: Tally, summary: Mapping[str, Any]) -> None:
+    def _fail_if_it_should(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
         share = number(self.error_threshold)
-        if tally.share_failed > share:
+        if counts.share_failed > share:
             said = (
-                f"{tally.by_status['failed']} prompts failed and {tally.by_status['invalid']} were no good, of "
-                f"{tally.items}: more than error_threshold={share:g}. The manifest has the reason of each: "
+                f"{counts.by_status['failed']} prompts failed and {counts.by_status['invalid']} were no good, of "
+                f"{counts.items}: more than error_threshold={share:g}. The manifest has the reason of each: "
                 f"{summary['manifest']}. What is paid is kept and not paid again"
             )
-            raise (AirflowException if tally.by_status["failed"] else AirflowFailException)(said)
-        blocked = tally.by_status["blocked"]
+            raise (AirflowException if counts.by_status["failed"] else AirflowFailException)(said)
+        blocked = counts.by_status["blocked"]
         said = f"Claid's content filter blacked out {blocked} prompts; the manifest names them: {summary['manifest']}"
         if blocked and self.on_blocked == "fail":
             raise AirflowFailException(f"{said}. Change the prompts, or set on_blocked='keep'")
-        if blocked and self.on_blocked == "skip" and not tally.by_status["done"]:
+        if blocked and self.on_blocked == "skip" and not counts.by_status["done"]:
             raise AirflowSkipException(said)
 
 
@@ -327,10 +324,7 @@ def _given(prompts: object) -> _Given:
         return str(prompts)
     if isinstance(prompts, Sequence) and not isinstance(prompts, bytes):
         return list(_flat(prompts))
-    raise ClaidValidationError(
-        f"prompts={shortened(prompts)} is neither a list nor the address of a file. Nothing was sent, nothing was "
-        "charged."
-    )
+    raise ClaidValidationError(f"prompts={shortened(prompts)} is neither a list nor the address of a file")
 
 
 def _flat(items: Sequence[Any]) -> Iterator[Any]:
@@ -346,7 +340,7 @@ def _folder(output: object) -> Place:
     if place.kind is PlaceKind.TEMPORARY:
         raise ClaidValidationError(
             f"output={output!r}: a batch keeps its receipts and its manifest beside the pictures: give a folder, "
-            "s3://…/, gs://…/, file:///…/ or storage://NAME/…/. Nothing was sent, nothing was charged."
+            "s3://…/, gs://…/, file:///…/ or storage://NAME/…/"
         )
     return place
 
@@ -356,9 +350,7 @@ def _shard(shard: object) -> tuple[int, int] | None:
         return None
     parts = shard.strip("()[] ").split(",") if isinstance(shard, str) else shard
     if not isinstance(parts, (list, tuple)) or len(parts) != 2:
-        raise ClaidValidationError(
-            f"shard={shard!r} must be (k, n): the k-th, from 0, of n parts. Nothing was charged."
-        )
+        raise ClaidValidationError(f"shard={shard!r} must be (k, n): the k-th, from 0, of n parts")
     return number(parts[0]), number(parts[1])
 
 
@@ -377,13 +369,12 @@ def _name_in(path: str, place: Place) -> str:
     return unquote(name) if place.kind is PlaceKind.CONNECTED else name
 
 
-def _with_what_is_left(error: Exception, tally: Tally, total: int) -> Exception:
+def _with_what_is_left(error: Exception, counts: BatchCounts, total: int) -> Exception:
     """Tell in a batch's error how far it came."""
-    doubtful = f" (and {tally.credits_in_doubt:g} perhaps, for lost answers)" if tally.credits_in_doubt else ""
+    doubtful = f" (and {counts.credits_in_doubt:g} perhaps, for lost answers)" if counts.credits_in_doubt else ""
     said = (
-        f"{str(error).rstrip('.')}. {tally.items} of {total} prompts have ended, {tally.by_status['done']} of them "
-        f"well, {total - tally.items} are left; {tally.credits:g} credits were spent by this execution{doubtful}. What "
-        "is paid is kept: a retry or a clear goes on from there"
+        f"{str(error).rstrip('.')}. {counts.items} of {total} prompts have ended, {counts.by_status['done']} of them "
+        f"well, {total - counts.items} are left; {counts.credits:g} credits were spent by this execution{doubtful}. "
+        "What is paid is kept: a retry or a clear goes on from there"
     )
-    curable = getattr(error, "curable", not isinstance(error, CreditCeilingError))
-    return AirflowException(said) if curable else AirflowFailException(said)
+    return AirflowException(said) if is_retryable(error) else AirflowFailException(said)

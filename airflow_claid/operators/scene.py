@@ -189,13 +189,10 @@ class BackgroundGenerationOperator(CreatingOperator):
         stray = [*(given if kind != "absolute" else ()), *(["padding"] if padding and kind != "padding" else ())]
         if stray and is_literal(self.placement):
             raise ClaidValidationError(
-                f"{stray[0]}={getattr(self, stray[0])!r} does not go with placement={kind!r}: leave one of them out. "
-                "Nothing was sent, nothing was charged."
+                f"{stray[0]}={getattr(self, stray[0])!r} does not go with placement={kind!r}: leave one of them out"
             )
         if kind == "padding" and padding is None:
-            raise ClaidValidationError(
-                "placement='padding' needs padding, such as '10%'. Nothing was sent, nothing was charged."
-            )
+            raise ClaidValidationError("placement='padding' needs padding, such as '10%'")
         if kind != "absolute":
             return {"placement_type": kind, **({"padding": padding} if kind == "padding" else {})}
         position = absolute.pop("position")
@@ -213,24 +210,20 @@ class BackgroundGenerationOperator(CreatingOperator):
         for name, value in {**said, "prompt": prompt}.items():
             if value is not None and name not in (*_GOES_WITH[kind], kind):
                 raise ClaidValidationError(
-                    f"{name}={shortened(getattr(self, name))} does not go with {_KIND_NAMES[kind]}: leave it out. "
-                    "Nothing was sent, nothing was charged."
+                    f"{name}={shortened(getattr(self, name))} does not go with {_KIND_NAMES[kind]}: leave it out"
                 )
         write, guidelines = said.pop("write_prompt"), said.pop("guidelines")
         if guidelines is not None and not write and is_literal(self.write_prompt):
             raise ClaidValidationError(
                 f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
-                "half a credit more, or leave them out. Nothing was sent, nothing was charged."
+                "half a credit more, or leave them out"
             )
         if write:
             prompt = {"generate": True, "text": prompt, "guidelines": guidelines}
         if kind == "template":
             said["template_url"] = STAND_IN_INPUT
             if said["view"] is None and is_literal(self.view):
-                raise ClaidValidationError(
-                    "view=None: a scene after a template needs view='front' or view='top'. Nothing was sent, nothing "
-                    "was charged."
-                )
+                raise ClaidValidationError("view=None: a scene after a template needs view='front' or view='top'")
             said["view"] = said["view"] or "front"
         scene = {**_known(take(self.options, None)), **said, "prompt": prompt, "effect": optional(self.effect)}
         return {name: _set(value) for name, value in scene.items() if value is not None}
@@ -243,8 +236,7 @@ class BackgroundGenerationOperator(CreatingOperator):
         prompt, template, effect = (optional(value) for value in (self.prompt, self.template, self.effect))
         if effect is not None and template is not None:
             raise ClaidValidationError(
-                f"effect={effect!r} and template={shortened(template)} do not go together: leave one of them out. "
-                "Nothing was sent, nothing was charged."
+                f"effect={effect!r} and template={shortened(template)} do not go together: leave one of them out"
             )
         if effect is not None:
             return "effect"
@@ -253,7 +245,7 @@ class BackgroundGenerationOperator(CreatingOperator):
         if prompt is None and not truth(self.write_prompt, "write_prompt"):
             raise ClaidValidationError(
                 "prompt=None: say what is around the product by prompt (or write_prompt=True), template, or "
-                "effect='shadows'. Nothing was sent, nothing was charged."
+                "effect='shadows'"
             )
         return "prompt"
 
@@ -287,8 +279,7 @@ def _point(position: object) -> dict[str, Any]:
         return {str(name): number(value) for name, value in position.items()}
     if not isinstance(position, (list, tuple)) or len(position) != 2:
         raise ClaidValidationError(
-            f"position={shortened(position)} must be two shares of width and height, such as (0.5, 0.6). Nothing was "
-            "sent, nothing was charged."
+            f"position={shortened(position)} must be two shares of width and height, such as (0.5, 0.6)"
         )
     return {"x": number(position[0]), "y": number(position[1])}
 
@@ -296,10 +287,7 @@ def _point(position: object) -> dict[str, Any]:
 def _known(options: object) -> dict[str, Any]:
     if options is None or isinstance(options, Mapping):
         return {name: number(value) if name == "steps" else value for name, value in (options or {}).items()}
-    raise ClaidValidationError(
-        f"options={shortened(options)} must be a dict such as {{'preference': 'best'}}. Nothing was sent, nothing was "
-        "charged."
-    )
+    raise ClaidValidationError(f"options={shortened(options)} must be a dict such as {{'preference': 'best'}}")
 
 
 def _set(value: Any) -> Any:

@@ -126,7 +126,7 @@ class ConnectStorageOperator(BaseOperator):
             raise ClaidValidationError(
                 f"name={wanted.name!r}: the account has a storage of this name, of type {there.type!r}, and the "
                 f"connection {self.connection_id!r} is for {wanted.type!r}. Give another name, or remove the storage "
-                "with DisconnectStorageOperator first. Nothing was sent."
+                "with DisconnectStorageOperator first"
             )
         changes = wanted.changes_to(self.hook.client.get_storage(there.id), rotate=rotate)
         if not changes:
@@ -286,4 +286,4 @@ def _google_keys(connection: Connection) -> _BucketKeys:
 
 
 def _unusable(connection_id: str, problem: str, remedy: str) -> ClaidError:
-    return ClaidValidationError(f"connection_id={connection_id!r} {problem}: {remedy}. Nothing was sent.")
+    return ClaidValidationError(f"connection_id={connection_id!r} {problem}: {remedy}")

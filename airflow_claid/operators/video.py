@@ -126,12 +126,11 @@ class ImageToVideoOperator(ClaidJobOperator):
         if guidelines is not None and not write:
             raise ClaidValidationError(
                 f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, or "
-                "leave them out. Nothing was sent, nothing was charged."
+                "leave them out"
             )
         if prompt is None and not write:
             raise ClaidValidationError(
-                f"prompt={self.prompt!r}: say what moves, or have Claid write it with write_prompt=True. Nothing was "
-                "sent, nothing was charged."
+                f"prompt={self.prompt!r}: say what moves, or have Claid write it with write_prompt=True"
             )
         written = {"generate": True, "text": prompt, "guidelines": guidelines}
         options = {
@@ -172,7 +171,5 @@ def _seconds(duration: object) -> str:
     """
     found = number(duration)
     if isinstance(found, bool) or found not in (5, 10):
-        raise ClaidValidationError(
-            f"duration={duration!r} must be 5 or 10 seconds. Nothing was sent, nothing was charged."
-        )
+        raise ClaidValidationError(f"duration={duration!r} must be 5 or 10 seconds")
     return str(int(found))

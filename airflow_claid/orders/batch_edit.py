@@ -40,7 +40,7 @@ class BatchFolder:
 
     @classmethod
     def seen(cls, address: str, readable: str | None, *, recursive: bool) -> BatchFolder:
-        """Look into a folder.
+        """Poll into a folder.
 
         :param readable: its address in object storage; ``None`` where it cannot be listed from here.
         """

@@ -66,9 +66,7 @@ class Source:
         """
         address = self.address()
         if address is None:
-            raise ClaidValidationError(
-                f"{self.path!r} can no longer be signed for Claid. Nothing was sent, nothing was charged."
-            )
+            raise ClaidValidationError(f"{self.path!r} can no longer be signed for Claid")
         return address
 
     def content(self) -> bytes:
@@ -102,8 +100,7 @@ def source(
     scheme, separator, _ = path.partition("://")
     if not separator:
         raise ClaidValidationError(
-            f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…. "
-            "Nothing was sent, nothing was charged."
+            f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
         )
     if scheme in _REACHABLE:
         return Source(path, None, lambda: path)
@@ -144,7 +141,7 @@ def reachable_source(
         raise ClaidValidationError(
             f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "
             "its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or give "
-            "the temporary link or storage:// path of an upstream task. Nothing was sent, nothing was charged."
+            "the temporary link or storage:// path of an upstream task"
         )
     return found
 
@@ -163,6 +160,4 @@ def _signed(path: str) -> str | None:
 
 
 def _missing(path: str, parameter: str = "input") -> ClaidValidationError:
-    return ClaidValidationError(
-        f"{parameter}={path!r} does not exist, or is a folder: name one file. Nothing was sent, nothing was charged."
-    )
+    return ClaidValidationError(f"{parameter}={path!r} does not exist, or is a folder: name one file")

@@ -30,7 +30,7 @@ JSON = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Order:
+class Charge:
     """What a request asks for, as the ledger tells it.
 
     :param credits: its price.
@@ -43,9 +43,9 @@ class Order:
     prompt: str | None = None
 
 
-def nothing(_: Any) -> Order:
+def nothing(_: Any) -> Charge:
     """Return the order of an operation that is free."""
-    return Order()
+    return Charge()
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Operation(Generic[B]):
     perform: Callable[[Call[B]], Awaitable[JSON]]
     body: type[BaseModel] | None = None
     quota: str | None = None
-    order: Callable[[Any], Order] = nothing
+    order: Callable[[Any], Charge] = nothing
     form: bool = False
 
 
@@ -157,7 +157,7 @@ def _count(service: Service, operation: Operation[Any], headers: dict[str, str])
         raise errors.too_many_requests()
 
 
-def _subject(call: Call[Any], order: Order) -> str:
+def _subject(call: Call[Any], order: Charge) -> str:
     """Return the text that a fault's ``prompt`` is looked for in: the prompt, else the whole body."""
     if order.prompt is not None:
         return order.prompt

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_claid.errors import LookFailedError
+from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, number, refusing_at_once, truth
 from airflow_claid.triggers.image import ClaidImageTrigger
@@ -23,8 +23,8 @@ from airflow_claid.version_compat import (
     task_state_store,
 )
 from airflow_claid.waiting.arrivals import Arrivals
-from airflow_claid.waiting.memory import Memory
-from airflow_claid.waiting.pictures import Look, Outcome, Watch, decide
+from airflow_claid.waiting.failure_count import FailureCount
+from airflow_claid.waiting.pictures import Outcome, Poll, Watch, decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,9 +43,9 @@ class ClaidImageSensor(BaseSensorOperator):
     beginning and the end are read. Costs nothing: the sensor only looks.
 
     In every mode the result, the time and the errors are the same. ``deferrable`` frees the worker for the whole wait;
-    ``mode="reschedule"`` frees it between looks, but judges every file anew at each of them. A look that fails for a
+    ``mode="reschedule"`` frees it between polls, but judges every file anew at each of them. A look that fails for a
     passing reason is tried again; the fifth in a row fails the task (in reschedule mode before Airflow 3.3, which has
-    no memory for it, the first one does).
+    no failure_count for it, the first one does).
 
     :param output: (templated) where: a folder or file in a connected storage (``storage://NAME/PATH/``; the Claid
         connection must map the storage to an Airflow connection), a folder or file that Airflow can read
@@ -62,7 +62,7 @@ class ClaidImageSensor(BaseSensorOperator):
     :raises AirflowSensorTimeout: after ``timeout`` seconds; with ``soft_fail`` the task is skipped.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, a storage that is not mapped, a link
         to a host that is not on the list.
-    :raises LookFailedError: if five looks in a row failed; a retry may succeed.
+    :raises PollFailedError: if five polls in a row failed; a retry may succeed.
     """
 
     template_fields: Sequence[str] = ("output_path", "number_of_images", "recursive", "claid_conn_id")
@@ -84,7 +84,7 @@ class ClaidImageSensor(BaseSensorOperator):
         self.recursive = recursive
         self.claid_conn_id = claid_conn_id
         self.deferrable = deferrable
-        self._own_memory = Memory()
+        self._own_failure_count = FailureCount()
         with refusing_at_once():
             Watch.of(
                 output if is_literal(output) else _STAND_IN_OUTPUT,
@@ -114,14 +114,14 @@ class ClaidImageSensor(BaseSensorOperator):
         return found.xcom_value
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        memory = self._memory(context)
-        decision = decide(self._watch, self._look(), failures=memory.failures, patience=memory.patience)
-        memory.keep(decision.failures if decision.outcome is Outcome.WAIT else 0)
+        """Poll once."""
+        failure_count = self._failure_count(context)
+        decision = decide(self._watch, self._look(), failures=failure_count.failures, patience=failure_count.patience)
+        failure_count.keep(decision.failures if decision.outcome is Outcome.WAIT else 0)
         if decision.outcome is Outcome.REFUSED:
             raise AirflowFailException(decision.message)
         if decision.outcome is Outcome.FAILED:
-            raise LookFailedError(decision.message)
+            raise PollFailedError(decision.message)
         self.log.info("%s", decision.message)
         return PokeReturnValue(decision.outcome is Outcome.ARRIVED, list(decision.paths))
 
@@ -139,7 +139,7 @@ class ClaidImageSensor(BaseSensorOperator):
         if status == Outcome.FAILED.value:
             if self.never_fail:
                 raise AirflowSkipException(message)
-            raise LookFailedError(message)
+            raise PollFailedError(message)
         raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
 
     @cached_property
@@ -153,14 +153,14 @@ class ClaidImageSensor(BaseSensorOperator):
     def _arrivals(self) -> Arrivals:
         return Arrivals(self._watch, self.claid_conn_id)
 
-    def _look(self) -> Look | Exception:
+    def _look(self) -> Poll | Exception:
         try:
             return self._arrivals.look()
         except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them
             return error
 
     def _first_look(self, context: Context) -> PokeReturnValue:
-        """Look before deferring; what no retry cures ends as in the other modes."""
+        """Poll before deferring; what no retry cures ends as in the other modes."""
         try:
             return self.poke(context)
         except AirflowFailException as error:
@@ -168,7 +168,7 @@ class ClaidImageSensor(BaseSensorOperator):
                 raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
             raise
 
-    def _memory(self, context: Context) -> Memory:
+    def _failure_count(self, context: Context) -> FailureCount:
         if not self.reschedule or self.deferrable:
-            return self._own_memory
-        return Memory.between_processes(task_state_store(context))
+            return self._own_failure_count
+        return FailureCount.between_processes(task_state_store(context))

@@ -12,7 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind
-from airflow_claid.errors import LookFailedError
+from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, refusing_at_once
 from airflow_claid.triggers.job import ClaidJobTrigger
@@ -24,8 +24,8 @@ from airflow_claid.version_compat import (
     conf,
     task_state_store,
 )
+from airflow_claid.waiting.failure_count import FailureCount
 from airflow_claid.waiting.jobs import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
-from airflow_claid.waiting.memory import Memory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,14 +51,14 @@ class ClaidJobSensor(BaseSensorOperator):
     :param start_from_trigger: begin in the triggerer, without a worker at all; ``job_id`` must then be literal, or
         (from Airflow 3.3) a template such as ``"{{ ti.xcom_pull('video', map_indexes=-1) }}"``. Airflow hands the
         triggerer the whole DAG with each such task: for hundreds of them in one DAG use ``deferrable``. Default: false.
-    :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60; the trigger's first looks come
+    :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60; the trigger's first polls come
         sooner), ``timeout`` (seconds, default a week), ``mode``, ``soft_fail``, …
     :returns: the most lasting addresses that Claid gave of what the jobs made, in their order: ``storage://…``, the
         object's address, or a link that lives 24 hours. They are not looked into: a picture that the content filter
         blacked out is among them. The operators of each kind bring pictures to their place and do look.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; the jobs go on. With ``soft_fail`` the task is skipped.
     :raises AirflowFailException: for a job that ended without a result, and for what no retry can cure.
-    :raises LookFailedError: after five failed looks in a row; before Airflow 3.3, in reschedule mode, after the first.
+    :raises PollFailedError: after five failed polls in a row; before Airflow 3.3, in reschedule mode, after the first.
     """
 
     template_fields: Sequence[str] = ("job_id", "kind", "claid_conn_id")
@@ -83,7 +83,7 @@ class ClaidJobSensor(BaseSensorOperator):
         self.claid_conn_id = claid_conn_id
         self.deferrable = deferrable or start_from_trigger
         self.start_from_trigger = start_from_trigger
-        self._own_memory = Memory()
+        self._own_failure_count = FailureCount()
         self._final: dict[int, JobDecision] = {}
         with refusing_at_once():
             if is_literal(job_id):
@@ -129,22 +129,22 @@ class ClaidJobSensor(BaseSensorOperator):
         return found.xcom_value
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once at each job that is not known to have ended."""
-        memory = self._memory(context)
+        """Poll once at each job that is not known to have ended."""
+        failure_count = self._failure_count(context)
         failures, waiting = 0, False
         for job_id in self._numbers:
             if job_id in self._final:
                 continue
-            decision = self._decision(job_id, memory)
+            decision = self._decision(job_id, failure_count)
             self.log.info("%s", decision.message)
             if decision.final:
                 self._final[job_id] = decision
             elif decision.waiting is Waiting.UNREACHABLE:
-                memory.keep(0)
-                raise LookFailedError(decision.message) from decision.error
+                failure_count.keep(0)
+                raise PollFailedError(decision.message) from decision.error
             else:
                 failures, waiting = max(failures, decision.failures), True
-        memory.keep(failures if waiting else 0)
+        failure_count.keep(failures if waiting else 0)
         return PokeReturnValue(False) if waiting else PokeReturnValue(True, self._addresses())
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[str]:
@@ -159,17 +159,17 @@ class ClaidJobSensor(BaseSensorOperator):
         if status == Waiting.UNREACHABLE.value:
             if self.never_fail:
                 raise AirflowSkipException(message)
-            raise LookFailedError(message)
+            raise PollFailedError(message)
         raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
 
     def _found(self, context: Context) -> list[str]:
-        """Look at jobs that have ended, as often as a look may fail."""
-        for looks in range(PATIENCE):
+        """Poll at jobs that have ended, as often as a look may fail."""
+        for polls in range(PATIENCE):
             found = self._skipping(lambda: self.poke(context))
             if found:
                 return list(found.xcom_value)
-            time.sleep(pause(looks, self.poke_interval, float("inf")))
-        raise LookFailedError("The trigger saw the jobs end, but now they cannot be looked at")
+            time.sleep(pause(polls, self.poke_interval, float("inf")))
+        raise PollFailedError("The trigger saw the jobs end, but now they cannot be looked at")
 
     @cached_property
     def _numbers(self) -> list[int]:
@@ -181,13 +181,15 @@ class ClaidJobSensor(BaseSensorOperator):
     def _hook(self) -> ClaidHook:
         return ClaidHook(self.claid_conn_id)
 
-    def _decision(self, job_id: int, memory: Memory) -> JobDecision:
+    def _decision(self, job_id: int, failure_count: FailureCount) -> JobDecision:
         seen: Job | Exception
         try:
             seen = self._hook.client.get_job(JobKind(self.kind), job_id)
         except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them
             seen = error
-        return decide(f"Job {job_id} ({self.kind})", seen, failures=memory.failures, patience=memory.patience)
+        return decide(
+            f"Job {job_id} ({self.kind})", seen, failures=failure_count.failures, patience=failure_count.patience
+        )
 
     def _addresses(self) -> list[str]:
         """Give what the jobs made.
@@ -203,7 +205,7 @@ class ClaidJobSensor(BaseSensorOperator):
         return [address for address in addresses if address]
 
     def _skipping(self, look: Any) -> Any:
-        """Look; what no retry cures ends as in the other modes."""
+        """Poll; what no retry cures ends as in the other modes."""
         try:
             return look()
         except AirflowFailException as error:
@@ -211,10 +213,10 @@ class ClaidJobSensor(BaseSensorOperator):
                 raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
             raise
 
-    def _memory(self, context: Context) -> Memory:
+    def _failure_count(self, context: Context) -> FailureCount:
         if not self.reschedule or self.deferrable:
-            return self._own_memory
-        return Memory.between_processes(task_state_store(context))
+            return self._own_failure_count
+        return FailureCount.between_processes(task_state_store(context))
 
 
 def _readable_in_the_triggerer(job_id: object) -> bool:

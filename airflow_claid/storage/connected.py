@@ -49,12 +49,12 @@ class ConnectedStorages:
             names = ", ".join(sorted(self._by_name)) or "none"
             raise ClaidValidationError(
                 f"output names the connected storage {name!r}, which the account does not have (it has: {names}). "
-                "Connect it in Claid's dashboard, or use one of those. Nothing was sent, nothing was charged."
+                "Connect it in Claid's dashboard, or use one of those"
             )
         if not storage.writable:
             raise ClaidValidationError(
                 f"output names the connected storage {name!r}, of type {storage.type!r}, which cannot be written: "
-                "use one of type s3 or gcs. Nothing was sent, nothing was charged."
+                "use one of type s3 or gcs"
             )
 
     def bucket_uri(self, storage_uri: str) -> str | None:

@@ -36,7 +36,7 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
         scheme = uri.split("://", 1)[0]
         raise ClaidValidationError(
             f"{parameter}={uri!r}: Airflow has no storage for {scheme!r} addresses ({error}). Install the provider "
-            "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://). Nothing was charged."
+            "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://)"
         ) from None
     return path
 
@@ -133,7 +133,7 @@ class StoredFile:
 
 
 def find(uri: str, parameter: str = "output") -> StoredFile | None:
-    """Look for one file; ``None`` only where it truly is not there.
+    """Poll for one file; ``None`` only where it truly is not there.
 
     :param parameter: the parameter that the address came from, for the error.
     """

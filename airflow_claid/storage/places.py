@@ -224,4 +224,4 @@ def stem_of(path: str) -> str:
 
 
 def _refused(output: object, problem: str) -> ClaidValidationError:
-    return ClaidValidationError(f"output={output!r} {problem}. Nothing was sent, nothing was charged.")
+    return ClaidValidationError(f"output={output!r} {problem}")

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_claid.triggers.threads import in_thread
 from airflow_claid.waiting.arrivals import Arrivals
-from airflow_claid.waiting.pictures import Decision, Look, Outcome, Watch, decide
+from airflow_claid.waiting.pictures import Decision, Outcome, Poll, Watch, decide
 
 _SHORTEST_INTERVAL = 0.1
 
@@ -63,7 +63,7 @@ class ClaidImageTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until the wait ends, then tell how."""
+        """Poll until the wait ends, then tell how."""
         watch = Watch(self.output, self.number_of_images, self.recursive)
         arrivals = Arrivals(watch, self.claid_conn_id)
         last = Decision(Outcome.WAIT, "")
@@ -83,7 +83,7 @@ class ClaidImageTrigger(BaseTrigger):
         return max(0.0, min(jittered, self.deadline - time.time()))
 
 
-async def _seen_by(arrivals: Arrivals) -> Look | Exception:
+async def _seen_by(arrivals: Arrivals) -> Poll | Exception:
     try:
         return await in_thread("look", arrivals.look)
     except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them

@@ -27,14 +27,14 @@ class ClaidJobTrigger(BaseTrigger):
 
     Fires once, with ``{"status": …, "message": …, "jobs": {ID: STATUS}}``; the statuses are those of
     :class:`~airflow_claid.waiting.jobs.Waiting`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets the
-    event looks at the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
+    event polls at the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
     has failed, or cannot be looked at until somebody changes something (``"refused"``).
 
     :param kind: of the jobs: ``"edit"``, ``"batch_edit"``, ``"ai_edit"``, ``"fashion_model"`` or ``"video"``.
     :param job_id: Claid's number, or a list, as numbers or (after a template) as text.
     :param deadline: when the wait is over, in seconds since 1970 (UTC), so that a restart grants no new time;
         ``None`` leaves that to Airflow's own timeout of the deferral.
-    :param poll_interval: the longest time, in seconds, between two looks; the first ones come sooner.
+    :param poll_interval: the longest time, in seconds, between two polls; the first ones come sooner.
     :param claid_conn_id: the Airflow connection to Claid.
     :param credits: what the jobs cost as far as is known, to tell whoever kills the task.
     """
@@ -72,7 +72,7 @@ class ClaidJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look at the jobs until the wait ends, then tell how."""
+        """Poll at the jobs until the wait ends, then tell how."""
         try:
             kind = job_kind(self.kind, "kind")
             pending = {job_id: JobDecision(Waiting.WAIT, "") for job_id in job_numbers(self.job_id, "job_id")}
@@ -80,10 +80,10 @@ class ClaidJobTrigger(BaseTrigger):
             yield self._event(Waiting.REFUSED, str(error), {})
             return
         final: dict[int, JobDecision] = {}
-        looks = 0
+        polls = 0
         while pending:
-            await asyncio.sleep(pause(looks, self.poll_interval, self._left()))
-            looks += 1
+            await asyncio.sleep(pause(polls, self.poll_interval, self._left()))
+            polls += 1
             overdue = self._left() <= 0
             seen = await asyncio.gather(*(self._look(kind, job_id) for job_id in pending))
             for (job_id, last), what in zip(list(pending.items()), seen, strict=True):

@@ -13,7 +13,7 @@ from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.storage.listing import listed
 from airflow_claid.storage.object_storage import StoredFile, find, located
 from airflow_claid.storage.places import RECEIPTS_FOLDER, PlaceKind
-from airflow_claid.waiting.pictures import Look, Watch
+from airflow_claid.waiting.pictures import Poll, Watch
 
 _PARTIAL = (".partial", ".part", ".tmp", ".crdownload")
 
@@ -30,7 +30,7 @@ class Arrivals:
         self._claid_conn_id = claid_conn_id
         self._judged: dict[str, tuple[str, Verdict]] = {}
 
-    def look(self) -> Look:
+    def look(self) -> Poll:
         """Tell what is there now.
 
         :raises ClaidValidationError: if it can never be looked at as things are, with the remedy.
@@ -85,10 +85,10 @@ class Arrivals:
             self._judged.pop(uri, None)
 
 
-def _shown(files: Iterable[tuple[str, Verdict | None]]) -> Look:
+def _shown(files: Iterable[tuple[str, Verdict | None]]) -> Poll:
     verdicts = {path: verdict for path, verdict in files if verdict is not None}
     count = Counter(verdicts.values())
-    return Look(
+    return Poll(
         good=tuple(sorted(path for path, verdict in verdicts.items() if verdict is Verdict.GOOD)),
         blocked=count[Verdict.BLOCKED],
         unfinished=count[Verdict.UNFINISHED],

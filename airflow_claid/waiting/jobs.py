@@ -18,9 +18,9 @@ from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.version_compat import AirflowNotFoundException
 
 PATIENCE = 5
-"""So many looks in a row must fail before the wait does."""
+"""So many polls in a row must fail before the wait does."""
 
-_FIRST_LOOK = 1 / 8
+_FIRST_POLL = 1 / 8
 _SHORTEST_PAUSE = 0.05
 
 
@@ -34,7 +34,7 @@ class Waiting(str, Enum):
     REFUSED = "refused"
     """The job cannot be looked at until somebody changes something."""
     UNREACHABLE = "unreachable"
-    """Several looks in a row failed for reasons that may pass."""
+    """Several polls in a row failed for reasons that may pass."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class JobDecision:
     :param message: what the look showed, for the log or the error.
     :param job: as the look showed it, where it showed one.
     :param error: in which the look ended, where it failed.
-    :param failures: looks that failed in a row, to be handed to the next decision.
+    :param failures: polls that failed in a row, to be handed to the next decision.
     """
 
     waiting: Waiting
@@ -92,14 +92,14 @@ def decide(
 
     :param name: what the job is called in messages.
     :param seen: the job as it is, or the error that the look ended in.
-    :param failures: how many looks in a row failed before this one.
+    :param failures: how many polls in a row failed before this one.
     :param overdue: whether the time to wait is over.
-    :param patience: so many failed looks in a row end the wait. A used-up quota is no failure.
+    :param patience: so many failed polls in a row end the wait. A used-up quota is no failure.
     """
     if isinstance(seen, Job):
         return _decided(name, seen, overdue=overdue)
     message = f"{name} could not be looked at: {seen}"
-    if isinstance(seen, AirflowNotFoundException) or (isinstance(seen, ClaidError) and not seen.curable):
+    if isinstance(seen, AirflowNotFoundException) or (isinstance(seen, ClaidError) and not seen.retryable):
         if getattr(seen, "status", None) == 404:
             message += (
                 ". Claid does not know the job, or knows it no more. It was paid; check base URL and API key, or run "
@@ -108,7 +108,7 @@ def decide(
         return JobDecision(Waiting.REFUSED, message, error=seen)
     if not isinstance(seen, ClaidRateLimitError):
         failures += 1
-        message += f" (failed looks in a row: {failures}; the wait ends at {patience})"
+        message += f" (failed polls in a row: {failures}; the wait ends at {patience})"
     if failures >= patience:
         return JobDecision(Waiting.UNREACHABLE, message, error=seen, failures=failures)
     if overdue:
@@ -134,16 +134,16 @@ def _decided(name: str, job: Job, *, overdue: bool) -> JobDecision:
     return JobDecision(Waiting.WAIT, message, job)
 
 
-def pause(looks: int, poll_interval: float, left: float) -> float:
+def pause(polls: int, poll_interval: float, left: float) -> float:
     """Seconds until the next look: short at first, doubling up to the interval, with jitter, not past the end.
 
-    :param looks: how many looks there were.
+    :param polls: how many polls there were.
     :param poll_interval: jitter only shortens it, by a twentieth at least, which leaves time for the look itself: so
         a job's end is seen within one interval.
     :param left: seconds until the wait is over.
     """
-    growing = poll_interval * min(1.0, _FIRST_LOOK * 2.0 ** min(looks, 10))
-    jittered = growing * random.uniform(0.8, 0.95)  # noqa: S311 - spreads looks, guards nothing
+    growing = poll_interval * min(1.0, _FIRST_POLL * 2.0 ** min(polls, 10))
+    jittered = growing * random.uniform(0.8, 0.95)  # noqa: S311 - spreads polls, guards nothing
     return max(0.0, min(max(jittered, _SHORTEST_PAUSE), left))
 
 

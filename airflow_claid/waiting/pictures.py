@@ -67,7 +67,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Look:
+class Poll:
     """What one look at a place showed.
 
     :param good: paths of the good images, sorted.
@@ -99,7 +99,7 @@ class Decision:
     :param outcome: the decision; ``REFUSED`` is what no retry cures, ``FAILED`` what one may.
     :param message: what the look showed, for the log or the error.
     :param paths: of the good images, sorted; all that are there, which may be more than were waited for.
-    :param failures: looks that failed in a row, to be handed to the next decision.
+    :param failures: polls that failed in a row, to be handed to the next decision.
     """
 
     outcome: Outcome
@@ -109,15 +109,15 @@ class Decision:
 
 
 def decide(
-    watch: Watch, seen: Look | Exception, *, failures: int = 0, overdue: bool = False, patience: int = PATIENCE
+    watch: Watch, seen: Poll | Exception, *, failures: int = 0, overdue: bool = False, patience: int = PATIENCE
 ) -> Decision:
     """Decide what to do after a look.
 
     :param watch: what is waited for.
     :param seen: what the look showed, or the error that it ended in.
-    :param failures: how many looks in a row failed before this one.
+    :param failures: how many polls in a row failed before this one.
     :param overdue: whether the time to wait is over.
-    :param patience: so many failed looks in a row end the wait.
+    :param patience: so many failed polls in a row end the wait.
     """
     if not isinstance(seen, Exception):
         message = _told(watch, seen)
@@ -128,7 +128,7 @@ def decide(
     message = f"{without_query(watch.output)} could not be looked at: {type(seen).__name__}: {seen}"
     if _is_lasting(seen):
         return Decision(Outcome.REFUSED, message, failures=failures)
-    message += f" (failed looks in a row: {failures}; the wait ends at {patience})"
+    message += f" (failed polls in a row: {failures}; the wait ends at {patience})"
     if failures >= patience:
         return Decision(Outcome.FAILED, message, failures=failures)
     return Decision(Outcome.TIMED_OUT if overdue else Outcome.WAIT, message, failures=failures)
@@ -137,11 +137,11 @@ def decide(
 def _is_lasting(error: Exception) -> bool:
     """Whether an error stays until somebody changes something."""
     if isinstance(error, (ClaidError, PictureError)):
-        return not error.curable
+        return not error.retryable
     return isinstance(error, AirflowNotFoundException)
 
 
-def _told(watch: Watch, seen: Look) -> str:
+def _told(watch: Watch, seen: Poll) -> str:
     besides = [
         f"{number} {what}"
         for number, what in (

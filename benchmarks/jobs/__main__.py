@@ -134,7 +134,7 @@ def main() -> int:
     """Measure both ways; print the table, and write it into the page if told to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.jobs", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--interval", type=float, default=60.0, help="seconds between two looks at a job")
+    parser.add_argument("--interval", type=float, default=60.0, help="seconds between two polls of a job")
     parser.add_argument(
         "--first-end", type=float, default=80.0, help="seconds from the triggerer's start to the first end"
     )

@@ -116,7 +116,7 @@ class Weight:
     _cpu_of: dict[int, float] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Look now."""
+        """Poll now."""
         memory = 0.0
         for pid in _family(self.pid):
             with suppress(OSError, ValueError):

@@ -111,8 +111,8 @@ def test_every_exception_is_there_and_what_is_said_of_it_is_so() -> None:
     for name, one in known.items():
         if issubclass(one, ClaidError):
             assert said[name]["Charged?"] == ("perhaps" if one.may_have_been_charged else "no"), name
-        if hasattr(one, "curable") and said[name]["Retried?"]:
-            assert said[name]["Retried?"].startswith("yes") is one.curable, name
+        if hasattr(one, "retryable") and said[name]["Retried?"]:
+            assert said[name]["Retried?"].startswith("yes") is one.retryable, name
 
 
 def test_methods_of_the_client_are_all_there_with_these_parameters() -> None:

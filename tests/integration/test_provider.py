@@ -32,40 +32,6 @@ def test_importing_the_operators_loads_nothing_heavy_and_opens_nothing() -> None
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-def test_the_floors_import_only_from_below() -> None:
-    floors = [
-        ["client"],
-        [
-            "batch", "batch_orders", "creation_orders", "crowd", "delivered_image", "delivery", "downloads",
-            "errands", "errors", "fingerprints", "fulfilment", "inputs", "inspection", "inventory", "job_waiting",
-            "links", "local_files", "lost_answers", "manifest", "object_storage", "orders", "places", "progress",
-            "prompt_columns", "prompt_files", "receipts", "retries", "tally", "terms", "version_compat", "video_orders",
-        ],
-        ["hooks"],
-        ["operators", "sensors", "triggers"],
-        ["plugins", "decorators"],
-    ]  # fmt: skip
-    package = ROOT / "airflow_claid"
-    floor_of = {room: number for number, rooms in enumerate(floors) for room in rooms}
-    wrong = []
-    for file in package.rglob("*.py"):
-        room = file.relative_to(package).parts[0].removesuffix(".py")
-        for line in file.read_text(encoding="utf-8").splitlines():
-            words = line.replace("from airflow_claid import ", "from airflow_claid.").split()
-            if len(words) < 2 or words[0] not in ("from", "import") or not words[1].startswith("airflow_claid."):
-                continue
-            other = words[1].split(".")[1]
-            if other == "__version__":
-                continue
-            if room == "sandbox" or other == "sandbox":
-                allowed = room == other
-            else:
-                allowed = floor_of.get(other, 9) <= floor_of.get(room, 9)
-            if not allowed:
-                wrong.append(f"{file.relative_to(package)}: {line.strip()}")
-    assert wrong == []
-
-
 def test_wheel_and_sdist_hold_what_they_should_and_nothing_else(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(tmp_path)]
     subprocess.run(build, check=True, capture_output=True, cwd=ROOT)

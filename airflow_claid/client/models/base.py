@@ -76,7 +76,7 @@ def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, 
     except ValidationError as error:
         details = _by_parameter(error.errors(), values, names or {})
     problems = "; ".join(f"{name}: {' or '.join(messages)}" for name, messages in details.items())
-    raise ClaidValidationError(f"{problems}. Nothing was sent, nothing was charged.", details=details)
+    raise ClaidValidationError(f"{problems}", details=details)
 
 
 def _by_parameter(

@@ -175,9 +175,7 @@ class StorageIn(_WithSecret):
         :raises ClaidValidationError: naming the parameter, its value (never the secret) and the remedy.
         """
         if type not in ("s3", "gcs"):
-            raise ClaidValidationError(
-                f"type={type!r} must be 's3' or 'gcs' for a bucket. Nothing was sent, nothing was charged."
-            )
+            raise ClaidValidationError(f"type={type!r} must be 's3' or 'gcs' for a bucket")
         parameters = checked(
             BucketParameters,
             {"bucket": bucket, "path": path, "credentials": _key_pair(access_key, secret_access_key)},
@@ -243,8 +241,7 @@ class StoragePatch(_WithSecret):
         parameters: BucketChanges | WebFolderParameters | None = None
         if (access_key is None) != (secret_access_key is None):
             raise ClaidValidationError(
-                "access_key and secret_access_key go together: give both halves of the new key pair. Nothing was sent, "
-                "nothing was charged."
+                "access_key and secret_access_key go together: give both halves of the new key pair"
             )
         changes: dict[str, Any] = {"bucket": bucket, "path": path}
         if access_key is not None and secret_access_key is not None:
@@ -252,15 +249,14 @@ class StoragePatch(_WithSecret):
         changes = {name: value for name, value in changes.items() if value is not None}
         if base_url is not None and changes:
             raise ClaidValidationError(
-                f"base_url={base_url!r} is for a web folder, which has no {' or '.join(changes)}: give one or the "
-                "other. Nothing was sent, nothing was charged."
+                f"base_url={base_url!r} is for a web folder, which has no {' or '.join(changes)}: give one or the other"
             )
         if base_url is not None:
             parameters = checked(WebFolderParameters, {"base_url": base_url})
         elif changes:
             parameters = checked(BucketChanges, changes)
         if name is None and parameters is None:
-            raise ClaidValidationError("There is nothing to change: give at least one parameter. Nothing was sent.")
+            raise ClaidValidationError("There is nothing to change: give at least one parameter")
         return checked(cls, {"name": name, "parameters": parameters})
 
 
@@ -307,7 +303,7 @@ def _key_pair(access_key: str, secret_access_key: str | SecretStr) -> KeyPair:
     if isinstance(secret_access_key, str):
         secret_access_key = SecretStr(secret_access_key)
     elif not isinstance(secret_access_key, SecretStr):
-        raise ClaidValidationError("secret_access_key must be a text. Nothing was sent, nothing was charged.")
+        raise ClaidValidationError("secret_access_key must be a text")
     return checked(KeyPair, {"access_key": access_key, "secret_access_key": secret_access_key})
 
 

@@ -14,7 +14,7 @@ _MARGIN = 0.04
 _MOST_FORESEEN = 0.75
 
 
-class Others:
+class OtherClients:
     """The part of the quota that is left to others, who are seen in two ways; not thread-safe.
 
     Counted: an answer says how many requests remain, which is less than we ourselves have left. As an answer may

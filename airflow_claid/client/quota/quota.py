@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from airflow_claid.client.quota.other_clients import Others
+from airflow_claid.client.quota.other_clients import OtherClients
 from airflow_claid.client.quota.rate_limits import DEFAULT_POLICIES, DEFAULTS, Group, Policy, RateLimit, policies_in
 from airflow_claid.client.quota.store import QuotaStore, SharedWindows, Taken
 
@@ -62,7 +62,7 @@ class Quota:
     others, which bind in bursts only; by 0.04 s and 0.08 s in a store. If a request is refused that only its journey
     can have brought too early, all are kept twice as long as the shortest was, and shrink again with each answer.
 
-    Other clients of the account are yielded to, see :class:`Others`: their part is taken off each policy, and our
+    Other clients of the account are yielded to, see :class:`OtherClients`: their part is taken off each policy, and our
     requests are spread evenly over what is left, so that theirs find room between them.
 
     With a store, the windows are counted there for all who share it, and each keeps its own as well. While the
@@ -88,7 +88,7 @@ class Quota:
         self._sent: deque[float] = deque(maxlen=_most_requests(policies))
         self._closed_until = 0.0
         self._learnt_slack = _SLACK
-        self._others = Others()
+        self._others = OtherClients()
         self._store = store
         self._store_trusted_from = 0.0
         self._part_of_shared = 0.1

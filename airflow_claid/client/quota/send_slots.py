@@ -1,4 +1,4 @@
-"""Turns: few requests at a time come near to being sent, so that little is announced that then waits for the quota."""
+"""Send slots: few requests at a time get ready to be sent, so that few are announced and then wait for the quota."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 _AT_ONCE = 16
 
 
-class Turns:
+class SendSlots:
     """Lets few threads at a time get a request ready and wait for the quota with it; the others wait before that.
 
     What is written down before a request is sent (that it may be paid) is then true within seconds: were it written
@@ -21,7 +21,7 @@ class Turns:
         self._mine = threading.local()
 
     @contextmanager
-    def turn(self, before_sending: Callable[[], None] | None = None) -> Iterator[None]:
+    def send_slot(self, before_sending: Callable[[], None] | None = None) -> Iterator[None]:
         """Wait for a turn; it is over when this thread has sent a request, or leaves.
 
         :param before_sending: is asked each time that a paid request is about to be sent, after the wait for the

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
 from airflow_claid.operators.bases.inputs import lying_at
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
@@ -74,8 +74,8 @@ class CreatingOperator(ClaidPayingOperator):
             if is_literal(on_blocked):
                 choice(on_blocked, "on_blocked", ON_BLOCKED)
 
-    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, errand, results)
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
+        good = super()._end(context, task_orders, results)
         if results and not good:
             end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
         return good
@@ -114,7 +114,7 @@ class CreatingOperator(ClaidPayingOperator):
             if target in there:
                 raise ClaidValidationError(
                     f"output={order.place.folder!r}, name={self.name!r} would overwrite the input {there[target]!r}: "
-                    "give another folder or name. Nothing was sent, nothing was charged."
+                    "give another folder or name"
                 )
 
     def _lies_at(self, path: str) -> str:

@@ -28,7 +28,7 @@ def inputs_of(value: object, place: Place, name: object) -> list[str]:
         named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
         raise ClaidValidationError(
             f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
-            "over the inputs with a name each (.expand_kwargs). Nothing was sent, nothing was charged."
+            "over the inputs with a name each (.expand_kwargs)"
         )
     return found
 
@@ -41,8 +41,7 @@ def one_path(value: object, name: str) -> str | None:
     found = [] if optional(value) is None else paths(value, name)
     if len(found) > 1:
         raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand). Nothing was sent, "
-            "nothing was charged."
+            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand)"
         )
     return found[0] if found else None
 
@@ -53,6 +52,4 @@ def check_inputs(value: object, name: str = "input") -> None:
     :raises ClaidValidationError: if there is none.
     """
     if is_literal(value) and not paths(value, name):
-        raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path or a list of paths, not empty. Nothing was sent."
-        )
+        raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths, not empty")

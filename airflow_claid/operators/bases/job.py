@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.client import JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
 from airflow_claid.orders.order import Order
@@ -38,7 +38,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         with true, or one with the same parameters, later brings them to their place without paying.
     :param deferrable: wait in the triggerer, so that no worker is taken. Default: ``[operators] default_deferrable``.
         Return value, XComs and receipt are the same.
-    :param poll_interval: (templated) the longest time, in seconds, between two looks at a job. The first looks come
+    :param poll_interval: (templated) the longest time, in seconds, between two polls of a job. The first polls come
         sooner, and jitter only shortens it.
     :param timeout: (templated) seconds to wait for all jobs of the task, from their submission (or from a retry's
         beginning) to an absolute end; then the try fails, and a retry waits for the same jobs.
@@ -61,7 +61,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         self.timeout = timeout
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self._errand: Errand | None = None
+        self._task_orders: TaskOrders | None = None
         with refusing_at_once():
             if is_literal(wait_for_completion):
                 truth(wait_for_completion, "wait_for_completion")
@@ -73,15 +73,15 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Submit the jobs, or find them paid for already; wait; give the paths of the pictures, or the jobs' ids."""
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
-            self._errand = errand = Errand(fulfilment, self._orders())
-            errand.begin()
-            self._show_links(context, errand)
+            self._task_orders = task_orders = TaskOrders(fulfilment, self._orders())
+            task_orders.begin()
+            self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
             if not wait:
-                return self._without_waiting(context, errand, deadline)
-            if self.deferrable and errand.waiting:
-                self._defer_until(deadline, errand)
-            return self._end(context, errand, errand.complete(deadline))
+                return self._without_waiting(context, task_orders, deadline)
+            if self.deferrable and task_orders.waiting:
+                self._defer_until(deadline, task_orders)
+            return self._end(context, task_orders, task_orders.complete(deadline))
 
     def execute_complete(
         self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
@@ -100,19 +100,19 @@ class ClaidJobOperator(ClaidPayingOperator):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
             if status == Waiting.REFUSED.value:
                 self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
-            self._errand = errand = self._begun_before(fulfilment, carried)
-            self._show_links(context, errand)
+            self._task_orders = task_orders = self._begun_before(fulfilment, carried)
+            self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
             if status == Waiting.TIMED_OUT.value:
                 deadline = utc_now()
             elif carried:
                 deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc)
-            return self._end(context, errand, errand.complete(deadline))
+            return self._end(context, task_orders, task_orders.complete(deadline))
 
     def on_kill(self) -> None:
         """Tell what goes on."""
-        if self._errand is not None and self._errand.waiting:
-            self.log.warning("%s", goes_on(self._errand.waiting, self._errand.credits))
+        if self._task_orders is not None and self._task_orders.waiting:
+            self.log.warning("%s", goes_on(self._task_orders.waiting, self._task_orders.credits))
 
     def _terms(self) -> Terms:
         return replace(
@@ -121,15 +121,15 @@ class ClaidJobOperator(ClaidPayingOperator):
             timeout=seconds(self.timeout, "timeout"),
         )
 
-    def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> Errand:
-        """Give the errand that was begun before the wait, without paying for anything."""
+    def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> TaskOrders:
+        """Give the task_orders that was begun before the wait, without paying for anything."""
         if carried:
             self._removed = dict(versions_in([one["receipt"]["body"] for one in carried["begun"]]))
-            return Errand.resumed(fulfilment, self._orders_again(carried), carried)
+            return TaskOrders.resumed(fulfilment, self._orders_again(carried), carried)
         fulfilment.before_paying = _refuse_to_pay
-        errand = Errand(fulfilment, self._orders())
-        errand.begin()
-        return errand
+        task_orders = TaskOrders(fulfilment, self._orders())
+        task_orders.begin()
+        return task_orders
 
     def _carried(self) -> dict[str, Any]:
         """Give, as JSON, what :meth:`_orders_again` needs besides the parameters."""
@@ -139,28 +139,28 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Give the orders that were begun before the wait."""
         return self._orders()
 
-    def _without_waiting(self, context: Context, errand: Errand, deadline: datetime) -> list[int]:
+    def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int]:
         """Bring what is not waiting to its place, and give the ids of all jobs."""
-        errand.begun, waiting = [one for one in errand.begun if not one.waiting], errand.job_ids
-        self._hand_on(context, errand.complete(deadline), errand.fulfilment.spent)
-        errand.raise_failures()
+        task_orders.begun, waiting = [one for one in task_orders.begun if not one.waiting], task_orders.job_ids
+        self._hand_on(context, task_orders.complete(deadline), task_orders.fulfilment.spent)
+        task_orders.raise_failures()
         self.log.info("Not waiting for job %s", ", ".join(map(str, waiting)) or "(none)")
         return waiting
 
-    def _defer_until(self, deadline: datetime, errand: Errand) -> None:
+    def _defer_until(self, deadline: datetime, task_orders: TaskOrders) -> None:
         left = max(0.0, (deadline - utc_now()).total_seconds())
-        self.log.info("Waiting in the triggerer for job %s", ", ".join(map(str, errand.waiting)))
+        self.log.info("Waiting in the triggerer for job %s", ", ".join(map(str, task_orders.waiting)))
         self.defer(
             trigger=ClaidJobTrigger(
                 kind=self.job_kind.value,
-                job_id=errand.waiting,
+                job_id=task_orders.waiting,
                 deadline=deadline.timestamp(),
                 poll_interval=self._terms().poll_interval,
                 claid_conn_id=self.claid_conn_id,
-                credits=errand.credits,
+                credits=task_orders.credits,
             ),
             method_name="execute_complete",
-            kwargs={"carried": {**errand.to_json(), **self._carried(), "deadline": deadline.timestamp()}},
+            kwargs={"carried": {**task_orders.to_json(), **self._carried(), "deadline": deadline.timestamp()}},
             timeout=timedelta(seconds=left + _AFTER_DEADLINE),
         )
 
@@ -169,6 +169,6 @@ def _refuse_to_pay(order: Order) -> None:
     """Stand before a payment that the wait before it should have made needless."""
     raise AirflowFailException(
         f"Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' does), and there is no "
-        f"receipt of {shortened(order.subject)}: it is not asked for, and paid, again. Look into Claid's dashboard; "
+        f"receipt of {shortened(order.subject)}: it is not asked for, and paid, again. Poll into Claid's dashboard; "
         "give an output where receipts can be kept, or deferrable=False."
     )

@@ -16,15 +16,15 @@ from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import (
     CreditCeilingError,
-    ErrandFailedError,
     JobFailedError,
     LostAnswerError,
+    PartialFailureError,
     PictureError,
 )
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment, utc_now
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
@@ -100,10 +100,12 @@ class ClaidPayingOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Get the pictures, or find them paid for already, and give their paths."""
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
-            errand = Errand(fulfilment, self._orders())
-            errand.begin()
-            self._show_links(context, errand)
-            return self._end(context, errand, errand.complete(utc_now() + timedelta(seconds=self._terms().timeout)))
+            task_orders = TaskOrders(fulfilment, self._orders())
+            task_orders.begin()
+            self._show_links(context, task_orders)
+            return self._end(
+                context, task_orders, task_orders.complete(utc_now() + timedelta(seconds=self._terms().timeout))
+            )
 
     @property
     def _subject(self) -> str:
@@ -117,16 +119,18 @@ class ClaidPayingOperator(BaseOperator):
         """
         raise NotImplementedError
 
-    def _end(self, context: Context, errand: Errand, results: Sequence[Fulfilled]) -> list[str]:
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Hand on what there is, then fail if something failed."""
-        good = self._hand_on(context, results, errand.fulfilment.spent)
-        errand.raise_failures()
+        good = self._hand_on(context, results, task_orders.fulfilment.spent)
+        task_orders.raise_failures()
         return good
 
-    def _show_links(self, context: Context, errand: Errand) -> None:
+    def _show_links(self, context: Context, task_orders: TaskOrders) -> None:
         """Have the links in Airflow's page while the task runs; where that fails, the task does not."""
-        if errand.orders:
-            self._find_page(errand.orders[0].place, [image for one in errand.begun for image in one.receipt.images])
+        if task_orders.orders:
+            self._find_page(
+                task_orders.orders[0].place, [image for one in task_orders.begun for image in one.receipt.images]
+            )
         self._push_links(context)
 
     def _push_links(self, context: Context) -> None:
@@ -235,13 +239,13 @@ def failing_at_once(subject: str) -> Iterator[None]:
             yield
     except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
         raise AirflowFailException(str(error)) from error
-    except ErrandFailedError as error:
-        raise (AirflowException if error.curable else AirflowFailException)(str(error)) from error
+    except PartialFailureError as error:
+        raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
         raise
     except (ClaidError, PictureError) as error:
-        if error.curable:
+        if error.retryable:
             raise
         raise AirflowFailException(f"{subject}: {error}") from error
 

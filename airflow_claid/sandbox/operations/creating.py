@@ -39,7 +39,7 @@ from airflow_claid.sandbox.drawing.encoding import Description, name_of, read, w
 from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked
 from airflow_claid.sandbox.drawing.resizing import paint
 from airflow_claid.sandbox.operations.working import job_reader, start_job
-from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order
+from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
 
@@ -88,9 +88,9 @@ def _recipe(service: Service, prompt: str, wanted: Wanted, size: tuple[int, int]
     return Recipe(prompt, 1, wanted.count, *size, blocked=blocked, kind=f"sandbox {kind}")
 
 
-def _ai_edit_order(body: AIEditRequest) -> Order:
+def _ai_edit_charge(body: AIEditRequest) -> Charge:
     count = _count(body.output, 1)
-    return Order(AI_EDIT_CREDITS * count, count, body.options.prompt)
+    return Charge(AI_EDIT_CREDITS * count, count, body.options.prompt)
 
 
 async def _submit_ai_edit(call: Call[AIEditRequest]) -> JSON:
@@ -117,9 +117,9 @@ def _fashion_prompt(body: FashionRequest) -> str:
     return f"{body.options.pose}, {body.options.background}"
 
 
-def _fashion_order(body: FashionRequest) -> Order:
+def _fashion_charge(body: FashionRequest) -> Charge:
     count = _count(body.output, 1)
-    return Order(FASHION_CREDITS * count, count, _fashion_prompt(body))
+    return Charge(FASHION_CREDITS * count, count, _fashion_prompt(body))
 
 
 async def _submit_fashion(call: Call[FashionRequest]) -> JSON:
@@ -149,10 +149,10 @@ def _scene_prompt(body: SceneRequest) -> tuple[str, bool]:
     return prompt or "a scene after a template", False
 
 
-def _scene_order(body: SceneRequest) -> Order:
+def _scene_charge(body: SceneRequest) -> Charge:
     count = _count(body.output, 4)
     prompt, written = _scene_prompt(body)
-    return Order(SCENE_CREDITS * count + (WRITTEN_PROMPT_CREDITS if written else 0.0), count, prompt)
+    return Charge(SCENE_CREDITS * count + (WRITTEN_PROMPT_CREDITS if written else 0.0), count, prompt)
 
 
 async def _create_scene(call: Call[SceneRequest]) -> JSON:
@@ -185,8 +185,8 @@ def _video_prompt(body: VideoRequest) -> str:
     return prompt
 
 
-def _video_order(body: VideoRequest) -> Order:
-    return Order(VIDEO_CREDITS[body.options.duration], 1, _video_prompt(body))
+def _video_charge(body: VideoRequest) -> Charge:
+    return Charge(VIDEO_CREDITS[body.options.duration], 1, _video_prompt(body))
 
 
 async def _submit_video(call: Call[VideoRequest]) -> JSON:
@@ -213,7 +213,7 @@ async def _submit_video(call: Call[VideoRequest]) -> JSON:
 _EDITING, _VIDEO = "image_editing", "video_generation"
 OPERATIONS: tuple[Operation[Any], ...] = (
     Operation(
-        "submit_ai_edit", "POST", "/image/ai-edit", _EDITING, _submit_ai_edit, AIEditRequest, "ai_edit", _ai_edit_order
+        "submit_ai_edit", "POST", "/image/ai-edit", _EDITING, _submit_ai_edit, AIEditRequest, "ai_edit", _ai_edit_charge
     ),
     job_reader("get_ai_edit", "submit_ai_edit", "/image/ai-edit", _EDITING),
     Operation(
@@ -224,12 +224,12 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         _submit_fashion,
         FashionRequest,
         "fashion",
-        _fashion_order,
+        _fashion_charge,
     ),
     job_reader("get_fashion_model", "submit_fashion_model", "/image/ai-fashion-models", _EDITING),
     Operation(
-        "create_scene", "POST", "/scene/create", "image_generation", _create_scene, SceneRequest, "image", _scene_order
+        "create_scene", "POST", "/scene/create", "image_generation", _create_scene, SceneRequest, "image", _scene_charge
     ),
-    Operation("submit_video", "POST", "/video/generate", _VIDEO, _submit_video, VideoRequest, "video", _video_order),
+    Operation("submit_video", "POST", "/video/generate", _VIDEO, _submit_video, VideoRequest, "video", _video_charge),
     job_reader("get_video", "submit_video", "/video/generate", _VIDEO),
 )

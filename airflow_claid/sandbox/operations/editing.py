@@ -18,7 +18,7 @@ from airflow_claid.sandbox.delivery import File, addresses_of, deliver, destinat
 from airflow_claid.sandbox.drawing import editing, encoding
 from airflow_claid.sandbox.jobs import now
 from airflow_claid.sandbox.operations.working import job_reader, start_job
-from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order
+from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
 
@@ -73,8 +73,8 @@ class Edit:
         return _FORMAT_OF_ENDING.get(self.place.path.rpartition(".")[2].lower(), "jpeg")
 
 
-def _one_image(_: Any) -> Order:
-    return Order(CREDITS_PER_IMAGE, 1)
+def _one_image(_: Any) -> Charge:
+    return Charge(CREDITS_PER_IMAGE, 1)
 
 
 def _edit_address(service: Service, edit: Edit, address: str) -> JSON:
@@ -110,10 +110,10 @@ async def _submit(call: Call[EditRequest]) -> JSON:
     return start_job(call, "/image/edit/async", work())
 
 
-def _batch_order(body: BatchEditRequest) -> Order:
+def _batch_charge(body: BatchEditRequest) -> Charge:
     """Price a list of inputs; what a folder costs is known once it has been listed."""
     count = len(body.input) if isinstance(body.input, list) else 0
-    return Order(CREDITS_PER_IMAGE * count, count)
+    return Charge(CREDITS_PER_IMAGE * count, count)
 
 
 async def _submit_batch(call: Call[BatchEditRequest]) -> JSON:
@@ -165,7 +165,14 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     ),
     Operation("submit_edit", "POST", "/image/edit/async", _SCOPE, _submit, EditRequest, "image", _one_image),
     Operation(
-        "submit_batch_edit", "POST", "/image/edit/batch", _SCOPE, _submit_batch, BatchEditRequest, "image", _batch_order
+        "submit_batch_edit",
+        "POST",
+        "/image/edit/batch",
+        _SCOPE,
+        _submit_batch,
+        BatchEditRequest,
+        "image",
+        _batch_charge,
     ),
     job_reader("get_edit", "submit_edit", "/image/edit/async", _SCOPE),
     job_reader("get_batch_edit", "submit_batch_edit", "/image/edit/batch", _SCOPE),

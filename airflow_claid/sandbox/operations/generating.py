@@ -9,16 +9,16 @@ from airflow_claid.sandbox.bodies.creation import GenerateRequest
 from airflow_claid.sandbox.delivery import NOWHERE, File, addresses_of, deliver, folder_destination, unpredictable_name
 from airflow_claid.sandbox.drawing.encoding import Description
 from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked, png
-from airflow_claid.sandbox.pipeline import JSON, Call, Operation, Order
+from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
 
 CREDITS_PER_IMAGE = 1.0
 
 
-def _order(body: GenerateRequest) -> Order:
+def _charge(body: GenerateRequest) -> Charge:
     count = body.options.number_of_images
-    return Order(CREDITS_PER_IMAGE * count, count, body.input)
+    return Charge(CREDITS_PER_IMAGE * count, count, body.input)
 
 
 async def _generate(call: Call[GenerateRequest]) -> JSON:
@@ -50,6 +50,6 @@ def _write_all(service: Service, folder: Place, recipe: Recipe) -> list[dict[str
 
 OPERATIONS = (
     Operation(
-        "generate_image", "POST", "/image/generate", "image_editing", _generate, GenerateRequest, "image", _order
+        "generate_image", "POST", "/image/generate", "image_editing", _generate, GenerateRequest, "image", _charge
     ),
 )

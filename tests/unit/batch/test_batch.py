@@ -13,7 +13,7 @@ import pytest
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import Tally
+from airflow_claid.batch.progress import BatchCounts
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import (
     ClaidAnswerLostError,
@@ -93,7 +93,7 @@ class World:
             quota_rate=lambda: 1000.0,
             latency=lambda: self.latency,
             terms=self.terms,
-            report=lambda tally: self.reports.append((tally.items, tally.credits)),
+            report=lambda counts: self.reports.append((counts.items, counts.credits)),
             report_seconds=self.report_seconds,
         )
 
@@ -101,7 +101,7 @@ class World:
         self.firsts.append(first)
         return FakeFulfilment(self.does)
 
-    def run(self) -> Tally:
+    def run(self) -> BatchCounts:
         try:
             return self.batch.run()
         finally:
@@ -184,7 +184,7 @@ def test_many_failures_in_a_row_are_an_outage_and_few_are_not(tmp_path: Path) ->
     world = World(tmp_path, down, lamps(500))
     with pytest.raises(ClaidNotSentError):
         world.run()
-    assert world.batch.tally.by_status["done"] == 0
+    assert world.batch.counts.by_status["done"] == 0
     count = iter(range(10_000))
 
     def every_other(order: Order, fulfilment: FakeFulfilment) -> None:
@@ -223,7 +223,7 @@ def test_who_waits_when_the_batch_stops_does_not_hold_it_up(tmp_path: Path) -> N
     with pytest.raises(BatchStoppedError, match="was killed"):
         world.run()
     assert world.by_status == {"done": 8}
-    assert world.batch.tally.waiting == 1
+    assert world.batch.counts.waiting == 1
 
 
 def test_the_ceiling_holds_for_what_is_under_way_in_all_threads(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_the_ceiling_holds_for_what_is_under_way_in_all_threads(tmp_path: Path) 
     world = World(tmp_path, slowly, lamps(200), BatchTerms(concurrency=32, max_credits=20))
     with pytest.raises(CreditCeilingError, match="max_credits=20"):
         world.run()
-    assert world.batch.tally.credits == 20
+    assert world.batch.counts.credits == 20
     assert world.by_status == {"done": 20}
 
 
@@ -244,7 +244,7 @@ def test_a_lost_answer_counts_against_the_ceiling(tmp_path: Path) -> None:
     world = World(tmp_path, Fails("Lamp number 1", ClaidAnswerLostError("cut")), lamps(9), terms)
     with pytest.raises(CreditCeilingError, match=r"4 credits are spent .*\(and 1 perhaps, for lost answers\)"):
         world.run()
-    assert (world.batch.tally.credits, world.batch.tally.credits_in_doubt) == (4, 1)
+    assert (world.batch.counts.credits, world.batch.counts.credits_in_doubt) == (4, 1)
 
 
 def test_an_interruption_of_the_main_thread_finishes_and_keeps_what_is_under_way(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_parts_that_can_never_be_written_stop_the_batch(tmp_path: Path, monkeypa
     monkeypatch.setattr(world.manifest, "flush", failing)
     with pytest.raises(OSError, match="no bucket"):
         world.run()
-    assert world.batch.tally.credits < 20
+    assert world.batch.counts.credits < 20
 
 
 def test_names_are_one_prompts_each(tmp_path: Path) -> None:
@@ -318,14 +318,14 @@ def test_a_row_that_is_no_good_says_what_it_had_and_why(tmp_path: Path) -> None:
     assert first["error"] == str(refused.value)
 
 
-@pytest.mark.parametrize(("broken", "curable"), [("invalid", False), ("failed", True)])
-def test_on_error_fail_tells_whether_a_retry_helps(tmp_path: Path, broken: str, curable: bool) -> None:
+@pytest.mark.parametrize(("broken", "retryable"), [("invalid", False), ("failed", True)])
+def test_on_error_fail_tells_whether_a_retry_helps(tmp_path: Path, broken: str, retryable: bool) -> None:
     fails = Fails("Lamp number 2", *[OSError("disk")] * 9)
     prompts = ["ab", *lamps(9)] if broken == "invalid" else lamps(9)
     world = World(tmp_path, fails, prompts, BatchTerms(on_error="fail", pause=0))
     with pytest.raises(BatchStoppedError, match=r"\(on_error='fail'\)") as stopped:
         world.run()
-    assert stopped.value.curable is curable
+    assert stopped.value.retryable is retryable
 
 
 def test_reports_come_at_their_pace_and_at_the_end(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_claid.batch import progress
-from airflow_claid.batch.progress import KEY, Progress, Tally
+from airflow_claid.batch.progress import KEY, BatchCounts, Progress
 
 
 class Memory:
@@ -43,7 +43,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     memory = Memory()
     told = Progress(1000, lambda: 0.987, memory)
     clock[0] += 30
-    told(Tally(Counter(done=160, failed=5, blocked=5), reused=20, images=160, credits=150, waiting=3))
+    told(BatchCounts(Counter(done=160, failed=5, blocked=5), reused=20, images=160, credits=150, waiting=3))
     assert memory.values[KEY] == {
         "items": 170,
         "of": 1000,
@@ -69,24 +69,24 @@ def test_what_was_there_already_does_not_count_as_speed(clock: list[float]) -> N
     memory = Memory()
     told = Progress(1000, lambda: None, memory)
     clock[0] += 10
-    told(Tally(Counter(done=500), reused=500))
+    told(BatchCounts(Counter(done=500), reused=500))
     assert memory.values[KEY]["per_second"] == 0
     assert memory.values[KEY]["seconds_left"] is None
     assert memory.values[KEY]["quota_used"] is None
     clock[0] += 10
-    told(Tally(Counter(done=600), reused=500))
+    told(BatchCounts(Counter(done=600), reused=500))
     assert memory.values[KEY]["per_second"] == 10
     assert memory.values[KEY]["seconds_left"] == 40
 
 
 def test_a_first_report_at_once_divides_by_nothing(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    Progress(10, lambda: None, None)(Tally())
+    Progress(10, lambda: None, None)(BatchCounts())
     assert "0 of 10 prompts: none ended yet" in caplog.text
 
 
 def test_a_memory_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    Progress(10, lambda: None, Memory(fails=True))(Tally())
+    Progress(10, lambda: None, Memory(fails=True))(BatchCounts())
     assert "could not be kept in task_state_store (ConnectionError)" in caplog.text
 
 
@@ -99,5 +99,5 @@ def test_the_time_that_is_left_is_told_in_the_unit_that_fits(
     caplog.set_level(logging.INFO)
     told = Progress(left + 1, lambda: None, None)
     clock[0] += 1
-    told(Tally(Counter(done=1)))
+    told(BatchCounts(Counter(done=1)))
     assert f"about {said} left" in caplog.text

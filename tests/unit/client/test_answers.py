@@ -59,7 +59,7 @@ def test_an_envelope_becomes_the_error_of_its_status(
     assert type(error) is kind
     assert (error.status, error.error_code, error.request_id) == (status, code, "r-42")
     assert error.may_have_been_charged is (status == 500)
-    assert error.curable is (status == 500)
+    assert error.retryable is (status == 500)
     for part in ("generate_image", str(status), body["error_message"], "r-42", told_to):
         assert part in str(error)
     assert len(scripted.received) == 1
@@ -96,7 +96,7 @@ def test_a_429s_envelope_is_found_under_detail(scripted: ScriptedServer, client_
         client_of(scripted.url, max_wait=0).generate_image("a red bicycle")
     error = caught.value
     assert (error.status, error.error_code, error.request_id, error.retry_after) == (429, "2001", "r-9", 17.0)
-    assert error.curable
+    assert error.retryable
     assert not error.may_have_been_charged
 
 

@@ -40,7 +40,7 @@ def test_a_refused_connection_is_tried_four_times_and_was_not_charged(client_of:
     with pytest.raises(ClaidNotSentError, match=r"could not reach http://127\.0\.0\.1.*Nothing was sent") as caught:
         client.generate_image("a red bicycle")
     assert not caught.value.may_have_been_charged
-    assert caught.value.curable
+    assert caught.value.retryable
     assert len(clock.slept) == 3
 
 
@@ -151,7 +151,7 @@ def test_a_post_whose_answer_is_lost_after_charging_is_sent_exactly_once(
     error = caught.value
     assert isinstance(error, ClaidServerError if kind in ("500", "502") else ClaidAnswerLostError)
     assert error.may_have_been_charged
-    assert error.curable
+    assert error.retryable
     assert len(sandbox.ledger()) == 1
     assert sandbox.charged() == 2
     assert clock.slept == []
@@ -307,7 +307,7 @@ def test_a_402_is_not_taken_for_a_429(told: ClaidClient, scripted: ScriptedServe
     scripted.replies(as_json({"error_code": "3001", "error_type": "billing", "error_message": "None left"}, 402))
     with pytest.raises(ClaidError) as caught:
         told.generate_image("a red bicycle")
-    assert not caught.value.curable
+    assert not caught.value.retryable
     assert len(scripted.received) == 1
 
 

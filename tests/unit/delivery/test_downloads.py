@@ -118,7 +118,7 @@ def test_a_link_that_must_not_be_followed_is_refused_before_anything_is_sent(add
     for fetch in (downloader.fetch, lambda link: downloader.fetch_if_small(link, 5)):
         with pytest.raises(DownloadRefusedError, match=reason) as caught:
             fetch(address)
-        assert not caught.value.curable
+        assert not caught.value.retryable
 
 
 def test_the_refusal_tells_how_to_allow_a_host() -> None:
@@ -244,7 +244,7 @@ def test_what_did_not_arrive_is_asked_for_four_times(
     scripted.replies(broken)
     with pytest.raises(DownloadFailedError) as caught:
         downloader.fetch(link)
-    assert caught.value.curable
+    assert caught.value.retryable
     assert len(scripted.received) == 8
 
 

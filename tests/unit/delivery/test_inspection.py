@@ -136,7 +136,7 @@ def test_a_picture_of_which_the_end_is_missing_is_broken(kind: str, part: float)
 def test_a_truncated_png_may_arrive_whole_the_next_time() -> None:
     with pytest.raises(DownloadFailedError, match="broken") as caught:
         inspect(noise()[:-20], announced=(64, 48), max_pixels=CAP)
-    assert caught.value.curable
+    assert caught.value.retryable
 
 
 def test_a_png_with_a_bit_turned_is_broken() -> None:

@@ -88,7 +88,7 @@ class Shop:
             delivery=Delivery(Downloader(DownloadRules(self.client.base_url)), self.storages, lambda: self.time),
             receipts=lambda _: store or self.memory,
             author=Author("shop", run_id, "pictures"),
-            terms=Terms(look_interval=1.0, poll_interval=1.0, **terms),
+            terms=Terms(lookup_interval=1.0, poll_interval=1.0, **terms),
             sleep=self.sleep,
             now=lambda: self.time,
         )
@@ -565,7 +565,7 @@ def test_the_link_of_a_job_that_ended_a_day_ago_is_not_handed_on(shop: Shop) -> 
     with pytest.raises(TimeoutError):
         shop.fulfil(order, timeout=2.0)
     shop.memory.write(
-        shop.receipt(order).but(
+        shop.receipt(order).evolve(
             state=ReceiptState.PAID,
             images=(DeliveredImage(1, None, None, tmp_url="http://x.test/a.png", expires_at=shop.time.isoformat()),),
         )
@@ -581,7 +581,7 @@ def test_nothing_stays_behind_where_claid_wrote_when_a_run_stopped_between_two_p
     order = shop.generation(output, images=2, landing=shop.storages.covering(output))
     begun = shop.fulfilment("monday").begin(order)
     first = shop.fulfilment("monday").delivery.deliver(order, begun.receipt.images[0])
-    shop.memory.write(begun.receipt.but(images=(first, begun.receipt.images[1])))
+    shop.memory.write(begun.receipt.evolve(images=(first, begun.receipt.images[1])))
     assert shop.fulfil(order).credits == 0
     files = sorted(file.name for file in shop.bucket.rglob("*.png"))
     assert files == [order.file_name(1), order.file_name(2)]
@@ -661,7 +661,7 @@ def test_a_picture_whose_link_was_signed_and_so_not_kept_is_never_delivered_as_n
     order = shop.edit(shop.fulfil(shop.generation()).images[0].path or "")
     shop.fulfil(order)
     died = DeliveredImage(1, None, None, expires_at=(shop.time + timedelta(hours=9)).isoformat())
-    shop.memory.write(shop.receipt(order).but(state=ReceiptState.PAID, images=(died,)))
+    shop.memory.write(shop.receipt(order).evolve(state=ReceiptState.PAID, images=(died,)))
     result = shop.fulfil(order, "tuesday")
     assert result.images[0].path
     assert result.credits == 1
@@ -715,9 +715,9 @@ def test_a_run_waits_for_another_as_long_as_that_one_says_that_it_is_still_askin
 
     def renew() -> None:
         if len(shop.slept) == 170:
-            shop.memory.write(receipt.but(asked_at=shop.time.isoformat()))
+            shop.memory.write(receipt.evolve(asked_at=shop.time.isoformat()))
         if len(shop.slept) == 300:
-            shop.memory.write(receipt.but(state=ReceiptState.REFUSED))
+            shop.memory.write(receipt.evolve(state=ReceiptState.REFUSED))
 
     shop.while_sleeping = renew
     assert shop.fulfil(order, "tuesday").credits == 1

@@ -81,7 +81,7 @@ def test_a_receipt_comes_back_as_it_was_written(store: ReceiptStore) -> None:
     assert store.read(FINGERPRINT) is None
     store.write(RECEIPT)
     assert store.read(FINGERPRINT) == RECEIPT
-    later = RECEIPT.but(state=ReceiptState.BLOCKED, images=(), credits=6.0)
+    later = RECEIPT.evolve(state=ReceiptState.BLOCKED, images=(), credits=6.0)
     store.write(later)
     assert store.read(FINGERPRINT) == later
     assert store.read("0" * 64) is None
@@ -98,7 +98,7 @@ def test_a_receipt_comes_back_as_it_was_written(store: ReceiptStore) -> None:
 def test_any_receipt_survives_its_json(
     subject: str, state: ReceiptState, numbers: tuple[int, float, int | None], body: dict[str, Any]
 ) -> None:
-    receipt = RECEIPT.but(
+    receipt = RECEIPT.evolve(
         subject=subject, state=state, body=body, edition=numbers[0], credits=numbers[1], job_id=numbers[2]
     )
     assert Receipt.from_json(json.loads(json.dumps(receipt.to_json()))) == receipt
@@ -118,7 +118,7 @@ def test_a_receipt_is_a_file_that_a_person_can_read(tmp_path: Path) -> None:
 
 def test_on_a_local_disk_each_state_is_added_and_the_last_one_counts(tmp_path: Path) -> None:
     store = FolderReceipts(f"file://{tmp_path}/")
-    states = [RECEIPT.but(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)]
+    states = [RECEIPT.evolve(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)]
     assert store.create(states[0])
     for receipt in states[1:]:
         store.write(receipt)
@@ -129,7 +129,7 @@ def test_on_a_local_disk_each_state_is_added_and_the_last_one_counts(tmp_path: P
 
 def test_in_a_bucket_there_is_the_last_state_alone(s3: str) -> None:
     store = FolderReceipts(f"{s3}/_claid/")
-    for receipt in (RECEIPT.but(state=ReceiptState.PAID), RECEIPT):
+    for receipt in (RECEIPT.evolve(state=ReceiptState.PAID), RECEIPT):
         store.write(receipt)
     assert Receipt.from_json(json.loads(read(f"{s3}/_claid/{FINGERPRINT}.json"))) == RECEIPT
 
@@ -137,7 +137,7 @@ def test_in_a_bucket_there_is_the_last_state_alone(s3: str) -> None:
 def test_a_state_that_was_being_added_at_a_crash_has_not_begun(tmp_path: Path) -> None:
     store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
     intent, paid, delivered = (
-        RECEIPT.but(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)
+        RECEIPT.evolve(state=state) for state in (ReceiptState.INTENT, ReceiptState.PAID, ReceiptState.DELIVERED)
     )
     store.create(intent)
     begin = file.stat().st_size
@@ -158,8 +158,8 @@ def test_a_state_that_was_being_added_at_a_crash_has_not_begun(tmp_path: Path) -
 
 def test_a_last_state_that_has_an_end_and_is_broken_is_not_passed_over(tmp_path: Path) -> None:
     store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
-    store.create(RECEIPT.but(state=ReceiptState.INTENT))
-    store.write(RECEIPT.but(state=ReceiptState.PAID))
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    store.write(RECEIPT.evolve(state=ReceiptState.PAID))
     file.write_bytes(file.read_bytes().replace(b'"state": "paid"', b'"state": paid'))
     with pytest.raises(ReceiptUnreadableError, match="JSONDecodeError"):
         store.read(FINGERPRINT)
@@ -237,7 +237,7 @@ def test_a_task_state_that_holds_something_else_is_unreadable() -> None:
 def test_facts_that_this_version_does_not_know_are_left_alone(tmp_path: Path) -> None:
     content = spoiled(colour="red", images=[{**RECEIPT.to_json()["images"][0], "depth": 8}])
     (tmp_path / f"{FINGERPRINT}.json").write_bytes(content)
-    assert FolderReceipts(f"file://{tmp_path}/").read(FINGERPRINT) == RECEIPT.but(images=RECEIPT.images[:1])
+    assert FolderReceipts(f"file://{tmp_path}/").read(FINGERPRINT) == RECEIPT.evolve(images=RECEIPT.images[:1])
 
 
 def test_where_nothing_is_kept_nothing_is_found() -> None:
@@ -262,7 +262,7 @@ def test_a_receipt_of_a_signed_input_holds_neither_the_signature_nor_a_key(s3: s
         output={},
         suffix=".jpg",
     )
-    receipt = RECEIPT.but(fingerprint=order.fingerprint, body=order.body, subject=order.subject)
+    receipt = RECEIPT.evolve(fingerprint=order.fingerprint, body=order.body, subject=order.subject)
     FolderReceipts(order.place.receipts).write(receipt)
     text = (tmp_path / "out" / "_claid" / f"{order.fingerprint}.json").read_text(encoding="utf-8")
     assert f"{s3}/chair.png" in text
@@ -290,5 +290,5 @@ def test_an_image_takes_over_what_the_answer_says() -> None:
     image = DeliveredImage.from_answer(3, answered)
     assert (image.position, image.path, image.blocked, image.good) == (3, None, None, False)
     assert (image.width, image.height, image.tmp_url, image.object_uri) == (1024, 768, None, "gs://bucket/a.png")
-    assert image.with_(path="gs://bucket/a.png").good
-    assert not image.with_(path="gs://bucket/a.png", blocked=True).good
+    assert image.evolve(path="gs://bucket/a.png").good
+    assert not image.evolve(path="gs://bucket/a.png", blocked=True).good

@@ -15,11 +15,11 @@ from airflow_claid.client import ClaidAuthenticationError, ClaidClient
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
-from airflow_claid.errors import CreditCeilingError, ErrandFailedError, JobFailedError, JobTimeoutError
+from airflow_claid.errors import CreditCeilingError, JobFailedError, JobTimeoutError, PartialFailureError
 from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
 from airflow_claid.fulfilment.receipt import Author, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
-from airflow_claid.fulfilment.task_orders import Errand
+from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
@@ -67,10 +67,10 @@ class Shop:
             terms=Terms(poll_interval=0.1, **terms),
         )
 
-    def begun(self, orders: list[Order], **terms: Any) -> Errand:
-        errand = Errand(self.fulfilment(**terms), orders)
-        errand.begin()
-        return errand
+    def begun(self, orders: list[Order], **terms: Any) -> TaskOrders:
+        task_orders = TaskOrders(self.fulfilment(**terms), orders)
+        task_orders.begin()
+        return task_orders
 
 
 @pytest.fixture
@@ -90,88 +90,88 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def carried(errand: Errand) -> Any:
-    return json.loads(json.dumps(errand.to_json()))
+def carried(task_orders: TaskOrders) -> Any:
+    return json.loads(json.dumps(task_orders.to_json()))
 
 
 def test_all_jobs_are_asked_for_before_the_first_is_waited_for(shop: Shop) -> None:
-    errand = shop.begun(shop.orders(*shop.links))
-    assert len(errand.waiting) == len(errand.job_ids) == errand.credits == 3
+    task_orders = shop.begun(shop.orders(*shop.links))
+    assert len(task_orders.waiting) == len(task_orders.job_ids) == task_orders.credits == 3
     assert not shop.sandbox.ledger("get_edit")
-    assert [result.images[0].path for result in errand.complete(soon())] == [
+    assert [result.images[0].path for result in task_orders.complete(soon())] == [
         f"file://{shop.folder}/P{n}.jpg" for n in range(3)
     ]
-    assert (errand.waiting, errand.credits) == ([], 0)
-    errand.raise_failures()
+    assert (task_orders.waiting, task_orders.credits) == ([], 0)
+    task_orders.raise_failures()
 
 
 def test_several_are_asked_for_at_once(shop: Shop) -> None:
     shop.sandbox.fault("hold", operation="submit_edit", count=3)
-    errand = Errand(shop.fulfilment(), shop.orders(*shop.links))
-    begin = threading.Thread(target=errand.begin)
+    task_orders = TaskOrders(shop.fulfilment(), shop.orders(*shop.links))
+    begin = threading.Thread(target=task_orders.begin)
     begin.start()
     try:
         assert eventually(lambda: shop.sandbox.held == 3)
     finally:
         shop.sandbox.release()
         begin.join(20)
-    assert [one.order.name for one in errand.begun] == ["P0", "P1", "P2"]
+    assert [one.order.name for one in task_orders.begun] == ["P0", "P1", "P2"]
 
 
 def test_all_threads_together_keep_the_ceiling(shop: Shop) -> None:
     links = [*shop.links, *(f"{link}?again" for link in shop.links)]
-    errand = Errand(shop.fulfilment(max_credits=4.0), shop.orders(*links))
+    task_orders = TaskOrders(shop.fulfilment(max_credits=4.0), shop.orders(*links))
     with pytest.raises(CreditCeilingError, match="max_credits=4"):
-        errand.begin()
-    assert errand.fulfilment.spent == len(errand.begun) == len(shop.sandbox.ledger("submit_edit"))
-    assert errand.fulfilment.spent <= 4
-    assert [one.order.name for one in errand.begun] == sorted(one.order.name or "" for one in errand.begun)
+        task_orders.begin()
+    assert task_orders.fulfilment.spent == len(task_orders.begun) == len(shop.sandbox.ledger("submit_edit"))
+    assert task_orders.fulfilment.spent <= 4
+    assert [one.order.name for one in task_orders.begun] == sorted(one.order.name or "" for one in task_orders.begun)
 
 
 def test_what_concerns_the_account_stops_the_rest_and_is_what_is_raised(shop: Shop) -> None:
     orders = shop.orders(*(f"{shop.links[0]}?{number}" for number in range(60)))
     shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
-    errand = Errand(shop.fulfilment(), orders)
+    task_orders = TaskOrders(shop.fulfilment(), orders)
     with pytest.raises(ClaidAuthenticationError):
-        errand.begin()
-    assert (errand.begun, errand.fulfilment.spent) == ([], 0)
+        task_orders.begin()
+    assert (task_orders.begun, task_orders.fulfilment.spent) == ([], 0)
     assert len(list(shop.folder.rglob("*.json"))) < 60
 
 
 def test_one_request_twice_is_paid_once(shop: Shop) -> None:
     order = shop.orders(shop.links[0])[0]
-    errand = Errand(shop.fulfilment(), [order, replace(order), *shop.orders(shop.links[1])])  # type: ignore[type-var]
-    errand.begin()
-    assert len(errand.begun) == 3
-    assert len(shop.sandbox.ledger("submit_edit")) == errand.fulfilment.spent == 2
+    task_orders = TaskOrders(shop.fulfilment(), [order, replace(order), *shop.orders(shop.links[1])])  # type: ignore[type-var]
+    task_orders.begin()
+    assert len(task_orders.begun) == 3
+    assert len(shop.sandbox.ledger("submit_edit")) == task_orders.fulfilment.spent == 2
 
 
 def test_one_that_fails_stops_no_other_and_is_named(shop: Shop) -> None:
     shop.sandbox.fault("job_error", prompt=shop.links[1])
-    errand = shop.begun(shop.orders(*shop.links))
-    assert len(errand.complete(soon())) == 2
-    with pytest.raises(ErrandFailedError, match="1 of 3 pictures failed, the others are kept") as failed:
-        errand.raise_failures()
-    assert list(errand.failed) == [shop.links[1]]
+    task_orders = shop.begun(shop.orders(*shop.links))
+    assert len(task_orders.complete(soon())) == 2
+    with pytest.raises(PartialFailureError, match="1 of 3 pictures failed, the others are kept") as failed:
+        task_orders.raise_failures()
+    assert list(task_orders.failed) == [shop.links[1]]
     assert "ended as ERROR without a result: Internal error" in str(failed.value)
-    assert not failed.value.curable
+    assert not failed.value.retryable
 
 
 def test_the_only_one_fails_with_its_own_error(shop: Shop) -> None:
     shop.sandbox.fault("job_error")
-    errand = shop.begun(shop.orders(shop.links[0]))
-    assert errand.complete(soon()) == []
+    task_orders = shop.begun(shop.orders(shop.links[0]))
+    assert task_orders.complete(soon()) == []
     with pytest.raises(JobFailedError, match="ended as ERROR"):
-        errand.raise_failures()
+        task_orders.raise_failures()
 
 
 def test_jobs_that_are_not_done_in_time_stay_waiting_for_and_what_is_done_is_kept(shop: Shop) -> None:
     shop.sandbox.fault("job_stuck", prompt=shop.links[0])
-    errand = shop.begun(shop.orders(*shop.links[:2]))
-    assert len(errand.complete(utc_now() + timedelta(seconds=1))) == 1
-    with pytest.raises(ErrandFailedError) as failed:
-        errand.raise_failures()
-    assert failed.value.curable
+    task_orders = shop.begun(shop.orders(*shop.links[:2]))
+    assert len(task_orders.complete(utc_now() + timedelta(seconds=1))) == 1
+    with pytest.raises(PartialFailureError) as failed:
+        task_orders.raise_failures()
+    assert failed.value.retryable
     again = shop.begun(shop.orders(shop.links[0]))
     assert len(again.waiting) == 1
     assert again.fulfilment.spent == 0
@@ -185,23 +185,23 @@ def test_another_process_goes_on_with_what_it_is_handed(shop: Shop) -> None:
     facts = carried(shop.begun(shop.orders(*shop.links)))
     charged = shop.sandbox.charged()
     assert shop.client._transport.auth._key not in json.dumps(facts)
-    errand = Errand.resumed(shop.fulfilment(), shop.orders(*shop.links), facts)
-    assert (len(errand.waiting), errand.fulfilment.spent) == (3, 3)
-    results = errand.complete(soon())
+    task_orders = TaskOrders.resumed(shop.fulfilment(), shop.orders(*shop.links), facts)
+    assert (len(task_orders.waiting), task_orders.fulfilment.spent) == (3, 3)
+    results = task_orders.complete(soon())
     assert [result.credits for result in results] == [1, 1]
-    with pytest.raises(ErrandFailedError, match="1 of 3 pictures failed"):
-        errand.raise_failures()
+    with pytest.raises(PartialFailureError, match="1 of 3 pictures failed"):
+        task_orders.raise_failures()
     assert shop.sandbox.charged() == charged
 
 
 def test_what_failed_in_the_first_process_fails_in_the_second(shop: Shop) -> None:
     refused = shop.sandbox.url + "/tmp/none.png"
-    errand = shop.begun(shop.orders(shop.links[0]))
-    errand.failed[refused] = ErrandFailedError("refused")
-    facts = carried(errand)
-    resumed = Errand.resumed(shop.fulfilment(), shop.orders(shop.links[0], refused), facts)
+    task_orders = shop.begun(shop.orders(shop.links[0]))
+    task_orders.failed[refused] = PartialFailureError("refused", retryable=False)
+    facts = carried(task_orders)
+    resumed = TaskOrders.resumed(shop.fulfilment(), shop.orders(shop.links[0], refused), facts)
     resumed.complete(soon())
-    with pytest.raises(ErrandFailedError, match=r"1 of 2 .*none\.png'?: refused"):
+    with pytest.raises(PartialFailureError, match=r"1 of 2 .*none\.png'?: refused"):
         resumed.raise_failures()
 
 
@@ -216,9 +216,9 @@ def test_orders_that_changed_during_the_wait_are_not_paid_and_the_retry_pays_for
         "width": shop.orders(shop.links[0], width=10),
     }[change]
     charged = shop.sandbox.charged()
-    with pytest.raises(ErrandFailedError, match="changed while the task waited") as failed:
-        Errand.resumed(shop.fulfilment(), new, facts)
-    assert failed.value.curable
+    with pytest.raises(PartialFailureError, match="changed while the task waited") as failed:
+        TaskOrders.resumed(shop.fulfilment(), new, facts)
+    assert failed.value.retryable
     assert shop.sandbox.charged() == charged
 
 
@@ -227,7 +227,7 @@ def test_a_receipt_that_another_run_completed_is_not_completed_again(shop: Shop)
     facts = carried(shop.begun(orders))
     shop.begun(orders).complete(soon())
     looks = len(shop.sandbox.ledger("get_edit"))
-    (result,) = Errand.resumed(shop.fulfilment(), orders, facts).complete(soon())
+    (result,) = TaskOrders.resumed(shop.fulfilment(), orders, facts).complete(soon())
     assert result.images[0].path == f"file://{shop.folder}/P0.jpg"
     assert len(shop.sandbox.ledger("get_edit")) == looks
 
@@ -237,12 +237,12 @@ def test_what_another_run_asks_for_anew_does_not_take_the_place_of_what_is_waite
     state: ReceiptState, shop: Shop
 ) -> None:
     orders = shop.orders(shop.links[0])
-    errand = shop.begun(orders)
-    facts, job_ids = carried(errand), errand.job_ids
+    task_orders = shop.begun(orders)
+    facts, job_ids = carried(task_orders), task_orders.job_ids
     kept = shop.receipts.read(orders[0].fingerprint)
     assert kept is not None
-    shop.receipts.write(kept.but(state=state, edition=kept.edition + 1, job_id=None))
-    resumed = Errand.resumed(shop.fulfilment(), orders, facts)
+    shop.receipts.write(kept.evolve(state=state, edition=kept.edition + 1, job_id=None))
+    resumed = TaskOrders.resumed(shop.fulfilment(), orders, facts)
     assert resumed.waiting == job_ids
     assert resumed.complete(soon())[0].images[0].good
 
@@ -250,6 +250,6 @@ def test_what_another_run_asks_for_anew_does_not_take_the_place_of_what_is_waite
 def test_a_picture_that_is_named_in_two_ways_is_one_job_before_and_after_the_wait(shop: Shop) -> None:
     orders = [*shop.orders(shop.links[0]), *shop.orders(shop.links[0])]
     charged = shop.sandbox.charged()
-    resumed = Errand.resumed(shop.fulfilment(), orders, carried(shop.begun(orders)))
+    resumed = TaskOrders.resumed(shop.fulfilment(), orders, carried(shop.begun(orders)))
     assert [result.credits for result in resumed.complete(soon())] == [1, 0]
     assert shop.sandbox.charged() == charged + 1

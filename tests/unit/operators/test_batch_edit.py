@@ -9,7 +9,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from PIL import Image
 
-from airflow_claid.operators import ImageBatchEditOperator
+from airflow_claid.operators import ImageFolderEditOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
 from tests.support.pictures import picture
@@ -18,9 +18,9 @@ from tests.unit.operators.conftest import NewTry
 SMALL = {"resizing": {"width": 40, "height": 30, "fit": "bounds"}}
 
 
-def batch(given: Any = "storage://shop/in/", **parameters: Any) -> ImageBatchEditOperator:
+def batch(given: Any = "storage://shop/in/", **parameters: Any) -> ImageFolderEditOperator:
     known = {"operations": SMALL, "output": "storage://shop/out/", **parameters}
-    return ImageBatchEditOperator(task_id="t", input=given, **known)
+    return ImageFolderEditOperator(task_id="t", input=given, **known)
 
 
 @pytest.fixture

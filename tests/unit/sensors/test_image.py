@@ -24,7 +24,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.errors import LookFailedError
+from airflow_claid.errors import PollFailedError
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidImageSensor
 from tests.conftest import Connect
@@ -139,7 +139,7 @@ def test_a_storage_that_is_not_mapped_fails_at_once_in_every_mode(
 
 @pytest.mark.parametrize(
     ("more", "expected"),
-    [({}, LookFailedError), ({"soft_fail": True}, LookFailedError), ({"never_fail": True}, AirflowSkipException)],
+    [({}, PollFailedError), ({"soft_fail": True}, PollFailedError), ({"never_fail": True}, AirflowSkipException)],
 )
 def test_failing_looks_end_alike_in_every_mode(
     task: Task, more: dict[str, Any], expected: type[Exception], monkeypatch: pytest.MonkeyPatch
@@ -180,7 +180,7 @@ def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_
         raise TimeoutError("the bucket is slow today")
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
-    with pytest.raises(LookFailedError, match="failed looks in a row: 1"):
+    with pytest.raises(PollFailedError, match="failed polls in a row: 1"):
         Task("reschedule", remembers=False)(output="file:///srv/pictures/")
 
 

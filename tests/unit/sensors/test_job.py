@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_claid.client import ClaidClient
-from airflow_claid.errors import LookFailedError
+from airflow_claid.errors import PollFailedError
 from airflow_claid.operators import ImageEditOperator
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidJobSensor
@@ -168,7 +168,7 @@ def test_four_failing_looks_in_a_row_pass_in_every_mode(
 
 @pytest.mark.parametrize(
     ("more", "expected"),
-    [({}, LookFailedError), ({"soft_fail": True}, LookFailedError), ({"never_fail": True}, AirflowSkipException)],
+    [({}, PollFailedError), ({"soft_fail": True}, PollFailedError), ({"never_fail": True}, AirflowSkipException)],
 )
 def test_the_fifth_in_a_row_ends_the_try_in_every_mode(
     task: Task, more: dict[str, Any], expected: type[Exception], account: Sandbox, claid: ClaidClient, link: str
@@ -186,7 +186,7 @@ def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_
 ) -> None:
     job_id = submit(claid, link)
     account.fault("500", operation="get_edit")
-    with pytest.raises(LookFailedError, match="failed looks in a row: 1"):
+    with pytest.raises(PollFailedError, match="failed polls in a row: 1"):
         Task("reschedule", remembers=False)(job_id=job_id)
 
 
@@ -201,7 +201,7 @@ def test_looks_that_fail_after_the_trigger_saw_the_end_are_tried_again(
     sensor = Task("deferrable").sensor(job_id=job_id)
     assert len(sensor.execute_complete({}, {"status": "ended"})) == 1  # type: ignore[typeddict-item]
     account.fault("500", operation="get_edit", probability=1.0)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(PollFailedError):
         Task("deferrable").sensor(job_id=job_id).execute_complete({}, {"status": "ended"})  # type: ignore[typeddict-item]
 
 

@@ -95,7 +95,7 @@ def test_a_few_failures_pass_but_not_five_in_a_row(scripted: ScriptedServer, con
     event = asyncio.run(first_event(trigger("s3://nowhere@shop/a/", seconds=100)))
     assert event["status"] == "failed"
     assert "Could not connect" in event["message"]
-    assert f"failed looks in a row: {PATIENCE}" in event["message"]
+    assert f"failed polls in a row: {PATIENCE}" in event["message"]
 
 
 def test_what_no_waiting_cures_ends_it_at_once(sandbox: Sandbox, connect: Connect) -> None:

@@ -175,7 +175,7 @@ def test_failing_looks_pass_but_not_five_in_a_row(account: Sandbox, submitted: J
     account.fault(**fault, operation="get_edit", count=5)
     event = asyncio.run(fired(trigger(submitted)))
     assert event["status"] == "unreachable"
-    assert "failed looks in a row: 5" in event["message"]
+    assert "failed polls in a row: 5" in event["message"]
 
 
 def test_a_used_up_quota_is_waited_out_however_often(account: Sandbox, submitted: Job) -> None:

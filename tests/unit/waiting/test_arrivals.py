@@ -12,7 +12,7 @@ from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.object_storage import write_whole
 from airflow_claid.waiting import arrivals as module
 from airflow_claid.waiting.arrivals import Arrivals
-from airflow_claid.waiting.pictures import Look, Watch
+from airflow_claid.waiting.pictures import Poll, Watch
 from tests.conftest import Connect
 from tests.support.pictures import noise, picture
 from tests.support.scripted_server import Reply, ScriptedServer
@@ -71,14 +71,14 @@ def fill(root: str) -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing(root: str) -> None:
     for recursive in (False, True):
-        assert arrivals(f"{root}/none/", recursive=recursive).look() == Look()
+        assert arrivals(f"{root}/none/", recursive=recursive).look() == Poll()
 
 
 def test_in_a_folder_only_good_pictures_count(root: str) -> None:
     fill(f"{root}/pictures")
     names = ("a.jpg", "b ü%20#.png", "large")
     look = arrivals(f"{root}/pictures/").look()
-    assert look == Look(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
+    assert look == Poll(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
     assert ObjectStoragePath(look.good[0]).exists()
     below = arrivals(f"{root}/pictures", recursive=True).look()
     assert below.good == (*look.good, f"{root}/pictures/sub/d.png")
@@ -95,13 +95,13 @@ def test_the_neighbours_of_a_folder_do_not_count(root: str) -> None:
 def test_one_file_is_waited_for(root: str) -> None:
     path = f"{root}/pictures/a.png"
     watched = arrivals(path)
-    assert watched.look() == Look()
+    assert watched.look() == Poll()
     write_whole(path, GOOD[:700])
-    assert watched.look() == Look(unfinished=1)
+    assert watched.look() == Poll(unfinished=1)
     write_whole(path, BLACK)
-    assert watched.look() == Look(blocked=1)
+    assert watched.look() == Poll(blocked=1)
     write_whole(path, GOOD)
-    assert watched.look() == Look((path,))
+    assert watched.look() == Poll((path,))
 
 
 def test_a_file_is_judged_once_until_it_is_written_anew(root: str, judged: list[int]) -> None:
@@ -148,7 +148,7 @@ def test_a_file_that_goes_during_the_look_is_not_there(tmp_path: Path, monkeypat
         return reader(uri)
 
     monkeypatch.setattr(module, "_reader", vanishing)
-    assert arrivals(f"file://{tmp_path}/").look() == Look()
+    assert arrivals(f"file://{tmp_path}/").look() == Poll()
 
 
 def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +200,11 @@ def test_a_connected_storage_is_looked_at_through_the_mapped_connection(
     written = {image.claid_storage_uri.rpartition("/")[2] for image in result.output if image.claid_storage_uri}
     for output, recursive in (("storage://shop/spring%20ü/", False), ("storage://shop/spring%20ü/", True)):
         look = arrivals(output, recursive=recursive).look()
-        assert look == Look(tuple(sorted(output + name for name in written)), blocked=1)
+        assert look == Poll(tuple(sorted(output + name for name in written)), blocked=1)
     below = arrivals("storage://shop/", recursive=True).look()
     assert below.good == tuple(sorted(f"storage://shop/spring%20%C3%BC/{name}" for name in written))
     one = f"storage://shop/spring%20ü/{min(written)}"
-    assert arrivals(one).look() == Look((one,))
+    assert arrivals(one).look() == Poll((one,))
     claid.edit_image(below.good[0], {"resizing": {"width": 9}})
 
 
@@ -237,13 +237,13 @@ def test_a_key_that_may_not_see_storages_is_told_so(account: Sandbox, connect: C
 def test_a_link_is_looked_at_by_the_rules_of_downloads(account: Sandbox, claid: ClaidClient) -> None:
     good = claid.generate_image("A linen sofa").output[0].tmp_url or ""
     black = claid.generate_image("nude portrait").output[0].tmp_url or ""
-    assert arrivals(good).look() == Look((good,))
-    assert arrivals(black).look() == Look(blocked=1)
-    assert arrivals(f"{account.url}/tmp/none/none_1.png").look() == Look()
+    assert arrivals(good).look() == Poll((good,))
+    assert arrivals(black).look() == Poll(blocked=1)
+    assert arrivals(f"{account.url}/tmp/none/none_1.png").look() == Poll()
     account.fault("html", operation="download")
-    assert arrivals(good).look() == Look(others=1)
+    assert arrivals(good).look() == Poll(others=1)
     account.fault("redirect", operation="download", location="http://127.0.0.1:9/")
-    assert arrivals(good).look() == Look(others=1)
+    assert arrivals(good).look() == Poll(others=1)
     account.fault("truncated", operation="download", probability=1.0)
     with pytest.raises(DownloadFailedError):
         arrivals(good).look()
@@ -258,10 +258,10 @@ def test_half_a_picture_at_a_link_does_not_count(scripted: ScriptedServer, conne
     link = f"{scripted.url}/a.png"
     watched = arrivals(link)
     for content, expected in (
-        (GOOD[:900], Look(unfinished=1)),
-        (b"text", Look(others=1)),
-        (b"", Look(unfinished=1)),
-        (GOOD, Look((link,))),
+        (GOOD[:900], Poll(unfinished=1)),
+        (b"text", Poll(others=1)),
+        (b"", Poll(unfinished=1)),
+        (GOOD, Poll((link,))),
     ):
         scripted.replies(Reply(200, content, {"Content-Type": "image/png"}))
         assert watched.look() == expected

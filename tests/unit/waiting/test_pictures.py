@@ -7,11 +7,11 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_claid.client import ClaidScopeError, ClaidServerError, ClaidValidationError
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
-from airflow_claid.waiting.pictures import PATIENCE, Look, Outcome, Watch, decide
+from airflow_claid.waiting.pictures import PATIENCE, Outcome, Poll, Watch, decide
 
 WATCH = Watch("s3://shop/spring/", 2)
-TWO = Look(("s3://shop/spring/a.png", "s3://shop/spring/b.png"))
-ONE = Look(TWO.good[:1], blocked=1, unfinished=2, others=3)
+TWO = Poll(("s3://shop/spring/a.png", "s3://shop/spring/b.png"))
+ONE = Poll(TWO.good[:1], blocked=1, unfinished=2, others=3)
 PASSING = (OSError("slow"), DownloadFailedError("cut"), ClaidServerError("no"), PermissionError("no"))
 LASTING = (
     ClaidValidationError("not mapped"),
@@ -42,7 +42,7 @@ def test_the_message_tells_what_is_there_and_why_it_does_not_count() -> None:
     assert decide(WATCH, ONE).message == (
         "1 of 2 good images at s3://shop/spring/ (and 1 blacked out by the content filter, 2 not whole, 3 no picture)"
     )
-    assert decide(Watch("https://dl.claid.ai/a.png?signature=x"), Look()).message == (
+    assert decide(Watch("https://dl.claid.ai/a.png?signature=x"), Poll()).message == (
         "0 of 1 good images at https://dl.claid.ai/a.png"
     )
 
@@ -56,7 +56,7 @@ def test_a_passing_failure_is_tried_again_until_it_is_the_fifth_in_a_row(error: 
         failures = decision.failures
     last = decide(WATCH, error, failures=failures)
     assert last.outcome is Outcome.FAILED
-    assert f"{type(error).__name__}: {error} (failed looks in a row: 5; the wait ends at 5)" in last.message
+    assert f"{type(error).__name__}: {error} (failed polls in a row: 5; the wait ends at 5)" in last.message
 
 
 def test_a_look_that_succeeds_ends_the_count() -> None:

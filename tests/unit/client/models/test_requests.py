@@ -55,7 +55,7 @@ def test_a_wrong_generation_is_told_by_parameter_value_and_remedy_and_not_sent(
         assert part in str(caught.value)
     assert caught.value.details
     assert not caught.value.may_have_been_charged
-    assert not caught.value.curable
+    assert not caught.value.retryable
     assert sandbox.ledger() == []
 
 

@@ -4,16 +4,16 @@ import threading
 
 import pytest
 
-from airflow_claid.client.quota.send_slots import Turns
+from airflow_claid.client.quota.send_slots import SendSlots
 
 AT_ONCE = 16
 
 
-class Crowd:
+class ConcurrencyLimit:
     """Threads that each take a turn and keep it until they are told to send."""
 
-    def __init__(self, turns: Turns, number: int) -> None:
-        self.turns = turns
+    def __init__(self, send_slots: SendSlots, number: int) -> None:
+        self.send_slots = send_slots
         self.got = threading.Semaphore(0)
         self.send = threading.Event()
         self.leave = threading.Event()
@@ -22,10 +22,10 @@ class Crowd:
             thread.start()
 
     def _take(self) -> None:
-        with self.turns.turn():
+        with self.send_slots.send_slot():
             self.got.release()
             self.send.wait(10)
-            self.turns.sent()
+            self.send_slots.sent()
             self.leave.wait(10)
 
     def got_turns(self, number: int) -> bool:
@@ -39,7 +39,7 @@ class Crowd:
 
 
 def test_few_come_near_to_being_sent_and_the_next_when_one_is_on_its_way() -> None:
-    crowd = Crowd(Turns(), AT_ONCE + 5)
+    crowd = ConcurrencyLimit(SendSlots(), AT_ONCE + 5)
     assert crowd.got_turns(AT_ONCE)
     assert not crowd.got.acquire(timeout=0.05)
     crowd.send.set()
@@ -48,32 +48,32 @@ def test_few_come_near_to_being_sent_and_the_next_when_one_is_on_its_way() -> No
 
 
 def test_a_turn_is_over_once_however_often_it_ends() -> None:
-    turns = Turns()
+    send_slots = SendSlots()
     for _ in range(3):
-        with turns.turn():
-            turns.sent()
-            turns.sent()
-    turns.sent()
-    crowd = Crowd(turns, AT_ONCE + 1)
+        with send_slots.send_slot():
+            send_slots.sent()
+            send_slots.sent()
+    send_slots.sent()
+    crowd = ConcurrencyLimit(send_slots, AT_ONCE + 1)
     assert crowd.got_turns(AT_ONCE)
     assert not crowd.got.acquire(timeout=0.05)
     crowd.end()
 
 
 def test_a_turn_without_a_request_is_over_when_its_thread_leaves_even_by_an_error() -> None:
-    turns = Turns()
+    send_slots = SendSlots()
     for _ in range(AT_ONCE + 1):
-        with pytest.raises(ValueError, match="not ready"), turns.turn():
+        with pytest.raises(ValueError, match="not ready"), send_slots.send_slot():
             raise ValueError("not ready")
-    crowd = Crowd(turns, AT_ONCE)
+    crowd = ConcurrencyLimit(send_slots, AT_ONCE)
     assert crowd.got_turns(AT_ONCE)
     crowd.end()
 
 
 def test_who_has_no_turn_ends_nobody_elses() -> None:
-    turns = Turns()
-    crowd = Crowd(turns, AT_ONCE + 1)
+    send_slots = SendSlots()
+    crowd = ConcurrencyLimit(send_slots, AT_ONCE + 1)
     assert crowd.got_turns(AT_ONCE)
-    turns.sent()
+    send_slots.sent()
     assert not crowd.got.acquire(timeout=0.05)
     crowd.end()

@@ -267,7 +267,7 @@ def test_whoever_kills_it_is_told_what_goes_on_and_what_it_costs(
     operator = account.edit(links=account.links[:2])
 
     def killed_at_the_second(*_: Any) -> float:
-        if operator._errand is not None and len(operator._errand.waiting) == 1:
+        if operator._task_orders is not None and len(operator._task_orders.waiting) == 1:
             raise KeyboardInterrupt
         return 0.05
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 _KEY = "claid_sensor_failures"
 
 
-class Memory:
-    """How many looks failed in a row.
+class FailureCount:
+    """How many polls failed in a row.
 
     :param store: Airflow's memory, for a wait that is several processes; ``None`` for one that is in this one.
-    :param patience: so many failed looks in a row end the wait; 1 where nothing can be remembered.
+    :param patience: so many failed polls in a row end the wait; 1 where nothing can be remembered.
     """
 
     def __init__(self, store: TaskStateStore | None = None, patience: int = PATIENCE) -> None:
@@ -26,7 +26,7 @@ class Memory:
         self.failures = kept if isinstance(kept, int) else 0
 
     @classmethod
-    def between_processes(cls, store: TaskStateStore | None) -> Memory:
+    def between_processes(cls, store: TaskStateStore | None) -> FailureCount:
         """Make the memory of a wait that is several processes."""
         return cls(store, PATIENCE if store is not None else 1)
 
