@@ -23,7 +23,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from airflow_claid.batch.batch import BatchTerms
-from airflow_claid.fulfilment import receipt as receipts
+from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidPicturesLink
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
@@ -153,7 +153,7 @@ def test_each_prompt_is_a_row_with_its_pictures_and_a_second_run_reads_only_the_
     assert run.ti.pushed["manifest"] == summary["manifest"]
 
     read: list[str] = []
-    monkeypatch.setattr(receipts, "read_if_there", lambda uri: read.append(uri))
+    monkeypatch.setattr(receipt_stores, "read_if_there", lambda uri: read.append(uri))
     requests_before = len(sandbox.ledger())
     again = new_try(run_id="tuesday")
     summary = again(batch(prompts=prompts, output=place))
