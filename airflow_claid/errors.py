@@ -82,6 +82,8 @@ class BatchStoppedError(AirflowClaidError):
     :param retryable: whether a retry may succeed.
     """
 
+    retryable = True
+
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)
         self.retryable = retryable
