@@ -59,6 +59,12 @@ class LostAnswerError(AirflowClaidError):
     """A request may have been paid, its answer is lost, and ``on_lost_response`` says to fail."""
 
 
+class AnswerPendingError(AirflowClaidError):
+    """A request was sent, its answer may still come, and the thread that asked has other things to do meanwhile."""
+
+    retryable = True
+
+
 class CreditCeilingError(AirflowClaidError):
     """The next request would spend more than ``max_credits``; it was not sent."""
 

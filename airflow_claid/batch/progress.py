@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from airflow_claid.batch.counts import STATUSES, BatchCounts
 
 if TYPE_CHECKING:
     from airflow_claid.storage.task_state import TaskStateStore
@@ -84,37 +84,3 @@ class Progress:
 def _clock(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"
-
-
-STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
-"""What can become of an item."""
-
-
-@dataclass
-class BatchCounts:
-    """How far a batch has come.
-
-    :param by_status: items by what became of them: done, blocked, failed, invalid, duplicate.
-    :param reused: items of these that cost this execution nothing, because they were paid before.
-    :param images: good pictures.
-    :param credits: what this execution spent, as far as is known.
-    :param credits_in_doubt: what it may have spent besides: of requests whose answer is lost.
-    :param waiting: items that are to be tried again.
-    """
-
-    by_status: Counter[str] = field(default_factory=Counter)
-    reused: int = 0
-    images: int = 0
-    credits: float = 0.0
-    credits_in_doubt: float = 0.0
-    waiting: int = 0
-
-    @property
-    def items(self) -> int:
-        """How many items have ended."""
-        return sum(self.by_status.values())
-
-    @property
-    def share_failed(self) -> float:
-        """What share of the items that ended failed or was invalid."""
-        return (self.by_status["failed"] + self.by_status["invalid"]) / max(1, self.items)

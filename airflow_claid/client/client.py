@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from airflow_claid import __version__
 from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, versioned
+from airflow_claid.client.calls import EDITING, SCENES, STORAGE, poll, storage_path, submission
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
 from airflow_claid.client.models.ai_edit import AIEditRequest
 from airflow_claid.client.models.batch_edit import BatchEditRequest
@@ -26,22 +27,6 @@ from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import parse, read, read_job, rows_of
 from airflow_claid.client.transport import BearerKey, Call, Transport
-
-_EDITING = "image_editing"
-_STORAGE = "storage"
-_SCENES = "image_generation"
-_VIDEOS = "video_generation"
-
-_JOBS = {
-    JobKind.EDIT: ("image/edit/async", _EDITING),
-    JobKind.BATCH_EDIT: ("image/edit/batch", _EDITING),
-    JobKind.AI_EDIT: ("image/ai-edit", _EDITING),
-    JobKind.FASHION_MODEL: ("image/ai-fashion-models", _EDITING),
-    JobKind.VIDEO: ("video/generate", _VIDEOS),
-}
-"""Address and scope of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
-
-_GROUPS = {JobKind.AI_EDIT: Group.AI_EDIT, JobKind.FASHION_MODEL: Group.FASHION, JobKind.VIDEO: Group.VIDEO}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -151,7 +136,7 @@ class ClaidClient:
                 prompt, number_of_images=number_of_images, guidance_scale=guidance_scale, output=output
             )
         )
-        return self._post("generate_image", "image/generate", _EDITING, request.to_json(), GenerateResult)
+        return self._post("generate_image", "image/generate", EDITING, request.to_json(), GenerateResult)
 
     def edit_image(
         self,
@@ -169,7 +154,7 @@ class ClaidClient:
         :raises ClaidError: the kind tells whether it may have been charged.
         """
         request = _edit_request(input, operations, output)
-        return self._post("edit_image", "image/edit", _EDITING, request.to_json(), EditResult)
+        return self._post("edit_image", "image/edit", EDITING, request.to_json(), EditResult)
 
     def submit_edit(
         self,
@@ -234,7 +219,7 @@ class ClaidClient:
         :param request: :meth:`SceneRequest.of`.
         :raises ClaidError: the kind tells whether it may have been charged.
         """
-        return self._post("create_scene", "scene/create", _SCENES, request.to_json(), SceneResult)
+        return self._post("create_scene", "scene/create", SCENES, request.to_json(), SceneResult)
 
     def submit_video(self, request: VideoRequest) -> Job:
         """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. Needs the scope ``video_generation``.
@@ -255,8 +240,7 @@ class ClaidClient:
         :param job_id: :attr:`Job.id`.
         :raises ClaidRequestError: with ``status`` 404 if there is no such job.
         """
-        path, scope = _JOBS[kind]
-        call = Call(f"get_{kind.value}", "GET", f"{path}/{_identifier(job_id, 'job_id')}", scope, group=_group(kind))
+        call = poll(kind, job_id)
         return read_job(call, self._transport.send(call), kind)
 
     def upload_and_edit(
@@ -282,7 +266,7 @@ class ClaidClient:
             "upload_and_edit",
             "POST",
             "image/edit/upload",
-            _EDITING,
+            EDITING,
             form={"data": json.dumps(request.to_json())},
             files={"file": (filename, file)},
         )
@@ -290,18 +274,18 @@ class ClaidClient:
 
     def list_storage_types(self) -> list[str]:
         """Tell which types of storage can be connected. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storage_types", "GET", "storage/storage-types", _STORAGE, group=Group.STORAGE)
+        call = Call("list_storage_types", "GET", "storage/storage-types", STORAGE, group=Group.STORAGE)
         return [str(kind) for kind in rows_of(call, self._transport.send(call))]
 
     def list_storages(self) -> list[Storage]:
         """List the connected storages. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storages", "GET", "storage/storages", _STORAGE, group=Group.STORAGE)
+        call = Call("list_storages", "GET", "storage/storages", STORAGE, group=Group.STORAGE)
         answer = self._transport.send(call)
         return [parse(call, row, answer.request_id, Storage) for row in rows_of(call, answer)]
 
     def get_storage(self, storage_id: int) -> Storage:
         """Tell about one connected storage. Costs nothing. Needs the scope ``storage``."""
-        return self._get("get_storage", _storage_path(storage_id), _STORAGE, Storage)
+        return self._get("get_storage", storage_path(storage_id), STORAGE, Storage)
 
     def create_storage(self, storage: StorageIn) -> Storage:
         """Connect a storage. Costs nothing; the bucket is not touched. Needs the scope ``storage``.
@@ -311,7 +295,7 @@ class ClaidClient:
         :param storage: :meth:`StorageIn.of_bucket` or :meth:`StorageIn.of_web_folder`.
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
-        call = Call("create_storage", "POST", "storage/storages", _STORAGE, group=Group.STORAGE, json=storage.to_json())
+        call = Call("create_storage", "POST", "storage/storages", STORAGE, group=Group.STORAGE, json=storage.to_json())
         with storage.hidden():
             try:
                 return self._do_for_free(call, Storage)
@@ -331,7 +315,7 @@ class ClaidClient:
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
         call = Call(
-            "update_storage", "PATCH", _storage_path(storage_id), _STORAGE, group=Group.STORAGE, json=changes.to_json()
+            "update_storage", "PATCH", storage_path(storage_id), STORAGE, group=Group.STORAGE, json=changes.to_json()
         )
         with changes.hidden():
             return self._do_for_free(call, Storage)
@@ -343,7 +327,7 @@ class ClaidClient:
         :raises ClaidRequestError: with ``status`` 404 if there is no such storage.
         """
         self._do_for_free(
-            Call("delete_storage", "DELETE", _storage_path(storage_id), _STORAGE, group=Group.STORAGE), None
+            Call("delete_storage", "DELETE", storage_path(storage_id), STORAGE, group=Group.STORAGE), None
         )
 
     def _storage_named(self, name: str) -> Storage | None:
@@ -374,8 +358,7 @@ class ClaidClient:
         raise lost
 
     def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
-        path, scope = _JOBS[kind]
-        call = Call(f"submit_{kind.value}", "POST", path, scope, json=body, group=_group(kind))
+        call = submission(kind, body)
         return read_job(call, self._transport.send(call), kind)
 
     def _post(self, operation: str, path: str, scope: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
@@ -383,22 +366,8 @@ class ClaidClient:
         return read(call, self._transport.send(call), model)
 
     def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
-        call = Call(operation, "GET", path, scope, group=Group.STORAGE if scope == _STORAGE else Group.IMAGE)
+        call = Call(operation, "GET", path, scope, group=Group.STORAGE if scope == STORAGE else Group.IMAGE)
         return read(call, self._transport.send(call), model)
-
-
-def _group(kind: JobKind) -> Group:
-    return _GROUPS.get(kind, Group.IMAGE)
-
-
-def _identifier(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ClaidValidationError(f"{name}={value!r} must be the whole number that Claid gave")
-    return value
-
-
-def _storage_path(storage_id: int) -> str:
-    return f"storage/storages/{_identifier(storage_id, 'storage_id')}"
 
 
 def _edit_request(

@@ -10,6 +10,7 @@ from airflow.sdk.bases.decorator import TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 
 from airflow_claid.decorators.functions import FunctionOperator, refuse_parameter
+from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.operators import ImageEditOperator
 from airflow_claid.orders.order import Order
 
@@ -36,7 +37,7 @@ class EditFunctionOperator(FunctionOperator, ImageEditOperator):
         self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
     ) -> list[str]:
         """Go on after the trigger has fired; the function is called again only if Airflow lost what was put down."""
-        if not carried:
+        if self._deferred_state(carried) is None:
             self._call(context)
         return super().execute_complete(context, carried, event)
 
@@ -46,13 +47,13 @@ class EditFunctionOperator(FunctionOperator, ImageEditOperator):
             self._refuse(returned, "the operations, a dict such as {'resizing': {'width': 800}}")
         self.operations = returned
 
-    def _carried(self) -> dict[str, Any]:
+    def _parameters_to_defer(self) -> dict[str, Any]:
         return {"operations": dict(self.operations)}
 
-    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
-        """Give the orders by the operations of before the wait."""
-        self.operations = carried["operations"]
-        return super()._orders_again(carried)
+    def _orders_again(self, state: DeferredState) -> list[Order]:
+        """Return the orders by the operations of before the wait."""
+        self.operations = state.parameters["operations"]
+        return super()._orders_again(state)
 
 
 def claid_edit_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -195,6 +195,14 @@ class Delivery:
             raise DeadLinkError(f"{where} gives no picture")
         return content
 
+    def links_expire_at(self, made_at: str | None) -> str:
+        """Return when temporary links die, ISO 8601 in UTC.
+
+        :param made_at: when they were made, at the earliest; ``None`` for now.
+        """
+        made = datetime.fromisoformat(made_at) if made_at else self.now()
+        return (made + TEMPORARY_LIFE).isoformat()
+
     def clear_landing(self, destination: str) -> None:
         """Remove what was taken over from where Claid wrote it; what stays behind is litter, not a fault."""
         try:

@@ -1,22 +1,150 @@
-"""What one execution may spend."""
+"""The budget: the one guard that every paid call asks before it is sent."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from airflow_claid.client.text import shortened
-from airflow_claid.errors import CreditCeilingError
+from airflow_claid.errors import CreditCeilingError, may_have_been_charged
 from airflow_claid.orders.order import Order
 
 
-def check_ceiling(order: Order, spent: float, ceiling: float | None) -> None:
-    """Make sure that an order may be paid.
+class Budget:
+    """What one execution of a task spends, kept below ``max_credits``; shared by all threads of the task.
 
-    :param spent: credits that this execution has spent, or is about to.
-    :param ceiling: ``max_credits``.
-    :raises CreditCeilingError: if it would pass the ceiling.
+    A paid call reserves its credits before it is sent and charges them when it is answered. What is reserved, spent
+    or in doubt counts against the ceiling, so no number of threads can pass it together.
+
+    :param max_credits: the ceiling; ``None`` for none.
+    :param spent: credits that this execution has spent already, in another process.
     """
-    if ceiling is not None and spent + order.credits > ceiling:
+
+    def __init__(self, max_credits: float | None = None, *, spent: float = 0.0) -> None:
+        self._max_credits = max_credits
+        self._lock = threading.Lock()
+        self._spent = spent
+        self._reserved = 0.0
+        self._in_doubt: dict[str, float] = {}
+        self._closed_by: Exception | None = None
+        self._refusal: Exception | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a ceiling."""
+        return self._max_credits is not None
+
+    @property
+    def spent(self) -> float:
+        """Credits spent, as far as is known."""
+        return self._spent
+
+    @property
+    def in_doubt(self) -> float:
+        """Credits of requests whose answer is lost: they may have been charged."""
+        with self._lock:
+            return sum(self._in_doubt.values())
+
+    def refuse(self, error: Exception) -> None:
+        """Let nothing be paid, with this error, while what is paid already may be waited for."""
+        self._refusal = error
+
+    def close(self, error: Exception) -> None:
+        """Let nothing more be paid or waited for, because the task ends; the first error is the one that is raised.
+
+        Takes no lock, so that a signal handler may call it.
+        """
+        if self._closed_by is None:
+            self._closed_by = error
+
+    def check_open(self) -> None:
+        """Raise what the budget was closed with, if it was."""
+        if self._closed_by is not None:
+            raise self._closed_by
+
+    def check(self, order: Order) -> None:
+        """Make sure that an order may be paid now.
+
+        :raises CreditCeilingError: if it would pass the ceiling.
+        :raises Exception: what the budget was closed with, or refuses with.
+        """
+        with self._lock:
+            self._check(order)
+
+    @contextmanager
+    def reserve(self, order: Order) -> Iterator[Reservation]:
+        """Set an order's credits aside while it is sent.
+
+        At the end they are spent if :meth:`Reservation.charge` was called, in doubt if the error says that the request
+        may have been charged, and free again otherwise. Raises what :meth:`check` raises.
+        """
+        with self._lock:
+            self._check(order)
+            self._reserved += order.credits
+        reservation = Reservation(order.credits)
+        try:
+            yield reservation
+        except BaseException as error:
+            self._end(order, charged=reservation.charged, in_doubt=may_have_been_charged(error))
+            raise
+        else:
+            self._end(order, charged=reservation.charged, in_doubt=False)
+
+    def add(self, credits: float) -> None:  # noqa: A002 - Claid's own word
+        """Add what a job has cost more, or less, than was known when it was submitted."""
+        with self._lock:
+            self._spent += credits
+
+    def settle(self, order: Order) -> float:
+        """Count an order as paid whose answer was lost and whose pictures were found.
+
+        :returns: the credits, if this execution sent it; 0 if an earlier one did.
+        """
+        with self._lock:
+            doubtful = min(order.credits, self._in_doubt.get(order.fingerprint, 0.0))
+            if doubtful:
+                self._in_doubt[order.fingerprint] -= doubtful
+                self._spent += doubtful
+            return doubtful
+
+    def _check(self, order: Order) -> None:
+        self.check_open()
+        if self._refusal is not None:
+            raise self._refusal
+        in_doubt = sum(self._in_doubt.values())
+        committed = self._spent + self._reserved
+        if self._max_credits is None or committed + in_doubt + order.credits <= self._max_credits:
+            return
+        doubtful = f" (and {in_doubt:g} perhaps, for lost answers)" if in_doubt else ""
         raise CreditCeilingError(
-            f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {spent:g} spent by this "
-            f"execution; max_credits={ceiling:g}. It was not sent. Raise max_credits, then clear the task: what is "
-            "paid is not paid again."
+            f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {committed:g} spent by this "
+            f"execution{doubtful}; max_credits={self._max_credits:g}. It was not sent. Raise max_credits, then clear "
+            "the task: what is paid is not paid again."
         )
+
+    def _end(self, order: Order, *, charged: bool, in_doubt: bool) -> None:
+        with self._lock:
+            self._reserved -= order.credits
+            if charged:
+                self._spent += order.credits
+            elif in_doubt:
+                self._in_doubt[order.fingerprint] = self._in_doubt.get(order.fingerprint, 0.0) + order.credits
+
+
+@dataclass
+class Reservation:
+    """Credits set aside for one request.
+
+    :param credits: how many.
+    :param charged: whether the request was answered, and so paid.
+    """
+
+    credits: float
+    charged: bool = False
+
+    def charge(self) -> float:
+        """Note that the request was answered; return its credits."""
+        self.charged = True
+        return self.credits

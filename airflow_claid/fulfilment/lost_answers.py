@@ -1,19 +1,17 @@
-"""Answers that nobody has written down: waited for, looked for where Claid was to write, and given up on as agreed."""
+"""Answers that nobody has written down: waited for, looked up where Claid was to write, and given up as agreed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_claid.client.text import shortened
-from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import LostAnswerError
+from airflow_claid.errors import AnswerPendingError, LostAnswerError
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
-from airflow_claid.fulfilment.terms import Terms
+from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -21,27 +19,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MissingAnswer:
-    """The answer to a request that was sent, or was about to be, as its receipt says.
-
-    :param delivery: looks where Claid was to write.
-    :param terms: how long an answer may still come, and what to do without it.
-    :param sleep: waits so many seconds.
-    :param now: the time, in UTC.
-    :param before_waiting: is asked before each wait, and may raise to do something else meanwhile.
-    """
+    """The answer to a request that was sent, or was about to be, as its receipt says."""
 
     order: Order
     receipt: Receipt
-    delivery: Delivery
-    terms: Terms
-    sleep: Callable[[float], None]
-    now: Callable[[], datetime]
-    before_waiting: Callable[[], object]
+    resources: Resources
 
     def of_other_run(self, store: ReceiptStore) -> Receipt:
-        """Wait, while it may still come, for another run to write it down; give the receipt as it is then."""
-        receipt, author = self.receipt, self.receipt.author
-        if self.now() < self._grace_of(receipt):
+        """Wait, while it may still come, for another run to write it down; return the receipt as it is then."""
+        receipt, author, now = self.receipt, self.receipt.author, self.resources.now
+        if now() < self._grace_of(receipt):
             log.info(
                 "%s %s %s is asking for %s at this moment: waiting for its pictures instead of paying too",
                 author.dag_id,
@@ -49,63 +36,67 @@ class MissingAnswer:
                 author.task_id,
                 shortened(self.order.subject),
             )
-        while receipt.state is ReceiptState.INTENT and self.now() < self._grace_of(receipt):
+        while receipt.state is ReceiptState.INTENT and now() < self._grace_of(receipt):
             self._wait()
             receipt = store.read(self.order.fingerprint) or receipt
         return receipt
 
     def settled(self) -> Receipt:
-        """Give the receipt with the pictures that were found, paid; or without them, to ask again.
+        """Return the receipt with the pictures that were found, paid; or without them, to ask again.
 
         :raises LostAnswerError: if there are none, and ``on_lost_response`` is ``"fail"``.
         """
-        order, found = self.order, self._found()
+        order, images = self.order, self._images()
         receipt = self.receipt.evolve(
             lost_answers=self.receipt.lost_answers + 1, credits=self.receipt.credits + order.credits
         )
-        if found:
+        if images:
             log.warning(
                 "The answer for %s was lost; its %d images were found at %s and are not paid again",
                 shortened(order.subject),
-                len(found),
+                len(images),
                 order.destination(receipt.edition),
             )
-            return receipt.evolve(state=ReceiptState.PAID, images=tuple(found), paid_at=self.now().isoformat())
-        lost = (
+            paid_at = self.resources.now().isoformat()
+            return receipt.evolve(state=ReceiptState.PAID, images=tuple(images), paid_at=paid_at)
+        problem = (
             f"The answer for {shortened(order.subject)}, asked at {receipt.asked_at}, is lost: it may have cost "
             f"{order.credits:g} credits"
         )
-        if self.terms.on_lost_response == "fail":
+        if self.resources.terms.on_lost_response == "fail":
             raise LostAnswerError(
-                f"{lost}, and on_lost_response='fail'. Poll into Claid's dashboard, then run with "
+                f"{problem}, and on_lost_response='fail'. Look into Claid's dashboard, then run with "
                 "on_lost_response='resubmit' to ask again."
             )
-        log.warning("%s. Asking again (on_lost_response='resubmit')", lost)
+        log.warning("%s. Asking again (on_lost_response='resubmit')", problem)
         return receipt.evolve(credits_in_doubt=receipt.credits_in_doubt + order.credits)
 
-    def _found(self) -> list[DeliveredImage]:
-        """Poll where Claid was to write, until all pictures are there or the time of grace is over."""
-        order, receipt = self.order, self.receipt
+    def _images(self) -> list[DeliveredImage]:
+        """Look up where Claid was to write, until all pictures are there or the time of grace is over."""
+        order, receipt, delivery = self.order, self.receipt, self.resources.delivery
         destination = order.destination(receipt.edition) if order.findable else None
         if destination is None:
             return []
-        over = self._grace_of(receipt)
+        deadline = self._grace_of(receipt)
         while True:
-            found = self.delivery.at_destination(destination)
-            if found is None:
-                log.warning("%s cannot be looked at from here: map the storage in the connection's extra", destination)
+            images = delivery.at_destination(destination)
+            if images is None:
+                log.warning("%s cannot be read from here: map the storage in the connection's extra", destination)
                 return []
-            if found and receipt.before is not None and self.delivery.state_of(destination) == receipt.before:
-                found = []
-            if len(found) >= order.number_of_images or self.now() >= over:
-                return found[: order.number_of_images]
+            if images and receipt.before is not None and delivery.state_of(destination) == receipt.before:
+                images = []
+            if len(images) >= order.number_of_images or self.resources.now() >= deadline:
+                return images[: order.number_of_images]
             self._wait()
 
     def _grace_of(self, receipt: Receipt) -> datetime:
-        """Until when the answer that a receipt waits for may still come."""
-        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.now()
-        return asked + timedelta(seconds=self.terms.grace)
+        """Return until when the answer that a receipt waits for may still come."""
+        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.resources.now()
+        return asked + timedelta(seconds=self.resources.terms.grace)
 
     def _wait(self) -> None:
-        self.before_waiting()
-        self.sleep(self.terms.lookup_interval)
+        """Wait until the next lookup, if this is the place to wait."""
+        self.resources.budget.check_open()
+        if not self.resources.terms.wait_for_answers:
+            raise AnswerPendingError(f"The answer for {shortened(self.order.subject)} may still come")
+        self.resources.sleep(self.resources.terms.lookup_interval)

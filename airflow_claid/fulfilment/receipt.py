@@ -41,6 +41,21 @@ class ReceiptState(str, Enum):
     BLOCKED = "blocked"
     """Delivered, and the content filter blacked out every picture."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the request is at its end, with pictures to show for it or blocked ones."""
+        return self in (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the request is paid, and what it makes is on its way or there."""
+        return self.is_final or self in (ReceiptState.SUBMITTED, ReceiptState.PAID)
+
+    @property
+    def has_nothing_to_lose(self) -> bool:
+        """Whether the request was not paid, or made nothing."""
+        return self in (ReceiptState.REFUSED, ReceiptState.FAILED)
+
 
 @dataclass(frozen=True)
 class Author:
@@ -108,6 +123,15 @@ class Receipt:
     def evolve(self, **changes: Any) -> Receipt:
         """Give a copy with some facts changed."""
         return replace(self, **changes)
+
+    def is_same_state(self, other: Receipt) -> bool:
+        """Whether a receipt is still the one that was written, and nobody has written another since."""
+        return (self.state, self.author, self.edition, self.asked_at) == (
+            other.state,
+            other.author,
+            other.edition,
+            other.asked_at,
+        )
 
     def is_of_same_request(self, other: Receipt) -> bool:
         """Whether both are of one request that was sent, not of one that was sent again."""

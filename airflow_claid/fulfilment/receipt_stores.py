@@ -8,17 +8,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from airflow_claid.errors import ReceiptUnreadableError
-from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.storage.object_storage import add, create_whole, read_if_there
 from airflow_claid.storage.task_state import TaskStateStore
 
 log = logging.getLogger(__name__)
-
-
-_AT_THE_END = (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
-
-
-_NOTHING_TO_LOSE = (ReceiptState.REFUSED, ReceiptState.FAILED)
 
 
 class ReceiptStore(Protocol):
@@ -99,7 +93,7 @@ class KnownReceipts:
     def write(self, receipt: Receipt) -> None:
         """Write the file; one that is at its end is not asked for again."""
         self._all.write(receipt)
-        if receipt.state in _AT_THE_END:
+        if receipt.state.is_final:
             self._come_since.discard(receipt.fingerprint)
 
 
@@ -166,8 +160,8 @@ class ReceiptsOfOneRequest:
 
     def _stays(self, kept: Receipt, receipt: Receipt) -> bool:
         if kept.is_of_same_request(self._request):
-            return kept.state in _AT_THE_END and receipt.state not in _AT_THE_END
-        return kept.state not in _NOTHING_TO_LOSE
+            return kept.state.is_final and not receipt.state.is_final
+        return not kept.state.has_nothing_to_lose
 
 
 class NoReceipts:

@@ -1,73 +1,32 @@
-"""Errands: the orders of one task, all asked for first and then waited for; one that fails stops no other."""
+"""The orders of one task: all are asked for first and then waited for; one that fails stops no other."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from airflow_claid.client import ClaidRequestError
 from airflow_claid.client.text import shortened
-from airflow_claid.errors import JobFailedError, JobTimeoutError, PartialFailureError, PictureError, is_retryable
-from airflow_claid.fulfilment.budget import check_ceiling
+from airflow_claid.errors import (
+    AirflowClaidError,
+    JobFailedError,
+    JobTimeoutError,
+    PartialFailureError,
+    PictureError,
+    is_retryable,
+)
+from airflow_claid.fulfilment.deferred import DeferredFailure, DeferredOrder, DeferredState
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
-from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.orders.order import Order
-from airflow_claid.version_compat import THREADS_AT_ONCE
 
 _OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
-"""What concerns one order; any other error concerns them all and ends the task_orders."""
+"""What concerns one order; any other error concerns them all and ends the task."""
 
 
-class _StoppedError(Exception):
-    """The task_orders ends, so nothing more is sent."""
-
-
-class _Purse:
-    """What the threads of an task_orders spend together, kept below ``max_credits``.
-
-    :param fulfilment: of the whole task_orders; its ``spent`` is the sum.
-    :param stopped: whether nothing more may be paid.
-    """
-
-    def __init__(self, fulfilment: Fulfilment) -> None:
-        self.stopped = False
-        self._whole = fulfilment
-        self._lock = threading.Lock()
-        self._reserved = 0.0
-
-    @contextmanager
-    def branch(self) -> Iterator[Fulfilment]:
-        """Give a fulfilment for one order, whose ceiling is what the others leave."""
-        reserved: list[float] = []
-
-        def reserve(order: Order) -> None:
-            with self._lock:
-                self._go_on()
-                check_ceiling(order, self._whole.spent + self._reserved, self._whole.terms.max_credits)
-                self._reserved += order.credits
-                reserved.append(order.credits)
-
-        self._go_on()
-        terms = replace(self._whole.terms, max_credits=None)
-        branch = replace(self._whole, terms=terms, spent=0.0, before_paying=reserve, before_waiting=self._go_on)
-        try:
-            yield branch
-        except Exception:
-            self.stopped = True
-            raise
-        finally:
-            with self._lock:
-                self._reserved -= sum(reserved)
-                self._whole.spent += branch.spent
-
-    def _go_on(self) -> None:
-        if self.stopped:
-            raise _StoppedError
+class _StoppedError(AirflowClaidError):
+    """The task ends, so nothing more is sent."""
 
 
 @dataclass
@@ -76,25 +35,27 @@ class TaskOrders:
 
     :param fulfilment: fulfils each of them.
     :param orders: what is asked.
-    :param begun: what is paid, and not completed yet.
-    :param failed: what went wrong with which input.
+    :param threads: how many are begun at once.
+    :param begun: what is paid, and not complete yet.
+    :param failed: what went wrong with which prompt or input.
     """
 
     fulfilment: Fulfilment
     orders: Sequence[Order]
+    threads: int = 8
     begun: list[Begun] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """See to it that all orders are paid, several at a time; see :meth:`Fulfilment.begin`."""
+        """Make sure that all orders are paid, several at a time; see :meth:`Fulfilment.begin`."""
         if len(self.orders) == 1:
-            self._begin(self.fulfilment, self.orders[0])
+            self._begin(self.orders[0])
             return
         try:
             self._begin_several()
         finally:
-            place_of = {id(order): position for position, order in enumerate(self.orders)}
-            self.begun.sort(key=lambda one: place_of[id(one.order)])
+            position_of = {id(order): position for position, order in enumerate(self.orders)}
+            self.begun.sort(key=lambda one: position_of[id(one.order)])
             self.failed = {one.subject: self.failed[one.subject] for one in self.orders if one.subject in self.failed}
 
     def _begin_several(self) -> None:
@@ -103,30 +64,34 @@ class TaskOrders:
         Orders of one fingerprint are one request: they are begun one after the other, so that the second finds the
         receipt of the first.
         """
-        purse = _Purse(self.fulfilment)
-        same: dict[str, list[Order]] = {}
+        budget = self.fulfilment.budget
+        by_fingerprint: dict[str, list[Order]] = {}
         for order in self.orders:
-            same.setdefault(order.fingerprint, []).append(order)
+            by_fingerprint.setdefault(order.fingerprint, []).append(order)
 
         def begin(orders: list[Order]) -> None:
-            for order in orders:
-                with purse.branch() as fulfilment:
-                    self._begin(fulfilment, order)
-
-        with ThreadPoolExecutor(THREADS_AT_ONCE, thread_name_prefix="claid-task_orders") as pool:
             try:
-                futures = [pool.submit(begin, orders) for orders in same.values()]
+                for order in orders:
+                    budget.check_open()
+                    self._begin(order)
+            except Exception:
+                budget.close(_StoppedError())
+                raise
+
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="claid-orders") as pool:
+            try:
+                futures = [pool.submit(begin, orders) for orders in by_fingerprint.values()]
                 errors = [future.exception() for future in futures]
             except BaseException:
-                purse.stopped = True
+                budget.close(_StoppedError())
                 raise
         for error in errors:
             if error is not None and not isinstance(error, _StoppedError):
                 raise error
 
-    def _begin(self, fulfilment: Fulfilment, order: Order) -> None:
+    def _begin(self, order: Order) -> None:
         try:
-            self.begun.append(fulfilment.begin(order))
+            self.begun.append(self.fulfilment.begin(order))
         except _OF_ONE_ORDER as error:
             self.failed[order.subject] = error
 
@@ -135,8 +100,15 @@ class TaskOrders:
 
         :param deadline: until when to wait for all of them together.
         """
+        return self._complete(list(self.begun), deadline)
+
+    def complete_without_waiting(self, deadline: datetime) -> list[Fulfilled]:
+        """Bring the pictures to their place that are made; the jobs that have not ended stay begun."""
+        return self._complete([one for one in self.begun if not one.waiting], deadline)
+
+    def _complete(self, begun: Sequence[Begun], deadline: datetime) -> list[Fulfilled]:
         results = []
-        for one in list(self.begun):
+        for one in begun:
             try:
                 results.append(self.fulfilment.complete(one, deadline))
             except _OF_ONE_ORDER as error:
@@ -145,13 +117,18 @@ class TaskOrders:
         return results
 
     @property
+    def spent(self) -> float:
+        """Credits that this execution has spent, as far as is known."""
+        return self.fulfilment.budget.spent
+
+    @property
     def waiting(self) -> list[int]:
         """The ids of the jobs that are not known to have ended."""
         return [one.receipt.job_id for one in self.begun if one.waiting and one.receipt.job_id is not None]
 
     @property
     def job_ids(self) -> list[int]:
-        """The ids of the jobs of what is not completed yet, of this execution or an earlier one."""
+        """The ids of the jobs of what is not complete yet, of this execution or an earlier one."""
         return [one.receipt.job_id for one in self.begun if one.receipt.job_id is not None]
 
     @property
@@ -160,7 +137,7 @@ class TaskOrders:
         return sum(one.order.credits for one in self.begun if one.waiting)
 
     def raise_failures(self) -> None:
-        """Raise what went wrong, if anything did: of one order its own error, of several one that tells of all.
+        """Raise what went wrong, if anything did: of one order its own error, of several one that names all.
 
         :raises PartialFailureError: if some of several orders failed; retryable if one of them may succeed on a retry.
         """
@@ -176,36 +153,36 @@ class TaskOrders:
             retryable=any(is_retryable(error) for error in self.failed.values()),
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Give what :meth:`resumed` needs in another process: no key, no signed link."""
-        return {
-            "begun": [{"receipt": one.receipt.to_json(), "credits": one.credits} for one in self.begun],
-            "spent": self.fulfilment.spent,
-            "failed": {
-                subject: {"message": str(error), "retryable": is_retryable(error)}
-                for subject, error in self.failed.items()
-            },
-        }
+    def deferred(self, deadline: datetime) -> DeferredState:
+        """Return what :meth:`resumed` needs in another process."""
+        return DeferredState(
+            deadline=deadline,
+            begun=tuple(DeferredOrder(one.receipt, one.credits) for one in self.begun),
+            failed=tuple(
+                DeferredFailure(subject, str(error), is_retryable(error)) for subject, error in self.failed.items()
+            ),
+            spent=self.spent,
+        )
 
     @classmethod
-    def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], facts: Mapping[str, Any]) -> TaskOrders:
-        """Go on with what :meth:`to_json` gave; nothing is asked for again.
+    def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], state: DeferredState) -> TaskOrders:
+        """Go on with what :meth:`deferred` returned; nothing is asked for again.
 
         :raises PartialFailureError: if an order that was paid is no longer among the orders, because its input changed.
         """
         task_orders = cls(fulfilment, orders)
-        fulfilment.spent = float(facts["spent"])
-        carried: dict[str, list[Mapping[str, Any]]] = {}
-        for one in facts["begun"]:
-            carried.setdefault(one["receipt"]["fingerprint"], []).append(one)
+        begun: dict[str, list[DeferredOrder]] = {}
+        for one in state.begun:
+            begun.setdefault(one.receipt.fingerprint, []).append(one)
+        failed = {one.subject: one for one in state.failed}
         changed = []
         for order in orders:
-            if carried.get(order.fingerprint):
-                one = carried[order.fingerprint].pop(0)
-                task_orders.begun.append(fulfilment.resume(order, Receipt.from_json(one["receipt"]), one["credits"]))
-            elif order.subject not in facts["failed"]:
+            if begun.get(order.fingerprint):
+                one = begun[order.fingerprint].pop(0)
+                task_orders.begun.append(fulfilment.resume(order, one.receipt, one.credits))
+            elif order.subject not in failed:
                 changed.append(order.subject)
-        left = [one["receipt"]["subject"] for several in carried.values() for one in several]
+        left = [one.receipt.subject for several in begun.values() for one in several]
         if changed or left:
             names = ", ".join(shortened(name) for name in changed or left)
             raise PartialFailureError(
@@ -213,6 +190,6 @@ class TaskOrders:
                 "what is there now",
                 retryable=True,
             )
-        for subject, said in facts["failed"].items():
-            task_orders.failed[subject] = PartialFailureError(said["message"], retryable=said["retryable"])
+        for subject, failure in failed.items():
+            task_orders.failed[subject] = PartialFailureError(failure.message, retryable=failure.retryable)
         return task_orders

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from airflow_claid.client import BatchEditRequest, ClaidValidationError, JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs, lying_at
@@ -187,10 +188,9 @@ class ImageFolderEditOperator(ClaidJobOperator):
     def _orders(self) -> list[Order]:
         return self._orders_of(None)
 
-    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
-        """Give the order of the folder as it was when it was paid, whatever has come into it since."""
-        asked = carried["begun"][0]["receipt"]["body"]["input"]
-        return self._orders_of(BatchFolder.from_facts(asked) if isinstance(asked, Mapping) else None)
+    def _orders_again(self, state: DeferredState) -> list[Order]:
+        """Return the order of the folder as it was when it was paid, whatever has come into it since."""
+        return self._orders_of(BatchFolder.of_body(state.begun[0].receipt.body))
 
     def _orders_of(self, as_it_was: BatchFolder | None) -> list[Order]:
         choice(self.on_error, "on_error", ON_ERROR)
@@ -203,7 +203,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         if number == 0:
             self.log.info("There are no pictures to edit in %s", shortened(self.input))
             return []
-        if number is None and self._terms().max_credits is not None:
+        if number is None and self._budget().limited:
             raise ClaidValidationError(
                 f"max_credits={self.max_credits!r} cannot be kept for {given!r}, because only Claid can list it: map "
                 'the storage ({"storages": {"NAME": "CONNECTION_ID"}} in the extra of the Claid connection), or leave '

@@ -14,8 +14,9 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
+from airflow_claid.batch.counts import STATUSES, BatchCounts
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import STATUSES, BatchCounts, Progress
+from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.text import shortened
@@ -174,11 +175,12 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             try:
                 pictures = Inventory(folder, recursive=place.kind is PlaceKind.CONNECTED)
                 regenerate, landing = self._terms().regenerate, self._landing(place)
-                client = self.hook.client
+                client, fulfilment = self.hook.client, self._fulfilment(context)
                 self._batch = Batch(
                     rows=self._rows(given, shard),
                     order_of=lambda row: self._order(row, place, landing),
-                    fulfilment=self._fulfilments(context, folder + RECEIPTS_FOLDER),
+                    fulfilment=self._fulfilments(fulfilment, folder + RECEIPTS_FOLDER),
+                    budget=fulfilment.budget,
                     manifest=manifest,
                     still_there=lambda row: not regenerate and _still_there(row, place, pictures),
                     quota_rate=lambda: client.fastest_rate,
@@ -224,12 +226,16 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         finally:
             context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
-    def _fulfilments(self, context: Context, receipts: str) -> Callable[[bool], Fulfilment]:
-        """Give what makes a fulfilment for one prompt; they share all but what each has spent."""
-        whole = replace(self._fulfilment(context), terms=replace(self._terms(), max_credits=None))
-        first = KnownReceipts(receipts, Inventory(receipts, recursive=False).has)
-        again = FolderReceipts(receipts)
-        return lambda is_first: replace(whole, receipts=lambda _: first if is_first else again)
+    def _fulfilments(self, fulfilment: Fulfilment, receipts: str) -> Callable[[bool], Fulfilment]:
+        """Return what fulfils a prompt for the first time, and again: the first time most receipts need no lookup."""
+        terms = replace(fulfilment.terms, wait_for_answers=False)
+        known, all_receipts = (
+            KnownReceipts(receipts, Inventory(receipts, recursive=False).has),
+            FolderReceipts(receipts),
+        )
+        first = replace(fulfilment, terms=terms, receipts=lambda _: known)
+        again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
+        return lambda is_first: first if is_first else again
 
     def _rows(self, given: _Given, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
         return rows(given, columns=self.columns or None, shard=shard)
@@ -261,7 +267,6 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             )
         return BatchTerms(
             concurrency=concurrency,
-            max_credits=self._terms().max_credits,
             on_error=choice(self.on_error, "on_error", ON_ERROR),
             error_threshold=float(threshold),
         )

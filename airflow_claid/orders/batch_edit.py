@@ -56,8 +56,11 @@ class BatchFolder:
         return cls(address, recursive, len(pictures), digest, alone, tuple(pictures))
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> BatchFolder:
-        """Give the folder as it was when :attr:`facts` were told."""
+    def of_body(cls, body: Mapping[str, Any]) -> BatchFolder | None:
+        """Return the folder as it was when an order had this body; ``None`` for an order of a list."""
+        facts = body["input"]
+        if not isinstance(facts, Mapping):
+            return None
         return cls(facts["folder"], facts["recursive"], facts["pictures"], facts["digest"])
 
     @property

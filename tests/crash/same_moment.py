@@ -12,9 +12,10 @@ from airflow_claid.client import ClaidClient, GenerateRequest
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
-from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
+from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
+from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings

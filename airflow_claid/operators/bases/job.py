@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
-from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
+from airflow_claid.fulfilment.deferred import DeferredState
+from airflow_claid.fulfilment.fulfilment import Fulfilment
+from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
@@ -17,7 +18,7 @@ from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import versions_in
 from airflow_claid.parameters import is_literal, refusing_at_once, seconds, truth
 from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
-from airflow_claid.version_compat import AirflowException, AirflowFailException, conf
+from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException, conf
 from airflow_claid.waiting.jobs import Waiting
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Submit the jobs, or find them paid for already; wait; give the paths of the pictures, or the jobs' ids."""
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
-            self._task_orders = task_orders = TaskOrders(fulfilment, self._orders())
+            self._task_orders = task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
             task_orders.begin()
             self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
@@ -92,21 +93,22 @@ class ClaidJobOperator(ClaidPayingOperator):
             the receipts tell, and where there is none the task fails sooner than to pay again.
         """
         status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
-        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
-            fulfilment.spent = float(carried["spent"]) if carried else 0.0
+        state = self._deferred_state(carried)
+        spent = state.spent if state else 0.0
+        with failing_at_once(self._subject), self._telling_costs(context, spent) as fulfilment:
             if status == Waiting.UNREACHABLE.value:
                 raise AirflowException(message)
             if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
             if status == Waiting.REFUSED.value:
                 self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
-            self._task_orders = task_orders = self._begun_before(fulfilment, carried)
+            self._task_orders = task_orders = self._begun_before(fulfilment, state)
             self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
             if status == Waiting.TIMED_OUT.value:
                 deadline = utc_now()
-            elif carried:
-                deadline = datetime.fromtimestamp(carried["deadline"], timezone.utc)
+            elif state:
+                deadline = state.deadline
             return self._end(context, task_orders, task_orders.complete(deadline))
 
     def on_kill(self) -> None:
@@ -121,31 +123,49 @@ class ClaidJobOperator(ClaidPayingOperator):
             timeout=seconds(self.timeout, "timeout"),
         )
 
-    def _begun_before(self, fulfilment: Fulfilment, carried: Mapping[str, Any] | None) -> TaskOrders:
-        """Give the task_orders that was begun before the wait, without paying for anything."""
-        if carried:
-            self._removed = dict(versions_in([one["receipt"]["body"] for one in carried["begun"]]))
-            return TaskOrders.resumed(fulfilment, self._orders_again(carried), carried)
-        fulfilment.before_paying = _refuse_to_pay
-        task_orders = TaskOrders(fulfilment, self._orders())
+    def _deferred_state(self, carried: Mapping[str, Any] | None) -> DeferredState | None:
+        """Read what was put down before the wait; ``None`` where Airflow, or another version, kept nothing of use."""
+        try:
+            return DeferredState.from_json(carried) if carried else None
+        except ValueError as error:
+            self.log.warning("What was put down before the wait cannot be read (%s): reading the receipts", error)
+            return None
+
+    def _begun_before(self, fulfilment: Fulfilment, state: DeferredState | None) -> TaskOrders:
+        """Return the orders that were begun before the wait, without paying for anything."""
+        if state:
+            self._removed = dict(versions_in([one.receipt.body for one in state.begun]))
+            return TaskOrders.resumed(fulfilment, self._orders_again(state), state)
+        fulfilment.budget.refuse(
+            AirflowFailException(
+                f"{self._subject}: Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' "
+                "does), and there is no receipt: nothing is asked for, and paid, again. Look into Claid's dashboard; "
+                "give an output where receipts can be kept, or deferrable=False."
+            )
+        )
+        task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
         task_orders.begin()
         return task_orders
 
-    def _carried(self) -> dict[str, Any]:
-        """Give, as JSON, what :meth:`_orders_again` needs besides the parameters."""
+    def _parameters_to_defer(self) -> dict[str, Any]:
+        """Return, as JSON, what :meth:`_orders_again` needs besides the parameters."""
         return {}
 
-    def _orders_again(self, carried: Mapping[str, Any]) -> list[Order]:
-        """Give the orders that were begun before the wait."""
+    def _orders_again(self, state: DeferredState) -> list[Order]:
+        """Return the orders that were begun before the wait."""
         return self._orders()
 
     def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int]:
-        """Bring what is not waiting to its place, and give the ids of all jobs."""
-        task_orders.begun, waiting = [one for one in task_orders.begun if not one.waiting], task_orders.job_ids
-        self._hand_on(context, task_orders.complete(deadline), task_orders.fulfilment.spent)
+        """Bring what is not waiting to its place, and return the ids of all jobs."""
+        job_ids = task_orders.job_ids
+        self._hand_on(context, task_orders.complete_without_waiting(deadline), task_orders.spent)
         task_orders.raise_failures()
-        self.log.info("Not waiting for job %s", ", ".join(map(str, waiting)) or "(none)")
-        return waiting
+        self.log.info("Not waiting for job %s", ", ".join(map(str, job_ids)) or "(none)")
+        return job_ids
+
+    def _to_carry(self, task_orders: TaskOrders, deadline: datetime) -> dict[str, Any]:
+        """Return what goes on in the process after the wait, as JSON."""
+        return replace(task_orders.deferred(deadline), parameters=self._parameters_to_defer()).to_json()
 
     def _defer_until(self, deadline: datetime, task_orders: TaskOrders) -> None:
         left = max(0.0, (deadline - utc_now()).total_seconds())
@@ -160,15 +180,6 @@ class ClaidJobOperator(ClaidPayingOperator):
                 credits=task_orders.credits,
             ),
             method_name="execute_complete",
-            kwargs={"carried": {**task_orders.to_json(), **self._carried(), "deadline": deadline.timestamp()}},
+            kwargs={"carried": self._to_carry(task_orders, deadline)},
             timeout=timedelta(seconds=left + _AFTER_DEADLINE),
         )
-
-
-def _refuse_to_pay(order: Order) -> None:
-    """Stand before a payment that the wait before it should have made needless."""
-    raise AirflowFailException(
-        f"Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' does), and there is no "
-        f"receipt of {shortened(order.subject)}: it is not asked for, and paid, again. Poll into Claid's dashboard; "
-        "give an output where receipts can be kept, or deferrable=False."
-    )

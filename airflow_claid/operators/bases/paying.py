@@ -21,9 +21,11 @@ from airflow_claid.errors import (
     PartialFailureError,
     PictureError,
 )
-from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment, utc_now
+from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
@@ -33,6 +35,7 @@ from airflow_claid.parameters import ceiling, choice, is_literal, refusing_at_on
 from airflow_claid.storage.object_storage import located
 from airflow_claid.storage.places import Place, PlaceKind
 from airflow_claid.version_compat import (
+    THREADS_AT_ONCE,
     AirflowException,
     AirflowFailException,
     task_state_store,
@@ -91,6 +94,7 @@ class ClaidPayingOperator(BaseOperator):
         with refusing_at_once():
             if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
                 ClaidPayingOperator._terms(self)
+                self._budget()
 
     @cached_property
     def hook(self) -> ClaidHook:
@@ -100,7 +104,7 @@ class ClaidPayingOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Get the pictures, or find them paid for already, and give their paths."""
         with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
-            task_orders = TaskOrders(fulfilment, self._orders())
+            task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
             task_orders.begin()
             self._show_links(context, task_orders)
             return self._end(
@@ -121,7 +125,7 @@ class ClaidPayingOperator(BaseOperator):
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Hand on what there is, then fail if something failed."""
-        good = self._hand_on(context, results, task_orders.fulfilment.spent)
+        good = self._hand_on(context, results, task_orders.spent)
         task_orders.raise_failures()
         return good
 
@@ -151,13 +155,13 @@ class ClaidPayingOperator(BaseOperator):
             self.log.warning("The link to the pictures cannot be made (%s)", type(error).__name__)
 
     @contextmanager
-    def _telling_costs(self, context: Context) -> Iterator[Fulfilment]:
-        """Give the fulfilment; if what is done with it fails, XCom ``credits`` tells all the same what was spent."""
-        fulfilment = self._fulfilment(context)
+    def _telling_costs(self, context: Context, spent: float = 0.0) -> Iterator[Fulfilment]:
+        """Yield the fulfilment; if what is done with it fails, XCom ``credits`` tells all the same what was spent."""
+        fulfilment = self._fulfilment(context, spent)
         try:
             yield fulfilment
         except Exception:
-            context["ti"].xcom_push(key="credits", value=fulfilment.spent)
+            context["ti"].xcom_push(key="credits", value=fulfilment.budget.spent)
             raise
 
     def _terms(self) -> Terms:
@@ -165,16 +169,23 @@ class ClaidPayingOperator(BaseOperator):
             regenerate=truth(self.regenerate, "regenerate"),
             on_lost_response=choice(self.on_lost_response, "on_lost_response", ON_LOST_RESPONSE),
             grace=seconds(self.lost_response_grace, "lost_response_grace"),
-            max_credits=ceiling(self.max_credits, "max_credits"),
         )
 
-    def _fulfilment(self, context: Context) -> Fulfilment:
+    def _budget(self, spent: float = 0.0) -> Budget:
+        """Return what this execution may spend.
+
+        :param spent: what it has spent already, in another process.
+        """
+        return Budget(ceiling(self.max_credits, "max_credits"), spent=spent)
+
+    def _fulfilment(self, context: Context, spent: float = 0.0) -> Fulfilment:
         return Fulfilment(
             client=self.hook.client,
             delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
             receipts=lambda order: self._receipts(order, context),
             author=_author(context),
             terms=self._terms(),
+            budget=self._budget(spent),
         )
 
     def _receipts(self, order: Order, context: Context) -> ReceiptStore:

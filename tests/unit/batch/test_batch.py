@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.progress import BatchCounts
 from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import (
     ClaidAnswerLostError,
@@ -26,7 +26,14 @@ from airflow_claid.client import (
     GenerateRequest,
 )
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import BatchStoppedError, CreditCeilingError, DownloadFailedError, DownloadRefusedError
+from airflow_claid.errors import (
+    AnswerPendingError,
+    BatchStoppedError,
+    CreditCeilingError,
+    DownloadFailedError,
+    DownloadRefusedError,
+)
+from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
@@ -54,14 +61,17 @@ class FakeFulfilment:
     """Pays for an order, unless it is told what goes wrong."""
 
     does: Callable[[Order, FakeFulfilment], None]
-    spent: float = 0.0
-    before_paying: Callable[[Order], object] = lambda _: None
-    before_waiting: Callable[[], object] = lambda: None
+    budget: Budget
+
+    def wait(self) -> None:
+        """Meet an answer that may still come."""
+        self.budget.check_open()
+        raise AnswerPendingError("it may still come")
 
     def fulfil(self, order: Order) -> Fulfilled:
-        self.before_paying(order)
-        self.does(order, self)
-        self.spent += order.credits
+        with self.budget.reserve(order) as reservation:
+            self.does(order, self)
+            reservation.charge()
         image = DeliveredImage(1, "file:///nowhere/a.png", False, bytes=3, checksum="c")
         return Fulfilled(order, (image,), order.credits, "r-1", order.credits, 0.0)
 
@@ -80,14 +90,17 @@ class World:
     latency: float | None = 0.1
     reports: list[tuple[int, float]] = field(default_factory=list)
     report_seconds: float = 30.0
+    max_credits: float | None = None
     firsts: list[bool] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.budget = Budget(self.max_credits)
         self.manifest = Manifest(f"file://{self.folder}/", "b" * 64, f"file://{self.folder}/manifest.jsonl")
         self.batch = Batch(
             rows=rows(self.prompts) if isinstance(self.prompts, (list, str)) else self.prompts,
             order_of=order_of,
             fulfilment=self._fulfilment,  # type: ignore[arg-type]
+            budget=self.budget,
             manifest=self.manifest,
             still_there=lambda row: True,
             quota_rate=lambda: 1000.0,
@@ -99,7 +112,7 @@ class World:
 
     def _fulfilment(self, first: bool) -> FakeFulfilment:
         self.firsts.append(first)
-        return FakeFulfilment(self.does)
+        return FakeFulfilment(self.does, self.budget)
 
     def run(self) -> BatchCounts:
         try:
@@ -203,7 +216,7 @@ def test_who_can_only_wait_leaves_its_thread_to_the_others_as_often_as_it_takes(
     def waits(order: Order, fulfilment: FakeFulfilment) -> None:
         if order.prompt == "Lamp number 1" and (looks[0] < 9 or len(done) < 29):
             looks[0] += 1
-            fulfilment.before_waiting()
+            fulfilment.wait()
         done.append(str(order.prompt))
 
     world = World(tmp_path, waits, lamps(30), BatchTerms(concurrency=1, pause=0.001))
@@ -215,7 +228,7 @@ def test_who_can_only_wait_leaves_its_thread_to_the_others_as_often_as_it_takes(
 def test_who_waits_when_the_batch_stops_does_not_hold_it_up(tmp_path: Path) -> None:
     def waits(order: Order, fulfilment: FakeFulfilment) -> None:
         if order.prompt == "Lamp number 1":
-            fulfilment.before_waiting()
+            fulfilment.wait()
         if order.prompt == "Lamp number 9":
             world.batch.stop("the task was killed")
 
@@ -232,7 +245,7 @@ def test_the_ceiling_holds_for_what_is_under_way_in_all_threads(tmp_path: Path) 
     def slowly(order: Order, fulfilment: FakeFulfilment) -> None:
         together.wait(10)
 
-    world = World(tmp_path, slowly, lamps(200), BatchTerms(concurrency=32, max_credits=20))
+    world = World(tmp_path, slowly, lamps(200), BatchTerms(concurrency=32), max_credits=20)
     with pytest.raises(CreditCeilingError, match="max_credits=20"):
         world.run()
     assert world.batch.counts.credits == 20
@@ -240,9 +253,9 @@ def test_the_ceiling_holds_for_what_is_under_way_in_all_threads(tmp_path: Path) 
 
 
 def test_a_lost_answer_counts_against_the_ceiling(tmp_path: Path) -> None:
-    terms = BatchTerms(concurrency=1, max_credits=5, pause=600)
-    world = World(tmp_path, Fails("Lamp number 1", ClaidAnswerLostError("cut")), lamps(9), terms)
-    with pytest.raises(CreditCeilingError, match=r"4 credits are spent .*\(and 1 perhaps, for lost answers\)"):
+    terms = BatchTerms(concurrency=1, pause=600)
+    world = World(tmp_path, Fails("Lamp number 1", ClaidAnswerLostError("cut")), lamps(9), terms, max_credits=5)
+    with pytest.raises(CreditCeilingError, match=r"on top of 4 spent .*\(and 1 perhaps, for lost answers\)"):
         world.run()
     assert (world.batch.counts.credits, world.batch.counts.credits_in_doubt) == (4, 1)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_claid.batch import progress
-from airflow_claid.batch.progress import KEY, BatchCounts, Progress
+from airflow_claid.batch.counts import BatchCounts
+from airflow_claid.batch.progress import KEY, Progress
 
 
 class Memory:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,7 +26,9 @@ from airflow_claid.errors import (
     LostAnswerError,
     ReceiptUnreadableError,
 )
+from airflow_claid.fulfilment.budget import Budget, Reservation
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
+from airflow_claid.fulfilment.payment import Payment
 from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts, ReceiptStore
 from airflow_claid.fulfilment.terms import Terms
@@ -82,13 +85,16 @@ class Shop:
     ) -> Fulfilled:
         return self.fulfilment(run_id, store, **terms).fulfil(order)
 
-    def fulfilment(self, run_id: str, store: ReceiptStore | None = None, **terms: Any) -> Fulfilment:
+    def fulfilment(
+        self, run_id: str, store: ReceiptStore | None = None, budget: Budget | None = None, **terms: Any
+    ) -> Fulfilment:
         return Fulfilment(
             client=self.client,
             delivery=Delivery(Downloader(DownloadRules(self.client.base_url)), self.storages, lambda: self.time),
             receipts=lambda _: store or self.memory,
             author=Author("shop", run_id, "pictures"),
             terms=Terms(lookup_interval=1.0, poll_interval=1.0, **terms),
+            budget=budget or Budget(),
             sleep=self.sleep,
             now=lambda: self.time,
         )
@@ -374,7 +380,7 @@ def test_a_run_does_not_wait_for_ever_for_another_that_died(shop: Shop) -> None:
 
 def test_the_ceiling_counts_what_this_execution_spent(shop: Shop) -> None:
     with pytest.raises(CreditCeilingError, match="would cost 2 credits on top of 0 spent"):
-        shop.fulfil(shop.generation(images=2), max_credits=1.0)
+        shop.fulfilment("monday", budget=Budget(1.0)).fulfil(shop.generation(images=2))
     assert shop.sandbox.ledger() == []
 
 
@@ -441,9 +447,17 @@ def asked_meanwhile(shop: Shop, order: Order, **terms: Any) -> tuple[Fulfilled, 
         thread.start()
         thread.join()
 
-    fulfilment = shop.fulfilment("tuesday", **terms)
-    fulfilment.before_paying = lambda _: None if others else other_run()
-    return fulfilment.fulfil(order), others
+    class SlowBudget(Budget):
+        """Lets another run go first, once."""
+
+        @contextmanager
+        def reserve(self, order: Order) -> Iterator[Reservation]:
+            if not others:
+                other_run()
+            with super().reserve(order) as reservation:
+                yield reservation
+
+    return shop.fulfilment("tuesday", budget=SlowBudget(), **terms).fulfil(order), others
 
 
 @pytest.mark.parametrize("before", ["refused", "gone", "lost", "failed"])
@@ -709,8 +723,7 @@ def test_a_run_that_waited_long_for_the_quota_does_not_pay_for_what_another_has_
 
 def test_a_run_waits_for_another_as_long_as_that_one_says_that_it_is_still_asking(shop: Shop) -> None:
     order = shop.generation(f"file://{shop.bucket}/out/")
-    fulfilment = shop.fulfilment("monday")
-    receipt = fulfilment._announced(order, shop.memory, edition=1, former=None)
+    receipt = Payment(order, shop.memory, shop.fulfilment("monday"))._announced(edition=1, former=None)
     assert receipt is not None
 
     def renew() -> None:

@@ -16,9 +16,12 @@ from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.errors import CreditCeilingError, JobFailedError, JobTimeoutError, PartialFailureError
-from airflow_claid.fulfilment.fulfilment import Fulfilment, utc_now
+from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.deferred import DeferredState
+from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt import Author, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
+from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.orders.edit import EditOrder
@@ -56,7 +59,9 @@ class Shop:
             for number, link in enumerate(links)
         ]
 
-    def fulfilment(self, run_id: str = "monday", **terms: Any) -> Fulfilment:
+    def fulfilment(
+        self, run_id: str = "monday", max_credits: float | None = None, spent: float = 0.0, **terms: Any
+    ) -> Fulfilment:
         return Fulfilment(
             client=self.client,
             delivery=Delivery(
@@ -65,6 +70,7 @@ class Shop:
             receipts=lambda _: self.receipts,
             author=Author("shop", run_id, "pictures"),
             terms=Terms(poll_interval=0.1, **terms),
+            budget=Budget(max_credits, spent=spent),
         )
 
     def begun(self, orders: list[Order], **terms: Any) -> TaskOrders:
@@ -90,8 +96,8 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def carried(task_orders: TaskOrders) -> Any:
-    return json.loads(json.dumps(task_orders.to_json()))
+def carried(task_orders: TaskOrders) -> DeferredState:
+    return DeferredState.from_json(json.loads(json.dumps(task_orders.deferred(soon()).to_json())))
 
 
 def test_all_jobs_are_asked_for_before_the_first_is_waited_for(shop: Shop) -> None:
@@ -123,8 +129,8 @@ def test_all_threads_together_keep_the_ceiling(shop: Shop) -> None:
     task_orders = TaskOrders(shop.fulfilment(max_credits=4.0), shop.orders(*links))
     with pytest.raises(CreditCeilingError, match="max_credits=4"):
         task_orders.begin()
-    assert task_orders.fulfilment.spent == len(task_orders.begun) == len(shop.sandbox.ledger("submit_edit"))
-    assert task_orders.fulfilment.spent <= 4
+    assert task_orders.spent == len(task_orders.begun) == len(shop.sandbox.ledger("submit_edit"))
+    assert task_orders.spent <= 4
     assert [one.order.name for one in task_orders.begun] == sorted(one.order.name or "" for one in task_orders.begun)
 
 
@@ -134,7 +140,7 @@ def test_what_concerns_the_account_stops_the_rest_and_is_what_is_raised(shop: Sh
     task_orders = TaskOrders(shop.fulfilment(), orders)
     with pytest.raises(ClaidAuthenticationError):
         task_orders.begin()
-    assert (task_orders.begun, task_orders.fulfilment.spent) == ([], 0)
+    assert (task_orders.begun, task_orders.spent) == ([], 0)
     assert len(list(shop.folder.rglob("*.json"))) < 60
 
 
@@ -143,7 +149,7 @@ def test_one_request_twice_is_paid_once(shop: Shop) -> None:
     task_orders = TaskOrders(shop.fulfilment(), [order, replace(order), *shop.orders(shop.links[1])])  # type: ignore[type-var]
     task_orders.begin()
     assert len(task_orders.begun) == 3
-    assert len(shop.sandbox.ledger("submit_edit")) == task_orders.fulfilment.spent == 2
+    assert len(shop.sandbox.ledger("submit_edit")) == task_orders.spent == 2
 
 
 def test_one_that_fails_stops_no_other_and_is_named(shop: Shop) -> None:
@@ -174,7 +180,7 @@ def test_jobs_that_are_not_done_in_time_stay_waiting_for_and_what_is_done_is_kep
     assert failed.value.retryable
     again = shop.begun(shop.orders(shop.links[0]))
     assert len(again.waiting) == 1
-    assert again.fulfilment.spent == 0
+    assert again.spent == 0
     again.complete(utc_now())
     with pytest.raises(JobTimeoutError):
         again.raise_failures()
@@ -182,11 +188,11 @@ def test_jobs_that_are_not_done_in_time_stay_waiting_for_and_what_is_done_is_kep
 
 def test_another_process_goes_on_with_what_it_is_handed(shop: Shop) -> None:
     shop.sandbox.fault("job_error", prompt=shop.links[2])
-    facts = carried(shop.begun(shop.orders(*shop.links)))
+    state = carried(shop.begun(shop.orders(*shop.links)))
     charged = shop.sandbox.charged()
-    assert shop.client._transport.auth._key not in json.dumps(facts)
-    task_orders = TaskOrders.resumed(shop.fulfilment(), shop.orders(*shop.links), facts)
-    assert (len(task_orders.waiting), task_orders.fulfilment.spent) == (3, 3)
+    assert shop.client._transport.auth._key not in json.dumps(state.to_json())
+    task_orders = TaskOrders.resumed(shop.fulfilment(spent=state.spent), shop.orders(*shop.links), state)
+    assert (len(task_orders.waiting), task_orders.spent) == (3, 3)
     results = task_orders.complete(soon())
     assert [result.credits for result in results] == [1, 1]
     with pytest.raises(PartialFailureError, match="1 of 3 pictures failed"):
@@ -198,8 +204,8 @@ def test_what_failed_in_the_first_process_fails_in_the_second(shop: Shop) -> Non
     refused = shop.sandbox.url + "/tmp/none.png"
     task_orders = shop.begun(shop.orders(shop.links[0]))
     task_orders.failed[refused] = PartialFailureError("refused", retryable=False)
-    facts = carried(task_orders)
-    resumed = TaskOrders.resumed(shop.fulfilment(), shop.orders(shop.links[0], refused), facts)
+    state = carried(task_orders)
+    resumed = TaskOrders.resumed(shop.fulfilment(), shop.orders(shop.links[0], refused), state)
     resumed.complete(soon())
     with pytest.raises(PartialFailureError, match=r"1 of 2 .*none\.png'?: refused"):
         resumed.raise_failures()
@@ -209,7 +215,7 @@ def test_what_failed_in_the_first_process_fails_in_the_second(shop: Shop) -> Non
 def test_orders_that_changed_during_the_wait_are_not_paid_and_the_retry_pays_for_what_is_new(
     change: str, shop: Shop
 ) -> None:
-    facts = carried(shop.begun(shop.orders(shop.links[0])))
+    state = carried(shop.begun(shop.orders(shop.links[0])))
     new = {
         "other": shop.orders(shop.links[1]),
         "more": shop.orders(*shop.links[:2]),
@@ -217,32 +223,32 @@ def test_orders_that_changed_during_the_wait_are_not_paid_and_the_retry_pays_for
     }[change]
     charged = shop.sandbox.charged()
     with pytest.raises(PartialFailureError, match="changed while the task waited") as failed:
-        TaskOrders.resumed(shop.fulfilment(), new, facts)
+        TaskOrders.resumed(shop.fulfilment(), new, state)
     assert failed.value.retryable
     assert shop.sandbox.charged() == charged
 
 
 def test_a_receipt_that_another_run_completed_is_not_completed_again(shop: Shop) -> None:
     orders = shop.orders(shop.links[0])
-    facts = carried(shop.begun(orders))
+    state = carried(shop.begun(orders))
     shop.begun(orders).complete(soon())
     looks = len(shop.sandbox.ledger("get_edit"))
-    (result,) = TaskOrders.resumed(shop.fulfilment(), orders, facts).complete(soon())
+    (result,) = TaskOrders.resumed(shop.fulfilment(), orders, state).complete(soon())
     assert result.images[0].path == f"file://{shop.folder}/P0.jpg"
     assert len(shop.sandbox.ledger("get_edit")) == looks
 
 
-@pytest.mark.parametrize("state", [ReceiptState.INTENT, ReceiptState.REFUSED, ReceiptState.FAILED])
+@pytest.mark.parametrize("receipt_state", [ReceiptState.INTENT, ReceiptState.REFUSED, ReceiptState.FAILED])
 def test_what_another_run_asks_for_anew_does_not_take_the_place_of_what_is_waited_for(
-    state: ReceiptState, shop: Shop
+    receipt_state: ReceiptState, shop: Shop
 ) -> None:
     orders = shop.orders(shop.links[0])
     task_orders = shop.begun(orders)
-    facts, job_ids = carried(task_orders), task_orders.job_ids
+    state, job_ids = carried(task_orders), task_orders.job_ids
     kept = shop.receipts.read(orders[0].fingerprint)
     assert kept is not None
-    shop.receipts.write(kept.evolve(state=state, edition=kept.edition + 1, job_id=None))
-    resumed = TaskOrders.resumed(shop.fulfilment(), orders, facts)
+    shop.receipts.write(kept.evolve(state=receipt_state, edition=kept.edition + 1, job_id=None))
+    resumed = TaskOrders.resumed(shop.fulfilment(), orders, state)
     assert resumed.waiting == job_ids
     assert resumed.complete(soon())[0].images[0].good
 

@@ -271,7 +271,7 @@ def test_whoever_kills_it_is_told_what_goes_on_and_what_it_costs(
             raise KeyboardInterrupt
         return 0.05
 
-    monkeypatch.setattr("airflow_claid.fulfilment.fulfilment.pause", killed_at_the_second)
+    monkeypatch.setattr("airflow_claid.fulfilment.completion.pause", killed_at_the_second)
     operator.on_kill()
     assert "cannot cancel" not in capsys.readouterr().out
     with pytest.raises(KeyboardInterrupt):

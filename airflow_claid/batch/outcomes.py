@@ -1,0 +1,70 @@
+"""The rows of a manifest: what became of each item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_claid.batch.prompts import PromptRow
+from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.orders.order import Order
+
+_NAME_CHARACTERS = 200
+_PROMPT_CHARACTERS = 2000
+
+
+def invalid(row: PromptRow, problem: str) -> dict[str, Any]:
+    """Return the row of an item that cannot be asked for."""
+    name = None if row.name is None else str(row.name)[:_NAME_CHARACTERS]
+    prompt = None if row.prompt is None else str(row.prompt)[:_PROMPT_CHARACTERS]
+    return {"name": name, "prompt": prompt, "fingerprint": None, "status": "invalid", "error": problem}
+
+
+def overwriting(order: Order, problem: str) -> dict[str, Any]:
+    """Return the row of an item whose pictures would overwrite those of another."""
+    return {**_facts(order), "status": "invalid", "error": problem}
+
+
+def duplicate(order: Order, first: int) -> dict[str, Any]:
+    """Return the row of an item that asks for what an earlier row asks for."""
+    return {**_facts(order), "status": "duplicate", "of": first}
+
+
+def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
+    """Return the row of an item that has its pictures, or blocked ones."""
+    usable = [image for image in result.images if image.good]
+    return {
+        **_facts(order),
+        "status": "done" if usable else "blocked",
+        "paths": [image.path for image in usable],
+        "checksums": [image.checksum for image in usable],
+        "bytes": [image.bytes for image in usable],
+        "blocked": sum(image.blocked is True for image in result.images),
+        "credits": result.charged - result.in_doubt,
+        "credits_in_doubt": result.in_doubt,
+        "request_id": result.request_id,
+    }
+
+
+def failed(order: Order, error: Exception, cost: dict[str, float | None]) -> dict[str, Any]:
+    """Return the row of an item that failed.
+
+    :param cost: what it has cost all the same; see :func:`cost_of`.
+    """
+    return {**_facts(order), "status": "failed", "error": f"{type(error).__name__}: {error}", **cost}
+
+
+def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
+    """Return what an item that failed has cost, in this execution and before."""
+    if receipt is None:
+        return {"credits": 0.0, "credits_in_doubt": 0.0}
+    lost = order.credits if receipt.state is ReceiptState.INTENT else 0.0
+    return {"credits": receipt.credits - receipt.credits_in_doubt, "credits_in_doubt": receipt.credits_in_doubt + lost}
+
+
+UNKNOWN_COST: dict[str, float | None] = {"credits": None, "credits_in_doubt": None}
+"""Of an item whose receipt cannot be read."""
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    return {"name": order.name, "prompt": order.prompt, "fingerprint": order.fingerprint}

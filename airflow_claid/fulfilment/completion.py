@@ -1,0 +1,147 @@
+"""Completion: from a receipt that is paid to pictures in their place.
+
+After each step the receipt is written anew, so that a new attempt goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from airflow_claid.client import ClaidError, Job, JobKind
+from airflow_claid.client.text import shortened
+from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, ReceiptStore
+from airflow_claid.fulfilment.resources import Resources
+from airflow_claid.orders.order import Order
+from airflow_claid.storage.places import PlaceKind
+from airflow_claid.waiting.jobs import JobDecision, Waiting, decide, pause
+
+log = logging.getLogger(__name__)
+
+
+class Completion:
+    """The completion of one paid order.
+
+    :param order: what was asked.
+    :param store: keeps its receipt.
+    :param receipt: paid.
+    :param resources: see :class:`Resources`.
+    """
+
+    def __init__(self, order: Order, store: ReceiptStore, receipt: Receipt, resources: Resources) -> None:
+        self._order = order
+        self._store = ReceiptsOfOneRequest(store, receipt) if order.job_kind is not None else store
+        self._receipt = receipt
+        self._resources = resources
+        self._credits = 0.0
+
+    @property
+    def credits(self) -> float:
+        """What the order has cost more, or less, than was known when it was sent."""
+        return self._credits
+
+    def receipt(self, deadline: datetime) -> Receipt:
+        """Wait for the job, if there is one, bring the pictures to their place, and return the receipt.
+
+        :param deadline: until when to wait for a job.
+        """
+        receipt = self._receipt
+        if receipt.state is ReceiptState.SUBMITTED:
+            receipt = self._await_job(receipt, deadline)
+        if receipt.state is ReceiptState.PAID:
+            receipt = self._deliver(receipt)
+        return receipt
+
+    def _await_job(self, receipt: Receipt, deadline: datetime) -> Receipt:
+        """Poll a job until it ends, and write down what it made."""
+        decision = self._ended_job(receipt, deadline)
+        if decision.succeeded and decision.job is not None:
+            kept = self._store.read(self._order.fingerprint)
+            if kept is not None and kept.state.is_final and kept.edition >= receipt.edition:
+                log.info("Another run has brought the pictures for %s to their place", shortened(self._order.subject))
+                self._add_to_cost(kept.credits - receipt.credits if kept.is_of_same_request(receipt) else 0.0)
+                return kept
+            receipt = self._made(receipt, decision.job)
+            self._store.write(receipt)
+        elif decision.waiting is Waiting.ENDED:
+            self._store.write(receipt.evolve(state=ReceiptState.FAILED))
+        decision.raise_if_fruitless()
+        return receipt
+
+    def _ended_job(self, receipt: Receipt, deadline: datetime) -> JobDecision:
+        """Poll a job until the wait for it ends."""
+        kind, job_id, now = self._order.job_kind, receipt.job_id, self._resources.now
+        if kind is None or job_id is None:
+            raise ValueError(f"the receipt {receipt.fingerprint} waits for a job, but names none")
+        name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
+        decision = JobDecision(Waiting.WAIT, "")
+        polls = 0
+        while True:
+            last_message = decision.message
+            decision = decide(name, self._polled(kind, job_id), failures=decision.failures, overdue=now() >= deadline)
+            if decision.waiting is not Waiting.WAIT:
+                return decision
+            if decision.message != last_message:
+                log.info("%s", decision.message)
+            left = (deadline - now()).total_seconds()
+            self._resources.sleep(pause(polls, self._resources.terms.poll_interval, left))
+            polls += 1
+
+    def _polled(self, kind: JobKind, job_id: int) -> Job | Exception:
+        try:
+            return self._resources.client.get_job(kind, job_id)
+        except ClaidError as error:
+            return error
+
+    def _made(self, receipt: Receipt, job: Job) -> Receipt:
+        """Take over what a job made; where the price depends on it, that is known only now."""
+        expires_at = self._resources.delivery.links_expire_at(receipt.paid_at)
+        images = tuple(
+            DeliveredImage.from_answer(position, output).evolve(expires_at=expires_at)
+            for position, output in enumerate(job.outputs, start=1)
+        )
+        order = self._order
+        more = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
+        self._add_to_cost(more)
+        if job.errors:
+            log.warning("Job %s made %d, and said: %s", job.id, len(images), job.reasons)
+        return receipt.evolve(
+            state=ReceiptState.PAID,
+            images=images,
+            credits=receipt.credits + more,
+            reasons=tuple(error.reason for error in job.errors or ()),
+        )
+
+    def _add_to_cost(self, more: float) -> None:
+        self._resources.budget.add(more)
+        self._credits += more
+
+    def _deliver(self, receipt: Receipt) -> Receipt:
+        order, delivery = self._order, self._resources.delivery
+        if len(receipt.images) < order.number_of_images:
+            log.warning(
+                "Claid made %d of %d images for %s",
+                len(receipt.images),
+                order.number_of_images,
+                shortened(order.subject),
+            )
+        for image in receipt.images:
+            if image.path is not None or image.blocked:
+                continue
+            delivered = delivery.deliver(order, image)
+            images = (other if other.position != image.position else delivered for other in receipt.images)
+            receipt = receipt.evolve(images=tuple(images))
+            if len(receipt.images) > 1 and order.place.kind is PlaceKind.OBJECT_STORAGE:
+                self._store.write(receipt)
+        blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
+        receipt = receipt.evolve(
+            state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED,
+            delivered_at=self._resources.now().isoformat(),
+        )
+        self._store.write(receipt)
+        destination = order.destination(receipt.edition)
+        if order.landing and destination:
+            delivery.clear_landing(destination)
+        return receipt

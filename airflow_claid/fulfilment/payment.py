@@ -1,0 +1,222 @@
+"""Payment: from an order to a receipt that is paid. Nothing that is paid is paid again.
+
+The order of steps is the rule of money and must not be relaxed: read the receipt; reserve the credits; write the
+intent; send; write the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import tenacity
+
+from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError
+from airflow_claid.client.text import shortened
+from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.lost_answers import MissingAnswer
+from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt_stores import ReceiptStore
+from airflow_claid.fulfilment.resources import Resources
+from airflow_claid.orders.order import Order, Sent
+
+log = logging.getLogger(__name__)
+
+
+class _TakenOverError(Exception):
+    """Another run asks for what this one was about to ask for."""
+
+
+class Payment:
+    """The payment of one order.
+
+    :param order: what is asked.
+    :param store: keeps its receipt.
+    :param resources: see :class:`Resources`.
+    """
+
+    def __init__(self, order: Order, store: ReceiptStore, resources: Resources) -> None:
+        self._order = order
+        self._store = store
+        self._resources = resources
+        self._credits = 0.0
+
+    @property
+    def credits(self) -> float:
+        """What this execution has spent on the order."""
+        return self._credits
+
+    def receipt(self) -> Receipt:
+        """Return a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
+        receipt = self._store.read(self._order.fingerprint)
+        author = self._resources.author
+        if receipt is None:
+            return self._pay(edition=1, former=None)
+        if self._resources.terms.regenerate and not receipt.author.same_attempt(author):
+            log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
+            return self.again(receipt)
+        if receipt.state is ReceiptState.INTENT and not receipt.author.same_attempt(author):
+            receipt = self._missing_answer(receipt).of_other_run(self._store)
+        if receipt.state is ReceiptState.INTENT:
+            return self._settle_lost_answer(receipt)
+        if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
+            return self._pay(edition=receipt.edition, former=receipt)
+        if receipt.state.is_final:
+            return self._reused(receipt)
+        log.info("Going on with the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
+        return receipt
+
+    def again(self, former: Receipt) -> Receipt:
+        """Pay for a new edition of a request that was paid before; return its receipt."""
+        return self._pay(edition=former.edition + 1, former=former)
+
+    def _reused(self, receipt: Receipt) -> Receipt:
+        delivery, margin = self._resources.delivery, self._resources.terms.margin
+        gone = [image for image in receipt.images if not delivery.is_there(image, margin)]
+        if not gone:
+            log.info("Reusing %d paid images for %s: 0 credits", len(receipt.images), shortened(self._order.subject))
+            return receipt
+        log.warning(
+            "%d of %d images for %s are no longer there (%s): asking Claid again for %g credits",
+            len(gone),
+            len(receipt.images),
+            shortened(self._order.subject),
+            "the temporary link is dead or dies soon"
+            if gone[0].expires_at
+            else f"{gone[0].path} was removed or replaced",
+            self._order.credits,
+        )
+        return self.again(receipt)
+
+    def _settle_lost_answer(self, receipt: Receipt) -> Receipt:
+        """Take over the pictures of a request whose answer is lost; where none are found, do as the terms say."""
+        receipt = self._missing_answer(receipt).settled()
+        if receipt.state is not ReceiptState.PAID:
+            return self.again(receipt)
+        self._credits += self._resources.budget.settle(self._order)
+        self._store.write(receipt)
+        return receipt
+
+    def _missing_answer(self, receipt: Receipt) -> MissingAnswer:
+        return MissingAnswer(self._order, receipt, self._resources)
+
+    def _pay(self, *, edition: int, former: Receipt | None) -> Receipt:
+        order, client, budget = self._order, self._resources.client, self._resources.budget
+        budget.check(order)
+        send = order.prepared(edition)
+        announced: list[Receipt] = []
+        with client.send_slot(lambda: self._still_asking(announced)), budget.reserve(order) as reservation:
+            receipt = self._announced(edition=edition, former=former)
+            announced += [receipt] if receipt else []
+            sent = self._sent(receipt, former, send) if receipt else None
+            if sent is not None:
+                self._credits += reservation.charge()
+        if receipt is None or sent is None:
+            return self.receipt()
+        receipt = self._answered(announced[-1], sent)
+        self._write_patiently(receipt)
+        return receipt
+
+    def _announced(self, *, edition: int, former: Receipt | None) -> Receipt | None:
+        """Write down that a request is about to be sent; ``None`` where another run has done so first."""
+        order, resources, store = self._order, self._resources, self._store
+        destination = order.destination(edition)
+        receipt = Receipt(
+            fingerprint=order.fingerprint,
+            state=ReceiptState.INTENT,
+            author=resources.author,
+            operation=order.operation,
+            base_url=order.base_url,
+            subject=order.subject,
+            body=order.body,
+            output=order.place.folder + (order.place.file or ""),
+            name=order.name,
+            edition=edition,
+            lost_answers=former.lost_answers if former else 0,
+            credits=former.credits if former else 0.0,
+            credits_in_doubt=former.credits_in_doubt if former else 0.0,
+            asked_at=resources.now().isoformat(),
+            before=resources.delivery.state_of(destination) if destination else None,
+        )
+        if former is not None:
+            kept = store.read(order.fingerprint)
+            if kept is not None and not kept.is_same_state(former):
+                return None
+            store.write(receipt)
+        elif not store.create(receipt) and store.read(order.fingerprint) != receipt:
+            return None
+        return receipt
+
+    def _still_asking(self, announced: list[Receipt]) -> None:
+        """Tell other runs, after a long wait for the quota, that this one is still asking.
+
+        :raises _TakenOverError: if another run has taken this one for dead, and asks itself.
+        """
+        now = self._resources.now
+        for receipt in announced[-1:]:
+            asked = datetime.fromisoformat(receipt.asked_at or now().isoformat())
+            if (now() - asked).total_seconds() <= self._resources.terms.grace / 3:
+                return
+            kept = self._store.read(receipt.fingerprint)
+            if kept is not None and not kept.is_same_state(receipt):
+                raise _TakenOverError
+            announced.append(receipt.evolve(asked_at=now().isoformat()))
+            self._store.write(announced[-1])
+
+    def _sent(self, receipt: Receipt, former: Receipt | None, send: Callable[[ClaidClient], Sent]) -> Sent | None:
+        """Send a request; where it was surely not paid, its receipt says so. ``None`` if another run sends it."""
+        order = self._order
+        try:
+            sent = send(self._resources.client)
+        except _TakenOverError:
+            log.warning("While %s waited for the quota, another run asked for it", shortened(order.subject))
+            return None
+        except ClaidError as error:
+            if not error.may_have_been_charged:
+                paid_before = former is not None and former.state.is_paid
+                self._store.write(former if former and paid_before else receipt.evolve(state=ReceiptState.REFUSED))
+            raise
+        if not sent.images and sent.job_id is None:
+            raise ClaidAnswerLostError(
+                f"{order.operation} for {shortened(order.subject)} was answered without a picture. It may have been "
+                f"charged [request id {sent.request_id}]",
+                request_id=sent.request_id,
+            )
+        return sent
+
+    def _answered(self, receipt: Receipt, sent: Sent) -> Receipt:
+        now = self._resources.now()
+        expires_at = self._resources.delivery.links_expire_at(None)
+        return receipt.evolve(
+            state=ReceiptState.SUBMITTED if sent.job_id is not None else ReceiptState.PAID,
+            paid_at=now.isoformat(),
+            credits=receipt.credits + self._order.credits,
+            request_id=sent.request_id,
+            job_id=sent.job_id,
+            images=tuple(
+                DeliveredImage.from_answer(position, image).evolve(expires_at=expires_at)
+                for position, image in enumerate(sent.images, start=1)
+            ),
+        )
+
+    def _write_patiently(self, receipt: Receipt) -> None:
+        """Write down what is paid, again and again for a minute: without it the next try pays again."""
+        try:
+            self._store.write(receipt)
+        except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own, and any may pass
+            log.warning("The receipt of a paid request could not be written (%s)", error)
+        else:
+            return
+        attempts = tenacity.Retrying(
+            wait=tenacity.wait_exponential(multiplier=1, max=15),
+            stop=tenacity.stop_after_attempt(7),
+            sleep=self._resources.sleep,
+            before_sleep=lambda state: log.warning(
+                "The receipt of the paid request %s could not be written (%s); trying again",
+                receipt.request_id,
+                state.outcome.exception() if state.outcome else None,
+            ),
+            reraise=True,
+        )
+        attempts(self._store.write, receipt)

@@ -1,0 +1,41 @@
+"""What fulfilling orders takes, the same for all orders of a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from airflow_claid.client import ClaidClient
+from airflow_claid.delivery.delivery import Delivery
+from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.receipt import Author
+from airflow_claid.fulfilment.terms import Terms
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What fulfilling orders takes.
+
+    :param client: Claid.
+    :param delivery: brings pictures to their place.
+    :param author: the task, for the receipts.
+    :param terms: see :class:`Terms`.
+    :param budget: what the task may spend; every paid call asks it.
+    :param sleep: waits so many seconds.
+    :param now: the time, in UTC.
+    """
+
+    client: ClaidClient
+    delivery: Delivery
+    author: Author
+    terms: Terms = field(default_factory=Terms)
+    budget: Budget = field(default_factory=Budget)
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = utc_now
