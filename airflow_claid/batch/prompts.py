@@ -1,7 +1,7 @@
 """Prompts as a stream: from a list, or from a file anywhere Airflow can read, however long it is.
 
-A file is read twice: to its end before the first row is given, so that a file that is damaged stops a batch before
-anything is paid, and once more for the rows. What is wrong with one row stops nobody: it is a row with a problem.
+A file is read twice: once to its end, by :func:`count_rows` or before the first row, so that a damaged file stops a
+batch before anything is paid, and once for the rows. A row that cannot be used stops no other: it has a problem.
 """
 
 from __future__ import annotations
@@ -58,17 +58,32 @@ class PromptRow:
     problem: str | None = None
 
 
-def rows(
+def count_rows(
     prompts: object, *, columns: Mapping[str, str] | None = None, shard: tuple[int, int] | None = None
+) -> int:
+    """Read prompts to their end and return how many rows there are.
+
+    Takes and raises what :func:`rows` does.
+    """
+    return sum(1 for _ in rows(prompts, columns=columns, shard=shard, whole=True))
+
+
+def rows(
+    prompts: object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    shard: tuple[int, int] | None = None,
+    whole: bool = False,
 ) -> Iterator[PromptRow]:
-    """Give prompts row by row, never holding more than a few of them.
+    """Yield prompts row by row, never holding more than a few of them.
 
     :param prompts: a list (an XCom, mapped results) whose items are texts or dicts with the columns; or the address
         of a file: ``.csv`` (commas), ``.tsv``, ``.jsonl`` or ``.ndjson`` (an object or a text on each line), any of
         them also with ``.gz``, or ``.parquet`` (extra ``airflow-claid[parquet]``).
     :param columns: what the file calls our columns, where it is not the same name: ``{"prompt": "Caption"}``. Upper
-        and lower case do not matter. Other columns are passed over.
+        and lower case do not matter. Other columns are ignored.
     :param shard: ``(k, n)`` gives the rows k+1, k+1+n, k+1+2n, …: for k = 0 to n-1 each row once. All by default.
+    :param whole: whether a file is known to be whole, because it was counted, so that it need not be read first.
     :raises ClaidValidationError: when the first row is asked for, if a parameter or the file as a whole is wrong.
     """
     mine, all_shards = _checked_shard(shard)
@@ -76,7 +91,7 @@ def rows(
     if isinstance(prompts, ObjectStoragePath):
         prompts = str(prompts)
     if isinstance(prompts, str):
-        records = _of_file(prompts, names)
+        records = _of_file(prompts, names, whole=whole)
     elif isinstance(prompts, Iterable) and not isinstance(prompts, (Mapping, bytes)):
         records = _of_items(prompts, names)
     else:
@@ -147,7 +162,7 @@ def _of_item(item: object, columns: Columns) -> _Record:
     return {ours: values[position] for ours, position in found.items()}
 
 
-def _of_file(address: str, renamed: Mapping[str, str]) -> Iterator[_Record]:
+def _of_file(address: str, renamed: Mapping[str, str], *, whole: bool) -> Iterator[_Record]:
     path = _existing(address)
     last = address.rpartition("/")[2].lower()
     suffix = re.search(r"(\.[a-z]+)?(\.gz)?$", last)
@@ -163,8 +178,9 @@ def _of_file(address: str, renamed: Mapping[str, str]) -> Iterator[_Record]:
             address, "is of a kind that is not read: use .csv, .tsv, .jsonl (these also with .gz), or .parquet"
         )
     try:
-        for _ in read():
-            pass
+        if not whole:
+            for _ in read():
+                pass
         yield from read()
     except UnicodeDecodeError as error:
         around = error.object[max(0, error.start - 20) : error.end + 20]

@@ -17,7 +17,7 @@ from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.counts import STATUSES, BatchCounts
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.progress import Progress
-from airflow_claid.batch.prompts import PromptRow, rows
+from airflow_claid.batch.prompts import PromptRow, count_rows, rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import is_retryable
@@ -165,7 +165,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             choice(self.on_blocked, "on_blocked", ON_BLOCKED)
             pace = seconds(self.report_seconds, "report_seconds")
             given = _given(self.prompts)
-            total = sum(1 for _ in self._rows(given, shard))
+            total = count_rows(given, columns=self.columns or None, shard=shard)
             self._check_place(place)
             folder = self._writable(place)
             source = self._source(given, place, shard)
@@ -238,7 +238,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         return lambda is_first: first if is_first else again
 
     def _rows(self, given: _Given, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
-        return rows(given, columns=self.columns or None, shard=shard)
+        return rows(given, columns=self.columns or None, shard=shard, whole=True)
 
     def _order(self, row: PromptRow, place: Place, landing: str | None) -> Order:
         return GenerateOrder(

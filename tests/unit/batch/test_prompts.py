@@ -8,8 +8,10 @@ import logging
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from airflow_claid.batch.prompts import PromptRow, rows
+from airflow_claid.batch import prompts as prompts_module
+from airflow_claid.batch.prompts import PromptRow, count_rows, rows
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
@@ -34,7 +37,9 @@ def write(tmp_path: Path) -> Write:
     """Writes a file and gives its address: ``write("a.csv", "prompt\\n…")``."""
 
     def write(name: str, content: str | bytes) -> str:
-        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        plain = content if isinstance(content, bytes) else content.encode()
+        packed = name.endswith(".gz") and isinstance(content, str)
+        (tmp_path / name).write_bytes(gzip.compress(plain) if packed else plain)
         return f"file://{tmp_path}/{name}"
 
     return write
@@ -408,3 +413,29 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
         return measured + most
 
     assert peak(50_000) - peak(1000) < 3_000_000
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.tsv"])
+def test_a_file_that_is_counted_and_worked_through_is_read_twice(
+    name: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = {"csv": "prompt\na lamp\na vase\n", "tsv": "prompt\na lamp\na vase\n", "jsonl": '"a lamp"\n"a vase"\n'}
+    address, opened = write(name, line[name.split(".")[1]]), []
+    open_text = prompts_module._opened
+
+    @contextmanager
+    def counting(*arguments: Any) -> Iterator[Any]:
+        opened.append(name)
+        with open_text(*arguments) as text:
+            yield text
+
+    monkeypatch.setattr(prompts_module, "_opened", counting)
+    assert count_rows(address) == 2
+    assert [row.prompt for row in rows(address, whole=True)] == ["a lamp", "a vase"]
+    assert len(opened) == 2
+
+
+def test_a_damaged_file_is_refused_when_it_is_counted(write: Write) -> None:
+    packed = gzip.compress(b"prompt\na lamp\na vase\n")
+    with pytest.raises(ClaidValidationError, match="is no whole gzip file"):
+        count_rows(write("a.csv.gz", packed[:-4]))
