@@ -139,7 +139,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         fulfilment.budget.refuse(
             AirflowFailException(
                 f"{self._subject}: Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' "
-                "does), and there is no receipt: nothing is asked for, and paid, again. Look into Claid's dashboard; "
+                "does), and there is no receipt: nothing is submitted, and paid, again. Look into Claid's dashboard; "
                 "give an output where receipts can be kept, or deferrable=False."
             )
         )

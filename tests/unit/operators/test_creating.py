@@ -234,7 +234,7 @@ def test_where_airflow_loses_what_was_carried_the_receipts_tell_and_nothing_is_p
         if output:
             assert len(operator.execute_complete({"ti": ti}, event=event)) == 1
         else:
-            with pytest.raises(AirflowFailException, match="is not asked for, and paid, again"):
+            with pytest.raises(AirflowFailException, match="nothing is submitted, and paid, again"):
                 operator.execute_complete({"ti": ti}, event=event)
         assert ti.pushed["credits"] == 0
     assert len(sandbox.ledger(OPERATIONS[make])) == 2
