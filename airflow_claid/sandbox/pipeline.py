@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.accounts import Key
-from airflow_claid.sandbox.bodies.values import check, read_json
+from airflow_claid.sandbox.bodies.base import check, read_json
 from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.fault_effects import strike_after, strike_before
 from airflow_claid.sandbox.faults import Fault

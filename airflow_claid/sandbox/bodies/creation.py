@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from airflow_claid.sandbox.bodies.editing import CompressedFormat, JpegFormat, PngFormat
-from airflow_claid.sandbox.bodies.values import Address, Body, Integer, Omittable, OpenBody, Share, UpToFour
+from airflow_claid.sandbox.bodies.base import Address, Body, Integer, Omittable, OpenBody, Share, UpToFour
+from airflow_claid.sandbox.bodies.edit import CompressedFormat, JpegFormat, PngFormat
 
 LongText = Annotated[str, StringConstraints(min_length=3, max_length=5000)]
 SceneText = Annotated[str, StringConstraints(min_length=3, max_length=2048)]

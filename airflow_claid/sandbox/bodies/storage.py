@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from airflow_claid.sandbox.bodies.values import Body, Omittable, OpenBody
+from airflow_claid.sandbox.bodies.base import Body, Omittable, OpenBody
 
 StorageType = Literal["web_folder", "s3", "gcs"]
 StorageName = Annotated[str, StringConstraints(max_length=50)]

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from airflow_claid.sandbox import errors
-from airflow_claid.sandbox.bodies.editing import AnyFormat, CompressedFormat, JpegFormat, Lossy, Metadata, PngFormat
+from airflow_claid.sandbox.bodies.edit import AnyFormat, CompressedFormat, JpegFormat, Lossy, Metadata, PngFormat
 
 Image.init()
 INPUT_FORMATS = tuple(name for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF") if name in Image.OPEN)

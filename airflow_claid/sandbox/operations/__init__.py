@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_claid.sandbox.operations import creating, editing, generating, storing
+from airflow_claid.sandbox.operations import creation, edit, generate, storage
 from airflow_claid.sandbox.pipeline import Operation
 
 ALL: tuple[Operation[Any], ...] = (
-    *generating.OPERATIONS,
-    *editing.OPERATIONS,
-    *creating.OPERATIONS,
-    *storing.OPERATIONS,
+    *generate.OPERATIONS,
+    *edit.OPERATIONS,
+    *creation.OPERATIONS,
+    *storage.OPERATIONS,
 )

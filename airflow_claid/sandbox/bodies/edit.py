@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from airflow_claid.sandbox.bodies.values import (
+from airflow_claid.sandbox.bodies.base import (
     Address,
     Body,
     Deviation,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.sandbox import errors
-from airflow_claid.sandbox.bodies.editing import (
+from airflow_claid.sandbox.bodies.edit import (
     BatchEditRequest,
     BatchSource,
     EditRequest,
@@ -17,7 +17,7 @@ from airflow_claid.sandbox.bodies.editing import (
 from airflow_claid.sandbox.delivery import File, addresses_of, deliver, destination, fetch, stem_of
 from airflow_claid.sandbox.drawing import editing, encoding
 from airflow_claid.sandbox.jobs import now
-from airflow_claid.sandbox.operations.working import job_reader, start_job
+from airflow_claid.sandbox.operations.jobs import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place

@@ -25,7 +25,7 @@ from airflow_claid.sandbox.bodies.creation import (
     VideoPrompt,
     VideoRequest,
 )
-from airflow_claid.sandbox.bodies.editing import AnyFormat
+from airflow_claid.sandbox.bodies.edit import AnyFormat
 from airflow_claid.sandbox.delivery import File, addresses_of, deliver, destination, fetch, stem_of, unpredictable_name
 from airflow_claid.sandbox.drawing.compositions import (
     PlacedProduct,
@@ -38,7 +38,7 @@ from airflow_claid.sandbox.drawing.compositions import (
 from airflow_claid.sandbox.drawing.encoding import Description, name_of, read, write
 from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked
 from airflow_claid.sandbox.drawing.resizing import paint
-from airflow_claid.sandbox.operations.working import job_reader, start_job
+from airflow_claid.sandbox.operations.jobs import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
