@@ -5,7 +5,13 @@ from __future__ import annotations
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from airflow_claid.sandbox import errors
-from airflow_claid.sandbox.bodies.edit import Adjustments, Background, BlurBackground, Operations, Restorations
+from airflow_claid.sandbox.bodies.edit_operations import (
+    Adjustments,
+    Background,
+    BlurBackground,
+    Operations,
+    Restorations,
+)
 from airflow_claid.sandbox.drawing import resizing
 
 _BLUR = {"low": 0.006, "medium": 0.015, "high": 0.03}

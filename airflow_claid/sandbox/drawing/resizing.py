@@ -9,7 +9,7 @@ from typing import Literal
 from PIL import Image, ImageColor, ImageFilter, ImageOps
 
 from airflow_claid.sandbox import errors
-from airflow_claid.sandbox.bodies.edit import OutpaintFit, Resizing
+from airflow_claid.sandbox.bodies.edit_operations import OutpaintFit, Resizing
 
 Fit = Literal["crop", "cover", "bounds", "canvas", "outpaint"]
 Size = tuple[int, int]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_claid.sandbox.operations import creation, edit, generate, storage
+from airflow_claid.sandbox.operations import ai_edit, batch_edit, edit, fashion, generate, scene, storage, video
 from airflow_claid.sandbox.pipeline import Operation
 
 ALL: tuple[Operation[Any], ...] = (
     *generate.OPERATIONS,
     *edit.OPERATIONS,
-    *creation.OPERATIONS,
+    *batch_edit.OPERATIONS,
+    *ai_edit.OPERATIONS,
+    *fashion.OPERATIONS,
+    *scene.OPERATIONS,
+    *video.OPERATIONS,
     *storage.OPERATIONS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from airflow_claid.sandbox.bodies.creation import GenerateRequest
+from airflow_claid.sandbox.bodies.generate import GenerateRequest
 from airflow_claid.sandbox.delivery import NOWHERE, File, addresses_of, deliver, folder_destination, unpredictable_name
 from airflow_claid.sandbox.drawing.encoding import Description
 from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked, png

@@ -1,0 +1,67 @@
+"""``create_scene``: pictures that hold a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_claid.sandbox.bodies.scene import (
+    AbsolutePlacement,
+    EffectScene,
+    PromptScene,
+    ScenePrompt,
+    SceneRequest,
+    TemplateScene,
+)
+from airflow_claid.sandbox.delivery import addresses_of, fetch
+from airflow_claid.sandbox.drawing.compositions import PlacedProduct, scene, size_of
+from airflow_claid.sandbox.drawing.encoding import read
+from airflow_claid.sandbox.drawing.resizing import paint
+from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipe_of
+from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
+
+CREDITS_PER_IMAGE = 1.0
+CREDITS_PER_WRITTEN_PROMPT = 0.5
+
+
+def _prompt_of(body: SceneRequest) -> tuple[str, bool]:
+    """Return a scene's prompt, and whether Claid is asked to write it."""
+    if isinstance(body.scene, EffectScene):
+        return f"shadows, {body.scene.view}", False
+    prompt = body.scene.prompt
+    if isinstance(prompt, ScenePrompt):
+        return prompt.text or prompt.guidelines or "a fitting scene", prompt.generate
+    return prompt or "a scene after a template", False
+
+
+def _charge(body: SceneRequest) -> Charge:
+    count = count_of(body.output, 4)
+    prompt, written = _prompt_of(body)
+    return Charge(CREDITS_PER_IMAGE * count + (CREDITS_PER_WRITTEN_PROMPT if written else 0.0), count, prompt)
+
+
+async def _create(call: Call[SceneRequest]) -> JSON:
+    service, body = call.service, call.body
+    output = Output.checked(service, body.output, 4)
+    colour = paint(body.scene.color, "scene.color") if body.scene.color else None
+    ratio = body.scene.aspect_ratio if isinstance(body.scene, EffectScene | PromptScene) else "1:1"
+    placement = body.object
+    product = PlacedProduct()
+    if isinstance(placement, AbsolutePlacement):
+        product = PlacedProduct(placement.position.x, placement.position.y, placement.scale, placement.rotation_degree)
+
+    def work() -> JSON:
+        picture, before = read(fetch(service, placement.image_url), service.settings.max_megapixels)
+        if isinstance(body.scene, TemplateScene):
+            fetch(service, body.scene.template_url)
+        recipe = recipe_of(service, _prompt_of(body)[0], output, size_of(ratio), "scene")
+        images = [deliver_picture(service, output, scene(picture, one, product, colour)) for one in recipe.all()]
+        return {"input": before.to_json(), "output": images}
+
+    result = await service.in_thread(work)
+    call.entry.pictures = [addresses_of(image) for image in result["output"]]
+    return {"data": result}
+
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation("create_scene", "POST", "/scene/create", "image_generation", _create, SceneRequest, "image", _charge),
+)
