@@ -43,6 +43,8 @@ async def _submit(call: Call[AIEditRequest]) -> JSON:
 
 _SCOPE = "image_editing"
 OPERATIONS: tuple[Operation[Any], ...] = (
-    Operation("submit_ai_edit", "POST", "/image/ai-edit", _SCOPE, _submit, AIEditRequest, "ai_edit", _charge),
+    Operation(
+        "submit_ai_edit", "POST", "/image/ai-edit", _SCOPE, _submit, body=AIEditRequest, quota="ai_edit", charge=_charge
+    ),
     job_reader("get_ai_edit", "submit_ai_edit", "/image/ai-edit", _SCOPE),
 )

@@ -75,9 +75,9 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         "/image/edit/batch",
         _SCOPE,
         _submit,
-        BatchEditRequest,
-        "image",
-        _charge,
+        body=BatchEditRequest,
+        quota="image",
+        charge=_charge,
     ),
     job_reader("get_batch_edit", "submit_batch_edit", "/image/edit/batch", _SCOPE),
 )

@@ -106,10 +106,20 @@ async def _submit(call: Call[EditRequest]) -> JSON:
 
 _SCOPE = "image_editing"
 OPERATIONS: tuple[Operation[Any], ...] = (
-    Operation("edit_image", "POST", "/image/edit", _SCOPE, _edit, EditRequest, "image", _charge),
+    Operation("edit_image", "POST", "/image/edit", _SCOPE, _edit, body=EditRequest, quota="image", charge=_charge),
     Operation(
-        "upload_and_edit", "POST", "/image/edit/upload", _SCOPE, _upload, UploadData, "image", _charge, form=True
+        "upload_and_edit",
+        "POST",
+        "/image/edit/upload",
+        _SCOPE,
+        _upload,
+        body=UploadData,
+        quota="image",
+        charge=_charge,
+        form=True,
     ),
-    Operation("submit_edit", "POST", "/image/edit/async", _SCOPE, _submit, EditRequest, "image", _charge),
+    Operation(
+        "submit_edit", "POST", "/image/edit/async", _SCOPE, _submit, body=EditRequest, quota="image", charge=_charge
+    ),
     job_reader("get_edit", "submit_edit", "/image/edit/async", _SCOPE),
 )

@@ -49,9 +49,9 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         "/image/ai-fashion-models",
         _SCOPE,
         _submit,
-        FashionRequest,
-        "fashion",
-        _charge,
+        body=FashionRequest,
+        quota="fashion",
+        charge=_charge,
     ),
     job_reader("get_fashion_model", "submit_fashion_model", "/image/ai-fashion-models", _SCOPE),
 )

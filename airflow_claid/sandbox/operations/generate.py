@@ -50,6 +50,13 @@ def _write_all(service: Service, folder: Place, recipe: Recipe) -> list[dict[str
 
 OPERATIONS = (
     Operation(
-        "generate_image", "POST", "/image/generate", "image_editing", _generate, GenerateRequest, "image", _charge
+        "generate_image",
+        "POST",
+        "/image/generate",
+        "image_editing",
+        _generate,
+        body=GenerateRequest,
+        quota="image",
+        charge=_charge,
     ),
 )

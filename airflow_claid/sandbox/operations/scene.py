@@ -63,5 +63,14 @@ async def _create(call: Call[SceneRequest]) -> JSON:
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (
-    Operation("create_scene", "POST", "/scene/create", "image_generation", _create, SceneRequest, "image", _charge),
+    Operation(
+        "create_scene",
+        "POST",
+        "/scene/create",
+        "image_generation",
+        _create,
+        body=SceneRequest,
+        quota="image",
+        charge=_charge,
+    ),
 )

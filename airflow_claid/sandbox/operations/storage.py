@@ -81,8 +81,8 @@ _ALL, _ONE, _SCOPE = "/storage/storages", "/storage/storages/{number}", "storage
 OPERATIONS: tuple[Operation[Any], ...] = (
     Operation("list_storage_types", "GET", "/storage/storage-types", _SCOPE, _types),
     Operation("list_storages", "GET", _ALL, _SCOPE, _list),
-    Operation("create_storage", "POST", _ALL, _SCOPE, _create, StorageIn),
+    Operation("create_storage", "POST", _ALL, _SCOPE, _create, body=StorageIn),
     Operation("get_storage", "GET", _ONE, _SCOPE, _get),
-    Operation("update_storage", "PATCH", _ONE, _SCOPE, _update, StoragePatch),
+    Operation("update_storage", "PATCH", _ONE, _SCOPE, _update, body=StoragePatch),
     Operation("delete_storage", "DELETE", _ONE, _SCOPE, _delete),
 )

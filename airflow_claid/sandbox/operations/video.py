@@ -50,6 +50,8 @@ async def _submit(call: Call[VideoRequest]) -> JSON:
 
 _SCOPE = "video_generation"
 OPERATIONS: tuple[Operation[Any], ...] = (
-    Operation("submit_video", "POST", "/video/generate", _SCOPE, _submit, VideoRequest, "video", _charge),
+    Operation(
+        "submit_video", "POST", "/video/generate", _SCOPE, _submit, body=VideoRequest, quota="video", charge=_charge
+    ),
     job_reader("get_video", "submit_video", "/video/generate", _SCOPE),
 )
