@@ -1,4 +1,4 @@
-"""The contract's operations, each described once: its address, scope, body, price and work."""
+"""The contract's operations: one file for each, with its address, scope, body, price and work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``submit_ai_edit`` and its jobs: the picture is its input under the colours of its prompt."""
+"""AI edits: each picture shows its input, tinted with the colours of the prompt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_claid.sandbox.bodies.ai_edit import AIEditRequest
 from airflow_claid.sandbox.delivery import addresses_of, fetch
 from airflow_claid.sandbox.drawing.compositions import ai_edit, size_of
 from airflow_claid.sandbox.drawing.encoding import read
-from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipe_of
+from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipes_of
 from airflow_claid.sandbox.operations.jobs import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 
@@ -33,8 +33,8 @@ async def _submit(call: Call[AIEditRequest]) -> JSON:
         picture, before = read(fetch(service, body.input), service.settings.max_megapixels)
         ratio = body.options.aspect_ratio
         size = size_of(ratio) if ratio else picture.size
-        recipe = recipe_of(service, body.options.prompt, output, size, "AI edit")
-        images = [deliver_picture(service, output, ai_edit(picture, one)) for one in recipe.all()]
+        recipes = recipes_of(service, body.options.prompt, output, size, "AI edit")
+        images = [deliver_picture(service, output, ai_edit(picture, recipe)) for recipe in recipes]
         call.entry.pictures += [addresses_of(image) for image in images]
         return {"input_object": before.to_json(), "output_objects": images}
 

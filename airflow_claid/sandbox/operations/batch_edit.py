@@ -1,4 +1,4 @@
-"""``submit_batch_edit`` and its jobs: many pictures, or the pictures of a folder, edited alike."""
+"""Batch edits: one job that edits a list of pictures, or a folder of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from airflow_claid.sandbox.bodies.batch_edit import BatchEditRequest, BatchSourc
 from airflow_claid.sandbox.jobs import now
 from airflow_claid.sandbox.operations.edit import (
     CREDITS_PER_IMAGE,
-    FORMAT_OF_ENDING,
+    FORMAT_OF_EXTENSION,
     Edit,
     edit_address,
-    note_delivered,
+    record_picture,
 )
 from airflow_claid.sandbox.operations.jobs import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
@@ -21,25 +21,24 @@ from airflow_claid.sandbox.storages import Place
 
 
 def _charge(body: BatchEditRequest) -> Charge:
-    """Price a list of inputs; what a folder costs is known once it has been listed."""
+    """Charge for a list of inputs. A folder is charged later, when its files have been listed."""
     count = len(body.input) if isinstance(body.input, list) else 0
     return Charge(CREDITS_PER_IMAGE * count, count)
 
 
 async def _submit(call: Call[BatchEditRequest]) -> JSON:
-    service, given = call.service, call.body.input
+    service, source = call.service, call.body.input
     edit = Edit.checked(service, call.body.operations, call.body.output)
     if edit.place is not None and not edit.place.is_folder:
         raise errors.invalid_field("output", "must be a folder: the path must end with '/'")
-    if isinstance(given, list):
-        inputs = given
+    if isinstance(source, list):
+        inputs = source
     else:
-        source, recursive = (given.source, given.recursive) if isinstance(given, BatchSource) else (given, False)
-        inputs = await service.in_thread(_inputs, service, source, recursive=recursive)
+        folder = source if isinstance(source, BatchSource) else BatchSource(source=source)
+        inputs = await service.in_thread(_list_inputs, service, folder)
         call.take(CREDITS_PER_IMAGE * len(inputs))
         call.entry.number_of_images = len(inputs)
-
-    errors_seen: list[JSON] = []
+    job_errors: list[JSON] = []
 
     async def work() -> list[JSON]:
         results = []
@@ -47,24 +46,26 @@ async def _submit(call: Call[BatchEditRequest]) -> JSON:
             try:
                 result = await service.in_thread(edit_address, service, edit, address)
             except errors.Refused as refused:
-                errors_seen.append({"error": f"{address}: {refused.message}", "created_at": now()})
+                job_errors.append({"error": f"{address}: {refused.message}", "created_at": now()})
                 continue
-            note_delivered(call, result)
+            record_picture(call, result)
             results.append({"input_object": result["input"], "output_object": result["output"]})
         return results
 
-    return start_job(call, "/image/edit/batch", work(), errors_seen)
+    return start_job(call, "/image/edit/batch", work(), job_errors)
 
 
-def _inputs(service: Service, source: str, *, recursive: bool) -> list[str]:
-    """List a folder of a connected storage; a single file is a batch of one."""
-    if not source.startswith("storage://"):
-        return [source]
-    place = service.storages.place(source)
-    if not place.is_folder and place.path.rpartition(".")[2].lower() in FORMAT_OF_ENDING:
-        return [source]
-    folder = place if place.is_folder else Place(place.storage, f"{place.path}/")
-    return [str(file.addresses()["claid_storage_uri"]) for file in service.storages.files(folder, recursive=recursive)]
+def _list_inputs(service: Service, folder: BatchSource) -> list[str]:
+    """Return the addresses of a folder's files. A single file, or a web address, is a batch of one. Blocks."""
+    if not folder.source.startswith("storage://"):
+        return [folder.source]
+    place = service.storages.place(folder.source)
+    if not place.is_folder and place.path.rpartition(".")[2].lower() in FORMAT_OF_EXTENSION:
+        return [folder.source]
+    if not place.is_folder:
+        place = Place(place.storage, f"{place.path}/")
+    files = service.storages.files(place, recursive=folder.recursive)
+    return [str(file.addresses()["claid_storage_uri"]) for file in files]
 
 
 _SCOPE = "image_editing"

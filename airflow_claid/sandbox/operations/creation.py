@@ -1,7 +1,4 @@
-"""What AI edits, fashion models and scenes share: how many pictures, in which format, and where they go.
-
-The pictures are drawn and pasted, not imagined.
-"""
+"""What AI edits, fashion models and scenes share: number, format and place of the pictures to make."""
 
 from __future__ import annotations
 
@@ -48,12 +45,13 @@ def count_of(output: CreatedOutput | SceneOutput | str | None, default: int) -> 
 
 def deliver_picture(service: Service, output: Output, picture: Any) -> JSON:
     """Encode and deliver one picture. Blocks."""
-    kind = name_of(output.format, "png")
-    file = File(write(picture, output.format, None), f"image/{kind}", kind, unpredictable_name(kind))
-    return {**Description(kind, *picture.size).to_json(), **deliver(service, output.place, file)}
+    extension = name_of(output.format, "png")
+    content = write(picture, output.format, None)
+    file = File(content, f"image/{extension}", extension, unpredictable_name(extension))
+    return {**Description(extension, *picture.size).to_json(), **deliver(service, output.place, file)}
 
 
-def recipe_of(service: Service, prompt: str, output: Output, size: tuple[int, int], kind: str) -> Recipe:
-    """Describe the pictures of a request; they are black if the prompt is blocked."""
+def recipes_of(service: Service, prompt: str, output: Output, size: tuple[int, int], kind: str) -> list[Recipe]:
+    """Describe the pictures to draw. They are black if the prompt contains a blocked word."""
     blocked = is_blocked(prompt, service.settings.blocked_words)
-    return Recipe(prompt, 1, output.count, *size, blocked=blocked, kind=f"sandbox {kind}")
+    return Recipe(prompt, 1, output.count, *size, blocked=blocked, kind=f"sandbox {kind}").all()

@@ -1,4 +1,4 @@
-"""``edit_image``, ``upload_and_edit`` and ``submit_edit`` with its jobs."""
+"""Edits of one picture: answered at once, of an uploaded file, or as a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import Place
 
 CREDITS_PER_IMAGE = 1.0
-FORMAT_OF_ENDING = {
+FORMAT_OF_EXTENSION = {
     "jpg": "jpeg",
     "jpeg": "jpeg",
     "png": "png",
@@ -28,7 +28,7 @@ FORMAT_OF_ENDING = {
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit that has been checked: what is done, and where the result goes."""
+    """A checked edit: what to do with a picture, and where to put the result."""
 
     operations: Operations
     output: ImageOutput
@@ -36,7 +36,7 @@ class Edit:
 
     @classmethod
     def checked(cls, service: Service, operations: Operations, output: ImageOutput | str | None) -> Edit:
-        """Check what can be checked before the input is seen."""
+        """Check all that can be checked without the input."""
         editing.check(operations)
         if isinstance(output, str):
             place = destination(service, "output", output)
@@ -51,18 +51,18 @@ class Edit:
         limit = service.settings.max_megapixels
         picture, before = encoding.read(content, limit)
         result = editing.apply(picture, self.operations, limit)
-        chosen = self.output.format or self._format_of_place()
-        kind = encoding.name_of(chosen, "jpeg")
-        written = encoding.write(result, chosen, self.output.metadata)
-        file = File(written, f"image/{kind}", kind, f"{stem}.{kind}")
-        after = encoding.Description(kind, *result.size).to_json()
+        output_format = self.output.format or self._format_of_place()
+        extension = encoding.name_of(output_format, "jpeg")
+        encoded = encoding.write(result, output_format, self.output.metadata)
+        file = File(encoded, f"image/{extension}", extension, f"{stem}.{extension}")
+        after = encoding.Description(extension, *result.size).to_json()
         return {"input": before.to_json(), "output": {**after, **deliver(service, self.place, file)}}
 
     def _format_of_place(self) -> Any:
-        """Without a format, an exact file's ending tells it; else it is JPEG."""
+        """Return the format that the file extension of the output says; JPEG without one."""
         if self.place is None or self.place.is_folder:
             return "jpeg"
-        return FORMAT_OF_ENDING.get(self.place.path.rpartition(".")[2].lower(), "jpeg")
+        return FORMAT_OF_EXTENSION.get(self.place.path.rpartition(".")[2].lower(), "jpeg")
 
 
 def _charge(_: Any) -> Charge:
@@ -74,8 +74,8 @@ def edit_address(service: Service, edit: Edit, address: str) -> JSON:
     return edit.run(service, fetch(service, address), stem_of(address))
 
 
-def note_delivered(call: Call[Any], result: JSON) -> JSON:
-    """Write the delivered picture in the ledger; return the result as it is."""
+def record_picture(call: Call[Any], result: JSON) -> JSON:
+    """Record the delivered picture in the ledger; return the result unchanged."""
     call.entry.pictures.append(addresses_of(result["output"]))
     return result
 
@@ -83,14 +83,14 @@ def note_delivered(call: Call[Any], result: JSON) -> JSON:
 async def _edit(call: Call[EditRequest]) -> JSON:
     edit = Edit.checked(call.service, call.body.operations, call.body.output)
     result = await call.service.in_thread(edit_address, call.service, edit, call.body.input)
-    return {"data": note_delivered(call, result)}
+    return {"data": record_picture(call, result)}
 
 
 async def _upload(call: Call[UploadData]) -> JSON:
     edit = Edit.checked(call.service, call.body.operations, call.body.output)
     name, content = call.upload or ("image", b"")
     result = await call.service.in_thread(edit.run, call.service, content, stem_of(f"storage://upload/{name}"))
-    return {"data": note_delivered(call, result)}
+    return {"data": record_picture(call, result)}
 
 
 async def _submit(call: Call[EditRequest]) -> JSON:
@@ -98,7 +98,7 @@ async def _submit(call: Call[EditRequest]) -> JSON:
 
     async def work() -> JSON:
         result = await call.service.in_thread(edit_address, call.service, edit, call.body.input)
-        note_delivered(call, result)
+        record_picture(call, result)
         return {"input_object": result["input"], "output_object": result["output"]}
 
     return start_job(call, "/image/edit/async", work())

@@ -1,4 +1,4 @@
-"""``submit_fashion_model`` and its jobs: a picture that holds its garments."""
+"""Fashion models: each picture shows its inputs side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_claid.sandbox.bodies.fashion import FashionRequest
 from airflow_claid.sandbox.delivery import addresses_of, fetch
 from airflow_claid.sandbox.drawing.compositions import fashion, size_of
 from airflow_claid.sandbox.drawing.encoding import read
-from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipe_of
+from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipes_of
 from airflow_claid.sandbox.operations.jobs import job_reader, start_job
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 
@@ -32,9 +32,9 @@ async def _submit(call: Call[FashionRequest]) -> JSON:
         addresses = [*([body.input.model] if body.input.model else []), *body.input.clothing]
         inputs = [read(fetch(service, address), service.settings.max_megapixels) for address in addresses]
         size = size_of(body.options.aspect_ratio or "2:3")
-        recipe = recipe_of(service, _prompt_of(body), output, size, "fashion model")
+        recipes = recipes_of(service, _prompt_of(body), output, size, "fashion model")
         garments = [picture for picture, _ in inputs]
-        images = [deliver_picture(service, output, fashion(garments, one)) for one in recipe.all()]
+        images = [deliver_picture(service, output, fashion(garments, recipe)) for recipe in recipes]
         call.entry.pictures += [addresses_of(image) for image in images]
         return {"input_objects": [before.to_json() for _, before in inputs], "output_objects": images}
 

@@ -1,4 +1,4 @@
-"""``generate_image``: pictures from a prompt."""
+"""Pictures from a prompt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import uuid
 from typing import Any
 
 from airflow_claid.sandbox.bodies.generate import GenerateRequest
-from airflow_claid.sandbox.delivery import NOWHERE, File, addresses_of, deliver, folder_destination, unpredictable_name
+from airflow_claid.sandbox.delivery import (
+    NO_OBJECT,
+    File,
+    addresses_of,
+    deliver,
+    folder_destination,
+    unpredictable_name,
+)
 from airflow_claid.sandbox.drawing.encoding import Description
 from airflow_claid.sandbox.drawing.pictures import Recipe, is_blocked, png
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
@@ -22,7 +29,7 @@ def _charge(body: GenerateRequest) -> Charge:
 
 
 async def _generate(call: Call[GenerateRequest]) -> JSON:
-    """Make the pictures; without an output they are drawn only when they are fetched."""
+    """Answer with the addresses of the pictures; those at temporary addresses are drawn when they are fetched."""
     service, body = call.service, call.body
     place = folder_destination(service, "output", body.output)
     side = service.settings.image_size
@@ -31,21 +38,22 @@ async def _generate(call: Call[GenerateRequest]) -> JSON:
     recipe = Recipe(body.input, 1, count, side, side, blocked=blocked)
     if place is None:
         paths = service.temporary.add_drawn(recipe)
-        where: list[dict[str, Any]] = [{"tmp_url": service.base_url + path, **NOWHERE} for path in paths]
+        addresses: list[dict[str, Any]] = [{"tmp_url": service.base_url + path, **NO_OBJECT} for path in paths]
     else:
-        where = await service.in_thread(_write_all, service, place, recipe)
+        addresses = await service.in_thread(_write_all, service, place, recipe.all())
     description = Description("png", side, side).to_json()
-    images = [{**description, **one} for one in where]
+    images = [{**description, **address} for address in addresses]
     call.entry.pictures = [addresses_of(image) for image in images]
     return {"data": {"input": {"text": body.input}, "output": images, "profiling": {"trace": uuid.uuid4().hex}}}
 
 
-def _write_all(service: Service, folder: Place, recipe: Recipe) -> list[dict[str, Any]]:
-    results = []
-    for one in recipe.all():
-        file = File(png(one), "image/png", "png", unpredictable_name("png"))
-        results.append(deliver(service, folder, file))
-    return results
+def _write_all(service: Service, folder: Place, recipes: list[Recipe]) -> list[dict[str, Any]]:
+    """Draw all pictures and deliver them to a folder. Blocks."""
+    addresses = []
+    for recipe in recipes:
+        file = File(png(recipe), "image/png", "png", unpredictable_name("png"))
+        addresses.append(deliver(service, folder, file))
+    return addresses
 
 
 OPERATIONS = (

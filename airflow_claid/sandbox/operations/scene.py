@@ -1,4 +1,4 @@
-"""``create_scene``: pictures that hold a product."""
+"""Scenes: each picture shows the product on a background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_claid.sandbox.delivery import addresses_of, fetch
 from airflow_claid.sandbox.drawing.compositions import PlacedProduct, scene, size_of
 from airflow_claid.sandbox.drawing.encoding import read
 from airflow_claid.sandbox.drawing.resizing import paint
-from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipe_of
+from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipes_of
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 
 CREDITS_PER_IMAGE = 1.0
@@ -24,7 +24,7 @@ CREDITS_PER_WRITTEN_PROMPT = 0.5
 
 
 def _prompt_of(body: SceneRequest) -> tuple[str, bool]:
-    """Return a scene's prompt, and whether Claid is asked to write it."""
+    """Return a scene's prompt, and whether Claid shall write it."""
     if isinstance(body.scene, EffectScene):
         return f"shadows, {body.scene.view}", False
     prompt = body.scene.prompt
@@ -35,8 +35,9 @@ def _prompt_of(body: SceneRequest) -> tuple[str, bool]:
 
 def _charge(body: SceneRequest) -> Charge:
     count = count_of(body.output, 4)
-    prompt, written = _prompt_of(body)
-    return Charge(CREDITS_PER_IMAGE * count + (CREDITS_PER_WRITTEN_PROMPT if written else 0.0), count, prompt)
+    prompt, written_by_claid = _prompt_of(body)
+    credits_for_prompt = CREDITS_PER_WRITTEN_PROMPT if written_by_claid else 0.0
+    return Charge(CREDITS_PER_IMAGE * count + credits_for_prompt, count, prompt)
 
 
 async def _create(call: Call[SceneRequest]) -> JSON:
@@ -53,8 +54,8 @@ async def _create(call: Call[SceneRequest]) -> JSON:
         picture, before = read(fetch(service, placement.image_url), service.settings.max_megapixels)
         if isinstance(body.scene, TemplateScene):
             fetch(service, body.scene.template_url)
-        recipe = recipe_of(service, _prompt_of(body)[0], output, size_of(ratio), "scene")
-        images = [deliver_picture(service, output, scene(picture, one, product, colour)) for one in recipe.all()]
+        recipes = recipes_of(service, _prompt_of(body)[0], output, size_of(ratio), "scene")
+        images = [deliver_picture(service, output, scene(picture, recipe, product, colour)) for recipe in recipes]
         return {"input": before.to_json(), "output": images}
 
     result = await service.in_thread(work)

@@ -1,4 +1,4 @@
-"""``submit_video`` and its jobs: a valid MP4 container of the right length without a single frame."""
+"""Videos: a valid MP4 container of the right length, without frames."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ async def _submit(call: Call[VideoRequest]) -> JSON:
         file = File(content, "video/mp4", "mp4", f"{stem_of(body.input)}.mp4")
         video = {"ext": "mp4", "mime": "video/mp4", "format": "mp4", **deliver(service, place, file)}
         call.entry.pictures.append(addresses_of(video))
-        written = isinstance(body.options.prompt, VideoPrompt) and body.options.prompt.generate
-        said = {"generated_prompt": _prompt_of(body) if written else None}
-        return {"input_object": {**before.to_json(), **said}, "output_object": video}
+        written_by_claid = isinstance(body.options.prompt, VideoPrompt) and body.options.prompt.generate
+        generated_prompt = _prompt_of(body) if written_by_claid else None
+        return {"input_object": {**before.to_json(), "generated_prompt": generated_prompt}, "output_object": video}
 
     return start_job(call, "/video/generate", call.service.in_thread(work), status="PROCESSING")
 
