@@ -1,4 +1,4 @@
-"""The sandbox's own addresses below ``/sandbox``: ledger, credits, faults, settings, storages, reset."""
+"""The sandbox's own endpoints below ``/sandbox``: ledger, credits, faults, settings, storages, reset."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class FaultBody(BaseModel):
 
 
 class SettingsBody(BaseModel):
-    """Body of ``PUT /sandbox/settings``; what is left out stays. ``latency`` is text such as ``5+-2``.
+    """Body of ``PUT /sandbox/settings``; fields that are left out stay the same.
 
-    An empty ``webhook_url`` posts nothing from then on.
+    ``latency`` is text such as ``5+-2``. An empty ``webhook_url`` stops webhooks.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class SettingsBody(BaseModel):
 
 
 class StorageBody(BaseModel):
-    """Body of ``POST /sandbox/storages``: a storage, and ``where`` its bucket is (endpoint or folder)."""
+    """Body of ``POST /sandbox/storages``: a storage, and ``where`` its bucket is: an endpoint or a folder."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
@@ -70,7 +70,7 @@ class KeyBody(BaseModel):
 
 
 class AdvanceBody(BaseModel):
-    """Body of ``POST /sandbox/advance``: seconds to let pass for quotas, jobs and temporary addresses."""
+    """Body of ``POST /sandbox/advance``: seconds by which to advance the clock."""
 
     seconds: float
 
@@ -91,7 +91,7 @@ def _add_accounting(routes: APIRouter, service: Service) -> None:
 
     @routes.get("/credits")
     async def credits_left() -> dict[str, Any]:
-        return {"charged": service.ledger.charged(), "left": service.accounts.purses()}
+        return {"charged": service.ledger.charged(), "left": service.accounts.credits_left()}
 
     @routes.post("/reset")
     async def reset() -> dict[str, Any]:
@@ -135,9 +135,8 @@ def _add_settings(routes: APIRouter, service: Service) -> None:
 
     @routes.post("/storages")
     async def connect(body: StorageBody) -> dict[str, Any]:
-        given = body.model_dump(exclude={"where"})
         try:
-            settings = StorageSettings(**given)
+            settings = StorageSettings(**body.model_dump(exclude={"where"}))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
         if body.where:

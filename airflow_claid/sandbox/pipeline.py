@@ -147,7 +147,7 @@ async def _serve(
     try:
         call.take(charge.credits)
         if operation.method == "POST" and operation.quota:
-            await service.take_time()
+            await service.wait_for_latency()
         content = await operation.perform(call)
     except BaseException:
         call.give_back()

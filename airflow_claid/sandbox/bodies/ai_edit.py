@@ -11,7 +11,7 @@ from airflow_claid.sandbox.bodies.creation import CreatedOutput, LongText
 
 
 class AIEditOptions(Body):
-    """How an AI edit is made."""
+    """Prompt, model and settings of an AI edit."""
 
     prompt: LongText
     model: Literal["v1", "v2"] = "v2"

@@ -1,4 +1,4 @@
-"""What the bodies of several operations share that make new pictures or videos."""
+"""What the bodies of AI edits, fashion models, scenes and videos share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Guidelines = Annotated[str, StringConstraints(min_length=3, max_length=1000)]
 
 
 class CreatedOutput(Body):
-    """Where AI edits and fashion pictures go: 1 to 4 of them (default 1), ``png`` (default) or ``jpeg``."""
+    """Number of pictures (1 to 4, default 1), format (``png``, the default, or ``jpeg``) and destination."""
 
     number_of_images: UpToFour = 1
     destination: Omittable[Address] = None

@@ -72,7 +72,7 @@ class Metadata(Body):
 
 
 class ImageOutput(Body):
-    """Where an edited picture goes and in which form."""
+    """Where to put an edited picture, and in which format."""
 
     format: Omittable[AnyFormat] = None
     destination: Omittable[Address] = None

@@ -1,4 +1,4 @@
-"""What an edit does to a picture, as ``operations`` of the editing requests says it."""
+"""The ``operations`` of an edit: everything that it can do to a picture."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Adjustments(Body):
 
 
 class Selective(Body):
-    """The object that a removed or blurred background leaves alone."""
+    """The object to keep when the background is removed or blurred."""
 
     object_to_keep: ObjectToKeep
 
@@ -68,7 +68,7 @@ class BlurBackground(Body):
 
 
 class Background(Body):
-    """What happens behind the subject."""
+    """What to do with the background."""
 
     remove: bool | RemoveBackground = False
     color: Omittable[str] = None
@@ -76,20 +76,20 @@ class Background(Body):
 
 
 class CropFit(Body):
-    """Fill the frame, cut the rest."""
+    """Fill the frame and cut off the rest."""
 
     type: Literal["crop"]
     crop: Literal["center", "smart"] = "center"
 
 
 class PlainFit(Body):
-    """Cover the frame, stay within its bounds, or lie on a canvas."""
+    """Cover the frame, stay within it, or place the picture on a canvas."""
 
     type: Literal["cover", "bounds", "canvas"]
 
 
 class OutpaintFit(Body):
-    """Lie on a canvas whose rest is painted."""
+    """Place the picture on a canvas and paint the rest."""
 
     type: Literal["outpaint"]
     feathering: Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]+[%]|[0-9][%])$")] = "15%"
@@ -105,14 +105,14 @@ class Resizing(Body):
 
 
 class Privacy(Body):
-    """What is made unrecognisable."""
+    """What to make unrecognisable."""
 
     blur_car_plate: bool = False
     identity_crop: bool = False
 
 
 class StyleTransfer(Body):
-    """Another picture's style."""
+    """Apply the style of another picture."""
 
     style_reference_image: str
     prompt: Omittable[Annotated[str, StringConstraints(min_length=3, max_length=1024)]] = None
@@ -128,7 +128,7 @@ class Generative(Body):
 
 
 class Operations(Body):
-    """All that can be done to a picture; done in the order of the fields."""
+    """All operations on a picture, applied in the order of the fields."""
 
     restorations: Omittable[Restorations] = None
     adjustments: Omittable[Adjustments] = None

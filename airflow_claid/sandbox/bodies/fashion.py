@@ -11,14 +11,14 @@ from airflow_claid.sandbox.bodies.creation import CreatedOutput, LongText
 
 
 class FashionInput(Body):
-    """One to five garments, and the model who wears them."""
+    """One to five garments, and a picture of the model who wears them."""
 
     clothing: Annotated[list[Address], Field(min_length=1, max_length=5)]
     model: Omittable[Address] = None
 
 
 class FashionOptions(Body):
-    """How the model stands, and where."""
+    """Pose of the model, background and aspect ratio."""
 
     pose: LongText = "full body, front view, neutral stance, arms relaxed"
     background: LongText = "minimalistic studio background"

@@ -10,7 +10,7 @@ from airflow_claid.sandbox.bodies.base import Address, Body, Omittable, UpToFour
 
 
 class GenerateOptions(Body):
-    """How many pictures (1 to 4, **default 4**) and how close to the prompt (1 to under 50, default 5)."""
+    """Number of pictures (1 to 4, **default 4**) and guidance scale (1 to under 50, default 5)."""
 
     number_of_images: UpToFour = 4
     guidance_scale: Annotated[float, Field(ge=1, lt=50)] = 5

@@ -17,7 +17,7 @@ Steps = Annotated[Integer, Field(ge=1, lt=50)]
 
 
 class SceneOutput(Body):
-    """Where scenes go: 1 to 4 of them (**default 4**)."""
+    """Number of scenes (1 to 4, **default 4**), format and destination."""
 
     number_of_images: UpToFour = 4
     destination: Omittable[Address] = None
@@ -25,14 +25,14 @@ class SceneOutput(Body):
 
 
 class Position(Body):
-    """Where the product's middle is, in shares of the picture."""
+    """The centre of the product, from 0 to 1 of the picture's width and height."""
 
     x: Share = 0.5
     y: Share = 0.5
 
 
 class AbsolutePlacement(Body):
-    """A product placed by position, scale and rotation."""
+    """Place the product by position, scale and rotation."""
 
     image_url: Address
     placement_type: Literal["absolute"] = "absolute"
@@ -42,14 +42,14 @@ class AbsolutePlacement(Body):
 
 
 class OriginalPlacement(Body):
-    """A product left where it is in its picture."""
+    """Leave the product where it is in its picture."""
 
     image_url: Address
     placement_type: Literal["original"]
 
 
 class PaddedPlacement(Body):
-    """A product with room around it."""
+    """Leave room around the product."""
 
     image_url: Address
     placement_type: Literal["padding"]
@@ -57,7 +57,7 @@ class PaddedPlacement(Body):
 
 
 class ScenePrompt(Body):
-    """A prompt in detail; ``generate`` lets Claid write it, at half a credit."""
+    """A prompt with options; ``generate`` has Claid write it, for half a credit."""
 
     text: Omittable[SceneText] = None
     generate: bool = False
@@ -65,7 +65,7 @@ class ScenePrompt(Body):
 
 
 class EffectScene(Body):
-    """Only a shadow and a colour."""
+    """A scene of only a shadow and a colour."""
 
     effect: Literal["shadows"]
     model: SceneModel = "v1"
@@ -87,7 +87,7 @@ class PromptScene(Body):
 
 
 class TemplateScene(Body):
-    """A scene after a template picture."""
+    """A scene modelled on a template picture."""
 
     template_url: Address
     view: Literal["top", "front"]

@@ -9,7 +9,7 @@ from airflow_claid.sandbox.bodies.creation import Guidelines, LongText
 
 
 class VideoPrompt(OpenBody):
-    """A video's prompt in detail; ``generate`` lets Claid write it."""
+    """A prompt with options; ``generate`` has Claid write it."""
 
     text: Omittable[LongText] = None
     generate: bool = False
@@ -17,7 +17,7 @@ class VideoPrompt(OpenBody):
 
 
 class VideoOptions(Body):
-    """What moves, and for how many seconds: ``"5"`` (default, 35 credits) or ``"10"`` (70)."""
+    """Prompt and length of a video: ``"5"`` seconds (default, 35 credits) or ``"10"`` (70)."""
 
     prompt: LongText | VideoPrompt
     negative_prompt: Omittable[LongText] = None

@@ -34,7 +34,7 @@ def start_job(
     """
     job = call.service.jobs.open(call.entry.operation, path, call.raw, call.key.label)
     job.status = status
-    job.begun = call.service.clock()
+    job.started_at = call.service.clock()
     if errors is not None:
         job.errors = errors
     call.service.in_background(_run(call, job, work))
@@ -73,8 +73,8 @@ async def _halted(call: Call[Any], job: Job) -> bool:
         job.status = fault.halt
         if job.ended or fault.seconds is None:
             return True
-        job.begun += fault.seconds
-        await clock.until(job.begun)
+        job.started_at += fault.seconds
+        await clock.until(job.started_at)
         job.status = "PROCESSING"
     return False
 
@@ -83,9 +83,9 @@ async def _pass_statuses(call: Call[Any], job: Job) -> None:
     """Take the remaining statuses, spread over the job's seconds."""
     clock, seconds = call.service.clock, call.service.settings.job_seconds
     for status, share in LATER_STATUSES if job.status == "ACCEPTED" else ():
-        await clock.until(job.begun + seconds * share)
+        await clock.until(job.started_at + seconds * share)
         job.status = status
-    await clock.until(job.begun + seconds)
+    await clock.until(job.started_at + seconds)
 
 
 def _post_to_webhook(call: Call[Any], job: Job) -> None:
