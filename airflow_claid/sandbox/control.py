@@ -109,12 +109,12 @@ def _add_faults(routes: APIRouter, service: Service) -> None:
 
     @routes.get("/faults")
     async def faults() -> dict[str, Any]:
-        return {"faults": service.faults.listed(), "held": service.faults.held}
+        return {"faults": service.faults.to_json(), "held": service.faults.held}
 
     @routes.delete("/faults")
     async def remove_faults(number: int | None = None) -> dict[str, Any]:
         service.faults.remove(number)
-        return {"faults": service.faults.listed()}
+        return {"faults": service.faults.to_json()}
 
     @routes.post("/faults/release")
     async def release() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.accounts import Key
 from airflow_claid.sandbox.bodies.base import check, read_json
 from airflow_claid.sandbox.errors import Refused
-from airflow_claid.sandbox.fault_effects import strike_after, strike_before
+from airflow_claid.sandbox.fault_effects import apply_after_charging, apply_before_charging
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.ledger import Entry, shortened
 from airflow_claid.sandbox.service import Service
@@ -139,9 +139,9 @@ async def _serve(
     await _read(call, operation, request)
     charge = operation.charge(call.body)
     entry.prompt, entry.number_of_images, entry.request = charge.prompt, charge.images, shortened(call.raw)
-    call.faults = service.faults.draw(operation.name, _fault_subject(call, charge))
+    call.faults = service.faults.strike(operation.name, _fault_subject(call, charge))
     entry.fault = [fault.kind for fault in call.faults]
-    fault_response = await strike_before(service, operation.quota, call.faults, headers)
+    fault_response = await apply_before_charging(service, operation.quota, call.faults, headers)
     if fault_response is not None:
         return fault_response
     try:
@@ -153,16 +153,16 @@ async def _serve(
         call.give_back()
         raise
     entry.credits = call.credits
-    return await strike_after(service, call.faults, JSONResponse(content))
+    return await apply_after_charging(service, call.faults, JSONResponse(content))
 
 
 def _count_request(service: Service, operation: Operation[Any], headers: dict[str, str]) -> None:
     """Count a request against its quota, or refuse it with 429. Settings may leave polls uncounted."""
     if operation.quota is None or (operation.method == "GET" and not service.settings.polls_count):
         return
-    reading = service.quotas[operation.quota].take()
-    headers.update(reading.headers)
-    if not reading.allowed:
+    decision = service.quotas[operation.quota].take()
+    headers.update(decision.headers)
+    if not decision.allowed:
         raise errors.too_many_requests()
 
 

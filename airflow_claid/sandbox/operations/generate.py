@@ -37,7 +37,7 @@ async def _generate(call: Call[GenerateRequest]) -> JSON:
     count = body.options.number_of_images
     recipe = Recipe(body.input, 1, count, side, side, blocked=blocked)
     if place is None:
-        paths = service.temporary.add_drawn(recipe)
+        paths = service.temporary.add_generated(recipe)
         addresses: list[dict[str, Any]] = [{"tmp_url": service.base_url + path, **NO_OBJECT} for path in paths]
     else:
         addresses = await service.in_thread(_write_all, service, place, recipe.all())

@@ -66,11 +66,11 @@ async def _halted(call: Call[Any], job: Job) -> bool:
     """Take the statuses that the job's faults demand, one by one; return whether the job stays in the last."""
     clock = call.service.clock
     for fault in call.faults:
-        if fault.halt is None:
+        if fault.halting_status is None:
             continue
-        if fault.halt == "ERROR":
+        if fault.halting_status == "ERROR":
             job.fail(FAILURE)
-        job.status = fault.halt
+        job.status = fault.halting_status
         if job.ended or fault.seconds is None:
             return True
         job.started_at += fault.seconds
