@@ -13,9 +13,9 @@ from airflow_claid.sandbox.bodies.scene import (
     TemplateScene,
 )
 from airflow_claid.sandbox.delivery import addresses_of, fetch
-from airflow_claid.sandbox.drawing.compositions import PlacedProduct, scene, size_of
+from airflow_claid.sandbox.drawing.compositions import ProductPlacement, scene, size_of
 from airflow_claid.sandbox.drawing.encoding import read
-from airflow_claid.sandbox.drawing.resizing import paint
+from airflow_claid.sandbox.drawing.resizing import colour_of
 from airflow_claid.sandbox.operations.creation import Output, count_of, deliver_picture, recipes_of
 from airflow_claid.sandbox.pipeline import JSON, Call, Charge, Operation
 
@@ -43,19 +43,19 @@ def _charge(body: SceneRequest) -> Charge:
 async def _create(call: Call[SceneRequest]) -> JSON:
     service, body = call.service, call.body
     output = Output.checked(service, body.output, 4)
-    colour = paint(body.scene.color, "scene.color") if body.scene.color else None
+    colour = colour_of(body.scene.color, "scene.color") if body.scene.color else None
     ratio = body.scene.aspect_ratio if isinstance(body.scene, EffectScene | PromptScene) else "1:1"
-    placement = body.object
-    product = PlacedProduct()
-    if isinstance(placement, AbsolutePlacement):
-        product = PlacedProduct(placement.position.x, placement.position.y, placement.scale, placement.rotation_degree)
+    product = body.object
+    placement = ProductPlacement()
+    if isinstance(product, AbsolutePlacement):
+        placement = ProductPlacement(product.position.x, product.position.y, product.scale, product.rotation_degree)
 
     def work() -> JSON:
-        picture, before = read(fetch(service, placement.image_url), service.settings.max_megapixels)
+        picture, before = read(fetch(service, product.image_url), service.settings.max_megapixels)
         if isinstance(body.scene, TemplateScene):
             fetch(service, body.scene.template_url)
         recipes = recipes_of(service, _prompt_of(body)[0], output, size_of(ratio), "scene")
-        images = [deliver_picture(service, output, scene(picture, recipe, product, colour)) for recipe in recipes]
+        images = [deliver_picture(service, output, scene(picture, recipe, placement, colour)) for recipe in recipes]
         return {"input": before.to_json(), "output": images}
 
     result = await service.in_thread(work)
