@@ -76,7 +76,7 @@ class AdvanceBody(BaseModel):
 
 
 def router(service: Service) -> APIRouter:
-    """Build the routes below ``/sandbox``."""
+    """Return the routes below ``/sandbox``."""
     routes = APIRouter(prefix="/sandbox")
     _add_accounting(routes, service)
     _add_faults(routes, service)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Envelope:
-    """Adds an ``x-request-id`` to each answer, and records in the ledger whether it was delivered.
+    """Add an ``x-request-id`` to each answer, and record in the ledger whether it was delivered.
 
     Only this layer sees uvicorn's own ``send``, which is needed to cut connections.
     """

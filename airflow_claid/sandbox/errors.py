@@ -11,7 +11,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of the sandbox
     :param status: HTTP status.
     :param code: Claid's ``error_code``.
     :param kind: Claid's ``error_type``.
-    :param message: a sentence for the reader.
+    :param message: explanation for people.
     :param details: ``{"field.path": ["message", …]}`` of a validation error.
     """
 

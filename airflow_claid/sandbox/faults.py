@@ -22,7 +22,7 @@ _DEFAULT_SECONDS = {"hold": 600.0, "slow": 2.0, "latency": 2.0}
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """A fault to inject into answers or downloads.
 
     :param kind: for operations: ``latency``, ``429``, ``500``, ``502`` (with an HTML body), ``empty`` (an empty 200),
         ``truncated`` (half of the JSON), ``cut`` (the connection ends without a byte), ``hold`` (the answer waits for

@@ -72,7 +72,7 @@ class Call(Generic[B]):
     credits: float = 0.0
 
     def take(self, amount: float) -> None:
-        """Take credits from the key's purse, or refuse with 402."""
+        """Take credits from the key, or refuse with 402."""
         self.service.accounts.take(self.key, amount)
         self.credits += amount
 

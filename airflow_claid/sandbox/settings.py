@@ -47,7 +47,7 @@ class KeySettings:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """A connected storage that exists from the start.
+    """A storage that is connected from the start.
 
     :param name: the name in ``storage://NAME/…``; at most 50 characters.
     :param bucket: bucket name (a base URL for a ``web_folder``).

@@ -13,7 +13,7 @@ Category = Literal["general", "cars", "products"]
 
 
 class Upscale(Body):
-    """A versioned upscaler."""
+    """An upscaler of a certain version."""
 
     type: Literal["photo"]
     version: Literal["1", "2", "3"]
@@ -28,7 +28,7 @@ class Restorations(Body):
 
 
 class Hdr(Body):
-    """HDR in detail."""
+    """HDR with options."""
 
     intensity: Percentage = 100
     stitching: bool = False
@@ -51,7 +51,7 @@ class Selective(Body):
 
 
 class RemoveBackground(Body):
-    """Background removal in detail."""
+    """Background removal with options."""
 
     clipping: bool = False
     selective: Omittable[Selective] = None
@@ -59,7 +59,7 @@ class RemoveBackground(Body):
 
 
 class BlurBackground(Body):
-    """Background blur in detail."""
+    """Background blur with options."""
 
     selective: Omittable[Selective] = None
     category: Omittable[Category] = None

@@ -96,7 +96,7 @@ def _draw_motif(recipe: Recipe, side: int) -> Image.Image:
 
 
 def _between(first: Colour, second: Colour, share: float) -> Colour:
-    red, green, blue = (round(one + (other - one) * share) for one, other in zip(first, second, strict=True))
+    red, green, blue = (round(start + (end - start) * share) for start, end in zip(first, second, strict=True))
     return red, green, blue
 
 

@@ -61,7 +61,7 @@ def _is_in_font(letter: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def glyph(letter: str) -> Glyph:
+def glyph_of(letter: str) -> Glyph:
     """Return the drawing of a letter."""
     if letter.isspace():
         return Glyph(" ")
@@ -79,17 +79,17 @@ def glyph(letter: str) -> Glyph:
 
 def glyphs(text: str) -> list[Glyph]:
     """Return the drawing of each letter of a text."""
-    return [glyph(letter) for letter in unicodedata.normalize("NFC", text)]
+    return [glyph_of(letter) for letter in unicodedata.normalize("NFC", text)]
 
 
 @lru_cache(maxsize=8192)
-def _advance(one: Glyph, size: int) -> float:
-    return size * 0.9 if one.tile else font(size).getlength(one.base)
+def _advance(glyph: Glyph, size: int) -> float:
+    return size * 0.9 if glyph.tile else font(size).getlength(glyph.base)
 
 
 def width(text: str, size: int) -> float:
     """Return the width of one line in pixels."""
-    return sum(_advance(one, size) for one in glyphs(text))
+    return sum(_advance(glyph, size) for glyph in glyphs(text))
 
 
 def wrap(text: str, size: int, max_width: float) -> list[str]:
@@ -134,18 +134,18 @@ def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size
     """Draw one line of text with its upper left corner at ``place``."""
     x, y = place
     run, start = "", x
-    for one in glyphs(text):
-        if one.tile:
+    for glyph in glyphs(text):
+        if glyph.tile:
             draw.text((start, y), run, fill=colour, font=font(size))
-            _tile(draw, (x, y), one.tile, size, colour)
-            x += _advance(one, size)
+            _tile(draw, (x, y), glyph.tile, size, colour)
+            x += _advance(glyph, size)
             run, start = "", x
             continue
-        advance = _advance(one, size)
-        for level, mark in enumerate(one.marks):
-            raised = y - level * size * 0.17 if level and one.marks[0] not in _BELOW else y
-            _mark(draw, (x + advance / 2, raised), one.base, mark, size, colour)
-        run += one.base
+        advance = _advance(glyph, size)
+        for level, mark in enumerate(glyph.marks):
+            raised = y - level * size * 0.17 if level and glyph.marks[0] not in _BELOW else y
+            _mark(draw, (x + advance / 2, raised), glyph.base, mark, size, colour)
+        run += glyph.base
         x = start + font(size).getlength(run)
     draw.text((start, y), run, fill=colour, font=font(size))
 
