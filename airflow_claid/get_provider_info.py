@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": _INTEGRATION,
                 "python-modules": [
                     "airflow_claid.operators.generate",
+                    "airflow_claid.operators.generate_batch",
                     "airflow_claid.operators.edit",
                     "airflow_claid.operators.batch_edit",
                     "airflow_claid.operators.ai_edit",

@@ -17,7 +17,7 @@ __all__ = ["KeySettings", "Latency", "Sandbox", "SandboxSettings", "StorageSetti
 
 
 def __getattr__(name: str) -> Any:
-    """Load the server, and with it FastAPI, only when it is asked for."""
+    """Import the server, and FastAPI with it, only on first use."""
     if name == "Sandbox":
         try:
             from airflow_claid.sandbox.server import Sandbox

@@ -19,7 +19,7 @@ from airflow_claid.sandbox.settings import (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status."""
+    """Serve until SIGINT or SIGTERM; return the exit code."""
     settings = read_settings(arguments)
     try:
         from airflow_claid.sandbox.server import SandboxServer, listen
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     server = SandboxServer(service)
-    gc.freeze()  # what is loaded stays: to look through it for garbage would stop the clock of all requests for 50 ms
+    gc.freeze()  # a collection that also scans the loaded modules would stop all requests for 50 ms
     try:
         server.run(sockets=[opened])
     finally:
@@ -49,41 +49,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
-    """Read the command line."""
-    given = _parser().parse_args(arguments)
+    """Parse the command line into settings."""
+    options = _parser().parse_args(arguments)
     return SandboxSettings(
-        host=given.host,
-        port=given.port,
-        keys=tuple(given.key or [KeySettings()]),
-        quota=given.quota,
-        creative_quota=given.creative_quota,
-        video_quota=given.video_quota,
-        latency=given.latency,
-        job_seconds=given.job_seconds,
-        blocked_words=tuple(given.blocked_word or DEFAULT_BLOCKED_WORDS),
-        storages=tuple(given.storage),
-        buckets=dict(given.bucket),
-        ttl=given.ttl,
-        image_size=given.image_size,
-        public_url=given.public_url.rstrip("/") if given.public_url else None,
-        webhook_url=given.webhook_url,
-        webhook_secret=given.webhook_secret,
+        host=options.host,
+        port=options.port,
+        keys=tuple(options.key or [KeySettings()]),
+        quota=options.quota,
+        creative_quota=options.creative_quota,
+        video_quota=options.video_quota,
+        latency=options.latency,
+        job_seconds=options.job_seconds,
+        blocked_words=tuple(options.blocked_word or DEFAULT_BLOCKED_WORDS),
+        storages=tuple(options.storage),
+        buckets=dict(options.bucket),
+        ttl=options.ttl,
+        image_size=options.image_size,
+        public_url=options.public_url.rstrip("/") if options.public_url else None,
+        webhook_url=options.webhook_url,
+        webhook_secret=options.webhook_secret,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    usual = SandboxSettings()
+    defaults = SandboxSettings()
     parser = argparse.ArgumentParser(
         prog="claid-sandbox", description="A local Claid: real HTTP, real pictures, no bill."
     )
     add = parser.add_argument
-    add("--host", default=usual.host, help="interface to listen on (default: %(default)s)")
+    add("--host", default=defaults.host, help="interface to listen on (default: %(default)s)")
     add("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
     add("--key", type=KeySettings.parse, action="append", metavar="KEY[:scope,scope][=CREDITS]",
         help="accepted key, repeatable (default: sandbox-key, all scopes, a million credits)")  # fmt: skip
-    add("--quota", default=usual.quota, help="requests/seconds,… of the account; empty for none (default: %(default)s)")
-    add("--creative-quota", default=usual.creative_quota, help="of AI edits, of fashion models (default: %(default)s)")
-    add("--video-quota", default=usual.video_quota, help="of videos (default: %(default)s)")
+    add(
+        "--quota",
+        default=defaults.quota,
+        help="requests/seconds,… of the account; empty for none (default: %(default)s)",
+    )
+    add(
+        "--creative-quota",
+        default=defaults.creative_quota,
+        help="of AI edits, of fashion models (default: %(default)s)",
+    )
+    add("--video-quota", default=defaults.video_quota, help="of videos (default: %(default)s)")
     add("--latency", type=Latency.parse, default=Latency(), metavar="SECONDS[+-SPREAD]",
         help="how long paid calls take, such as 5+-2 (default: none)")  # fmt: skip
     add("--job-seconds", type=float, default=2.0, help="how long jobs take (default: %(default)s)")
@@ -96,11 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         help="connected storage, repeatable; s3://, gcs:// or https:// (web folder)")  # fmt: skip
     add("--bucket", type=_bucket, action="append", default=[], metavar="BUCKET=URL",
         help="where a bucket is: an http endpoint, a folder or a file:// address; '*': all others")  # fmt: skip
-    add("--ttl", type=float, default=usual.ttl, help="seconds that temporary addresses live (default: 24 hours)")
+    add("--ttl", type=float, default=defaults.ttl, help="seconds that temporary addresses live (default: 24 hours)")
     add(
         "--image-size",
         type=int,
-        default=usual.image_size,
+        default=defaults.image_size,
         help="side of generated pictures in pixels (default: %(default)s)",
     )
     add("--public-url", help="address that clients see, if another than the listening one")
@@ -123,7 +131,10 @@ def _greeting(settings: SandboxSettings, url: str) -> str:
             f"  key      {key.key}  ({', '.join(sorted(key.scopes))}; {key.credits:,.10g} credits)"
             for key in settings.keys
         ),
-        *(f"  storage  storage://{one.name}/  ->  {one.type} {one.bucket}/{one.path}" for one in settings.storages),
+        *(
+            f"  storage  storage://{storage.name}/  ->  {storage.type} {storage.bucket}/{storage.path}"
+            for storage in settings.storages
+        ),
         f"  ledger   {url}/sandbox/ledger",
         f"  page     {url}/",
         "Stop with Ctrl+C.",

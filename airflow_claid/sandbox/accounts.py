@@ -1,4 +1,4 @@
-"""Who may call what, and how many credits they have left."""
+"""API keys: what each may call, and how many credits it has left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_claid.sandbox.settings import KeySettings
 
 @dataclass
 class Key:
-    """A key with its purse. ``label`` names it in the ledger without giving it away."""
+    """A key and its credits. ``label`` identifies it in the ledger without revealing it."""
 
     secret: str
     scopes: frozenset[str]
@@ -23,7 +23,7 @@ class Key:
 
 
 class Accounts:
-    """All keys of the sandbox's one account. Credits are taken before the work and given back if it fails."""
+    """All keys of the sandbox's one account. Credits are taken before the work and given back if the work fails."""
 
     def __init__(self, keys: Iterable[KeySettings]) -> None:
         self._lock = threading.Lock()
@@ -32,21 +32,21 @@ class Accounts:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the first keys and their first credits."""
+        """Restore the keys and credits of the start."""
         with self._lock:
             self._keys.clear()
         for key in self._settings:
             self.add(key)
 
     def add(self, settings: KeySettings) -> Key:
-        """Accept one more key, or give an old one other scopes and credits."""
+        """Accept another key, or change the scopes and credits of a known one."""
         key = Key(settings.key, settings.scopes, settings.credits, label_of(settings.key))
         with self._lock:
             self._keys[settings.key] = key
         return key
 
     def authenticate(self, authorization: str | None) -> Key:
-        """Return the key of an ``Authorization`` header, or refuse it with 401."""
+        """Return the key in an ``Authorization`` header, or refuse with 401."""
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() == "bearer":
             for key in list(self._keys.values()):
@@ -54,24 +54,24 @@ class Accounts:
                     return key
         raise errors.unauthorized()
 
-    def take(self, key: Key, credits: float) -> None:  # noqa: A002 - the word of the trade
-        """Take credits out of a key's purse, or refuse with 402."""
+    def take(self, key: Key, credits: float) -> None:  # noqa: A002 - Claid's own word
+        """Take credits from a key, or refuse with 402."""
         with self._lock:
             if key.credits < credits:
                 raise errors.no_credits()
             key.credits -= credits
 
     def give_back(self, key: Key, credits: float) -> None:  # noqa: A002
-        """Undo :meth:`take`, for work that was not done."""
+        """Undo :meth:`take` after the work has failed."""
         with self._lock:
             key.credits += credits
 
-    def purses(self) -> dict[str, float]:
-        """Credits left, by key label."""
+    def credits_left(self) -> dict[str, float]:
+        """Return the credits that each key has left, by label."""
         return {key.label: key.credits for key in list(self._keys.values())}
 
 
 def label_of(secret: str) -> str:
-    """Name a key without showing it: a few letters of it and of its hash."""
+    """Return a label that does not reveal the key: its first letters, and the first of its hash."""
     shown = secret[: min(4, len(secret) // 3)]
     return f"{shown}…{hashlib.sha256(secret.encode()).hexdigest()[:6]}"

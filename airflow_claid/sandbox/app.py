@@ -1,4 +1,4 @@
-"""The sandbox's HTTP face: ``/v1`` as in the contract, temporary addresses, and the sandbox's own pages."""
+"""The sandbox as a web application: ``/v1`` of the contract, temporary addresses, and its own endpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from airflow_claid.sandbox import control, operations, page
 from airflow_claid.sandbox.envelope import Envelope
 from airflow_claid.sandbox.errors import Refused, internal_error
-from airflow_claid.sandbox.fault_effects import gone, missing, strike_download
+from airflow_claid.sandbox.fault_effects import apply_to_download, expired_link, missing_object
 from airflow_claid.sandbox.faults import DOWNLOAD
 from airflow_claid.sandbox.pipeline import Operation, answer
 from airflow_claid.sandbox.service import Service
@@ -21,7 +21,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(service: Service) -> Envelope:
-    """Build the ASGI application of one service."""
+    """Return the ASGI application of one service."""
     app = FastAPI(title="Claid sandbox", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     paths: dict[str, dict[str, Operation[Any]]] = {}
     for operation in operations.ALL:
@@ -46,25 +46,25 @@ def _endpoint(service: Service, methods: dict[str, Operation[Any]]) -> Endpoint:
 def _download(service: Service) -> Endpoint:
     async def download(request: Request) -> Response:
         folder, name = request.path_params["folder"], request.path_params["name"]
-        found = await service.in_thread(service.temporary.fetch, folder, name, service.settings.ttl)
-        if found is None:
-            return gone() if service.temporary.expired(folder, service.settings.ttl) else missing()
-        response = Response(found.content, media_type=found.mime, headers={"Cache-Control": "private, max-age=3600"})
-        for fault in service.faults.draw(DOWNLOAD, request.url.path):
-            response = await strike_download(fault, response)
+        file = await service.in_thread(service.temporary.fetch, folder, name, service.settings.ttl)
+        if file is None:
+            return expired_link() if service.temporary.is_expired(folder, service.settings.ttl) else missing_object()
+        response = Response(file.content, media_type=file.mime, headers={"Cache-Control": "private, max-age=3600"})
+        for fault in service.faults.strike(DOWNLOAD, request.url.path):
+            response = await apply_to_download(fault, response)
         return response
 
     return download
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    """Tell a refusal outside ``/v1`` as those inside are told."""
+    """Answer a refusal outside ``/v1`` in the same form as inside."""
     refused = error if isinstance(error, Refused) else internal_error()
     return JSONResponse(refused.body(), refused.status)
 
 
 async def _refuse_http(_: Request, error: Exception) -> Response:
-    """Tell FastAPI's own refusals (no such address, wrong method) in Claid's envelope."""
+    """Answer FastAPI's own refusals (unknown address, wrong method) with Claid's envelope."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "Error"
     headers = error.headers if isinstance(error, HTTPException) else None

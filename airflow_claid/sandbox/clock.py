@@ -1,4 +1,4 @@
-"""The sandbox's own clock, which can be told to go ahead."""
+"""The sandbox's own clock, which can be advanced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Calling it gives the time. :meth:`advance` may be called from any thread."""
+    """A clock: call it for the time in seconds. :meth:`advance` may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,11 +18,11 @@ class Clock:
         self._wakers: set[Callable[[], object]] = set()
 
     def __call__(self) -> float:
-        """Return this clock's seconds; only their differences mean something."""
+        """Return the time in seconds. Only differences are meaningful."""
         return time.monotonic() + self._advanced
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once, also for those who wait."""
+        """Let ``seconds`` pass at once, and wake everyone who waits for a moment."""
         with self._lock:
             self._advanced += seconds
             wakers = list(self._wakers)

@@ -1,4 +1,4 @@
-"""The sandbox's own addresses below ``/sandbox``: ledger, credits, faults, settings, storages, reset."""
+"""The sandbox's own endpoints below ``/sandbox``: ledger, credits, faults, settings, storages, reset."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class FaultBody(BaseModel):
 
 
 class SettingsBody(BaseModel):
-    """Body of ``PUT /sandbox/settings``; what is left out stays. ``latency`` is text such as ``5+-2``.
+    """Body of ``PUT /sandbox/settings``; fields that are left out stay the same.
 
-    An empty ``webhook_url`` posts nothing from then on.
+    ``latency`` is text such as ``5+-2``. An empty ``webhook_url`` stops webhooks.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class SettingsBody(BaseModel):
 
 
 class StorageBody(BaseModel):
-    """Body of ``POST /sandbox/storages``: a storage, and ``where`` its bucket is (endpoint or folder)."""
+    """Body of ``POST /sandbox/storages``: a storage, and ``where`` its bucket is: an endpoint or a folder."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
@@ -70,13 +70,13 @@ class KeyBody(BaseModel):
 
 
 class AdvanceBody(BaseModel):
-    """Body of ``POST /sandbox/advance``: seconds to let pass for quotas, jobs and temporary addresses."""
+    """Body of ``POST /sandbox/advance``: seconds by which to advance the clock."""
 
     seconds: float
 
 
 def router(service: Service) -> APIRouter:
-    """Build the routes below ``/sandbox``."""
+    """Return the routes below ``/sandbox``."""
     routes = APIRouter(prefix="/sandbox")
     _add_accounting(routes, service)
     _add_faults(routes, service)
@@ -91,7 +91,7 @@ def _add_accounting(routes: APIRouter, service: Service) -> None:
 
     @routes.get("/credits")
     async def credits_left() -> dict[str, Any]:
-        return {"charged": service.ledger.charged(), "left": service.accounts.purses()}
+        return {"charged": service.ledger.charged(), "left": service.accounts.credits_left()}
 
     @routes.post("/reset")
     async def reset() -> dict[str, Any]:
@@ -109,12 +109,12 @@ def _add_faults(routes: APIRouter, service: Service) -> None:
 
     @routes.get("/faults")
     async def faults() -> dict[str, Any]:
-        return {"faults": service.faults.listed(), "held": service.faults.held}
+        return {"faults": service.faults.to_json(), "held": service.faults.held}
 
     @routes.delete("/faults")
     async def remove_faults(number: int | None = None) -> dict[str, Any]:
         service.faults.remove(number)
-        return {"faults": service.faults.listed()}
+        return {"faults": service.faults.to_json()}
 
     @routes.post("/faults/release")
     async def release() -> dict[str, Any]:
@@ -135,9 +135,8 @@ def _add_settings(routes: APIRouter, service: Service) -> None:
 
     @routes.post("/storages")
     async def connect(body: StorageBody) -> dict[str, Any]:
-        given = body.model_dump(exclude={"where"})
         try:
-            settings = StorageSettings(**given)
+            settings = StorageSettings(**body.model_dump(exclude={"where"}))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
         if body.where:

@@ -1,4 +1,4 @@
-"""Where inputs come from and where pictures go: web addresses, connected storages, temporary addresses."""
+"""Read inputs and deliver pictures: web addresses, connected storages, temporary addresses."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from airflow_claid.sandbox import buckets, errors
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.storages import SCHEME, Place
 
-NOWHERE: dict[str, Any] = {
+NO_OBJECT: dict[str, Any] = {
     "object_key": None,
     "object_bucket": None,
     "object_uri": None,
     "claid_storage_uri": None,
 }
+"""The ``object_*`` fields of a picture at a temporary address."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A picture that is ready to go: its bytes, mime type, file extension, and a file name for folders."""
+    """A picture to deliver: its bytes, mime type and file extension, and its file name if it goes to a folder."""
 
     content: bytes
     mime: str
@@ -31,7 +32,7 @@ class File:
 
 
 def destination(service: Service, field: str, address: str | None) -> Place | None:
-    """Read where output goes: None is a temporary address. What cannot be written is refused."""
+    """Return the place that output goes to, None for a temporary address. Refuse a place that cannot be written."""
     if address is None:
         return None
     if not address.startswith(SCHEME):
@@ -42,54 +43,54 @@ def destination(service: Service, field: str, address: str | None) -> Place | No
 
 
 def folder_destination(service: Service, field: str, address: str | None) -> Place | None:
-    """Read where output goes if only a folder will do; its address must end with ``/``."""
+    """Return the folder that output goes to, None for a temporary address. A folder's address must end with ``/``."""
     if address is not None and address.startswith(SCHEME) and not address.endswith("/"):
         raise errors.invalid_field(field, "must be a folder: the path must end with '/'")
     return destination(service, field, address)
 
 
 def deliver(service: Service, place: Place | None, file: File) -> dict[str, Any]:
-    """Put a picture where it goes; return ``tmp_url`` and the ``object_*`` fields of an answer. Blocks."""
+    """Write a picture to its place; return ``tmp_url`` and the ``object_*`` fields of an answer. Blocks."""
     if place is None:
         path = service.temporary.add_file(file.content, file.mime, file.extension)
-        return {"tmp_url": service.base_url + path, **NOWHERE}
+        return {"tmp_url": service.base_url + path, **NO_OBJECT}
     target = place.file(file.name) if place.is_folder else place
     service.storages.write(target, file.content, file.mime)
     return {"tmp_url": None, **target.addresses()}
 
 
 def addresses_of(image: dict[str, Any]) -> str:
-    """Return the one address of a delivered picture, for the ledger."""
+    """Return the address of a delivered picture, for the ledger."""
     return str(image.get("tmp_url") or image.get("object_uri"))
 
 
 def unpredictable_name(extension: str) -> str:
-    """Make a file name as Claid does."""
+    """Return a random file name, in the form that Claid uses."""
     return f"Claid_{uuid.uuid4().hex}.{extension}"
 
 
 def stem_of(address: str) -> str:
-    """Return the file name of an input, without its ending."""
+    """Return the file name of an input without its extension."""
     path = address.removeprefix(SCHEME) if address.startswith(SCHEME) else urlsplit(address).path
     return PurePosixPath(unquote(path)).stem.replace("\0", "") or "image"
 
 
 def fetch(service: Service, address: str) -> bytes:
-    """Return the bytes of an input; what cannot be fetched is refused with 400. Blocks.
+    """Return the bytes of an input, or refuse with 400. Blocks.
 
-    The sandbox's own temporary addresses are looked up, not fetched over HTTP.
+    The sandbox reads its own temporary addresses directly, not over HTTP.
     """
     if address.startswith(SCHEME):
         return service.storages.read(service.storages.place(address))
     if not address.startswith(("http://", "https://")):
         raise errors.bad_image(f"The input '{address[:200]}' is neither an http address nor a connected storage.")
-    own = f"{service.base_url}/tmp/"  # noqa: S108 - an address
-    if address.startswith(own):
-        folder, _, name = address.removeprefix(own).partition("/")
-        found = service.temporary.fetch(folder, name, service.settings.ttl)
-        if found is None:
-            raise errors.bad_image(f"The input '{address}' has expired or never was.")
-        return found.content
+    own_addresses = f"{service.base_url}/tmp/"  # noqa: S108 - an address
+    if address.startswith(own_addresses):
+        folder, _, name = address.removeprefix(own_addresses).partition("/")
+        download = service.temporary.fetch(folder, name, service.settings.ttl)
+        if download is None:
+            raise errors.bad_image(f"The input '{address}' has expired or never existed.")
+        return download.content
     try:
         return buckets.fetch(address)
     except buckets.BucketError as error:

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, cut connections, and whether an answer reached its client."""
+"""The outermost layer: request ids, cut connections, and whether the client received the answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Envelope:
-    """Gives each request an id and each answer its ``x-request-id``; tells the ledger what was delivered.
+    """Add an ``x-request-id`` to each answer, and record in the ledger whether it was delivered.
 
-    uvicorn's own ``send`` is reached here, and only here: with it, connections can be cut.
+    Only this layer sees uvicorn's own ``send``, which is needed to cut connections.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,7 +30,7 @@ class Envelope:
         scope["sandbox.close"] = lambda: cycle.transport.close()
         finished = False
 
-        async def watched(message: Message) -> None:
+        async def watching_send(message: Message) -> None:
             nonlocal finished
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["x-request-id"] = request_id
@@ -39,7 +39,7 @@ class Envelope:
                 finished = not getattr(cycle, "disconnected", False)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, watching_send)
         finally:
             entry = scope.get("sandbox.entry")
             if entry is not None:

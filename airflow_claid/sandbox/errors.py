@@ -1,17 +1,17 @@
-"""Claid's error envelope, and one exception for each way in which a request is refused."""
+"""Claid's error envelope, and one function for each reason to refuse a request."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of the sandbox
-    """A request is answered with an error of Claid's shape.
+class Refused(Exception):  # noqa: N818 - an answer, not an error of the sandbox
+    """A request is refused: the answer is an error in Claid's form.
 
     :param status: HTTP status.
     :param code: Claid's ``error_code``.
     :param kind: Claid's ``error_type``.
-    :param message: a sentence for people.
+    :param message: explanation for people.
     :param details: ``{"field.path": ["message", …]}`` of a validation error.
     """
 
@@ -26,7 +26,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of the sandbo
         self.details = details or {}
 
     def body(self) -> dict[str, Any]:
-        """Return the envelope; that of a 429 is nested under ``detail``, as the real one's is."""
+        """Return the envelope; a 429 nests it under ``detail``, as Claid does."""
         envelope: dict[str, Any] = {
             "error_code": self.code,
             "error_type": self.kind,
@@ -37,55 +37,55 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of the sandbo
 
 
 def unauthorized() -> Refused:
-    """No key, or one that nobody has."""
+    """Return the refusal of a missing or unknown key."""
     return Refused(401, "111", "auth", "Authorization is required.")
 
 
 def forbidden(scope: str) -> Refused:
-    """The key lacks a scope."""
+    """Return the refusal of a key without the scope."""
     return Refused(403, "112", "auth", f"Not enough permissions: the key lacks the scope '{scope}'.")
 
 
 def no_credits() -> Refused:
-    """The purse is empty."""
+    """Return the refusal of a key without enough credits."""
     return Refused(402, "3001", "billing", "No API calls left.")
 
 
 def too_many_requests() -> Refused:
-    """The quota is exceeded."""
+    """Return the refusal of a request beyond the quota."""
     return Refused(429, "2001", "general", "Too many requests.")
 
 
 def internal_error() -> Refused:
-    """A temporary error of the server."""
+    """Return the answer to a temporary error of the server."""
     return Refused(500, "1000", "general", "Internal server error. Please try again later.")
 
 
-def not_found(what: str) -> Refused:
-    """There is no such thing under this id or address."""
-    return Refused(404, "1004", "general", f"{what} not found.")
+def not_found(thing: str) -> Refused:
+    """Return the refusal of an id or address that does not exist."""
+    return Refused(404, "1004", "general", f"{thing} not found.")
 
 
 def invalid(details: dict[str, list[str]]) -> Refused:
-    """The body is not what the contract says."""
+    """Return the refusal of a body that breaks the contract."""
     return Refused(422, "9000", "validation", "Validation error.", details)
 
 
 def invalid_field(field: str, message: str) -> Refused:
-    """One field of a well-formed body makes no sense."""
+    """Return the refusal of one wrong field in a well-formed body."""
     return invalid({field: [message]})
 
 
 def bad_body(message: str) -> Refused:
-    """The body cannot be read at all."""
+    """Return the refusal of a body that cannot be read."""
     return Refused(400, "1001", "general", message)
 
 
 def bad_image(message: str) -> Refused:
-    """An input cannot be fetched, or is no picture."""
+    """Return the refusal of an input that cannot be fetched or is not a picture."""
     return Refused(400, "4001", "image", message)
 
 
 def bad_storage(message: str) -> Refused:
-    """A connected storage cannot do what is asked."""
+    """Return the refusal of a request that a connected storage cannot serve."""
     return Refused(400, "5001", "storage", message)

@@ -1,4 +1,4 @@
-"""What a fault does to an answer, before and after charging, and to the download of a temporary address."""
+"""Apply faults to an answer, before and after charging, and to the download of a temporary address."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BAD_GATEWAY = (
     "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n"
     "<hr><center>nginx</center>\n</body>\n</html>\n"
 )
-HUGE_BYTES = 8 * 1024**3
+HUGE_DOWNLOAD_BYTES = 8 * 1024**3
 
 
-class Cut(Response):
-    """No answer at all: the connection is closed without a byte. The ledger shows status 0."""
+class CutConnection(Response):
+    """Close the connection without sending a byte. The ledger shows status 0."""
 
     def __init__(self) -> None:
         super().__init__(status_code=200)
@@ -33,11 +33,11 @@ class Cut(Response):
         await asyncio.sleep(0)
 
 
-class Half(Response):
-    """Declares its whole length, sends half of it and closes the connection."""
+class HalfResponse(Response):
+    """Declare the whole length, send half of the content and close the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half."""
+        """Send the first half."""
         content = bytes(self.body)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
@@ -45,46 +45,47 @@ class Half(Response):
         await asyncio.sleep(0)
 
 
-async def strike_before(
+async def apply_before_charging(
     service: Service, quota: str | None, faults: list[Fault], headers: dict[str, str]
 ) -> Response | None:
-    """Do what happens before charging; an answer ends the request there."""
+    """Apply the faults that strike before charging. A returned answer ends the request."""
     for fault in faults:
         if fault.after_charge:
             continue
         if fault.kind == "latency":
-            await asyncio.sleep(fault.wait)
+            await asyncio.sleep(fault.duration)
         elif fault.kind == "429":
             headers.update(service.quotas[quota or "image"].refusal().headers)
             raise errors.too_many_requests()
         else:
-            stopped = _broken(fault, None)
-            if stopped is not None:
-                return stopped
+            faulty = _faulty_response(fault, None)
+            if faulty is not None:
+                return faulty
     return None
 
 
-async def strike_after(service: Service, faults: list[Fault], response: Response) -> Response:
-    """Do what happens once the request has been charged."""
+async def apply_after_charging(service: Service, faults: list[Fault], response: Response) -> Response:
+    """Apply the faults that strike after charging; return the answer to send."""
     for fault in faults:
         if not fault.after_charge:
             continue
         if fault.kind == "latency":
-            await asyncio.sleep(fault.wait)
+            await asyncio.sleep(fault.duration)
         elif fault.kind == "hold":
-            await service.faults.hold(fault.wait)
+            await service.faults.hold(fault.duration)
         else:
-            response = _broken(fault, response) or response
+            response = _faulty_response(fault, response) or response
     return response
 
 
-def _broken(fault: Fault, response: Response | None) -> Response | None:
+def _faulty_response(fault: Fault, response: Response | None) -> Response | None:
+    """Return the answer that a fault sends instead, if it sends one; ``response`` is the answer before."""
     if fault.kind == "500":
         return JSONResponse(errors.internal_error().body(), 500)
     if fault.kind == "502":
         return Response(BAD_GATEWAY, 502, media_type="text/html")
     if fault.kind == "cut":
-        return Cut()
+        return CutConnection()
     if fault.kind == "empty":
         return Response(b"", 200, media_type="application/json")
     if fault.kind == "truncated" and response is not None:
@@ -93,30 +94,30 @@ def _broken(fault: Fault, response: Response | None) -> Response | None:
     return None
 
 
-async def strike_download(fault: Fault, whole: Response) -> Response:
-    """Do what a download's fault says to a whole answer."""
-    content, mime = bytes(whole.body), whole.media_type
+async def apply_to_download(fault: Fault, response: Response) -> Response:
+    """Return what a fault makes of the answer to a download."""
+    content, mime = bytes(response.body), response.media_type
     if fault.kind == "redirect":
         return RedirectResponse(fault.location or "http://127.0.0.1:9/elsewhere.png", 302)
     if fault.kind == "html":
         return Response("<html><body>Please sign in.</body></html>", media_type="text/html")
     if fault.kind == "expired":
-        return gone()
+        return expired_link()
     if fault.kind == "cut":
-        return Cut()
+        return CutConnection()
     if fault.kind == "huge":
-        return StreamingResponse(_endless(), media_type=mime, headers={"Content-Length": str(HUGE_BYTES)})
+        return StreamingResponse(_huge_body(), media_type=mime, headers={"Content-Length": str(HUGE_DOWNLOAD_BYTES)})
     if fault.kind == "truncated":
-        return Half(content, media_type=mime)
+        return HalfResponse(content, media_type=mime)
     if fault.kind == "slow":
         return StreamingResponse(
-            _slowly(content, fault.wait), media_type=mime, headers={"Content-Length": str(len(content))}
+            _send_slowly(content, fault.duration), media_type=mime, headers={"Content-Length": str(len(content))}
         )
-    return whole
+    return response
 
 
-def gone() -> Response:
-    """Answer as a bucket does for an address that has expired."""
+def expired_link() -> Response:
+    """Return the answer of a bucket to a signed link that has expired."""
     text = (
         "<?xml version='1.0' encoding='UTF-8'?><Error><Code>ExpiredToken</Code>"
         "<Message>The provided token has expired.</Message></Error>"
@@ -124,8 +125,8 @@ def gone() -> Response:
     return Response(text, 403, media_type="application/xml")
 
 
-def missing() -> Response:
-    """Answer as a bucket does for an object that never was."""
+def missing_object() -> Response:
+    """Return the answer of a bucket to a link to an object that does not exist."""
     text = (
         "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code>"
         "<Message>The specified key does not exist.</Message></Error>"
@@ -133,15 +134,15 @@ def missing() -> Response:
     return Response(text, 404, media_type="application/xml")
 
 
-async def _slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
+async def _send_slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
     step = max(1, len(content) // 20)
     for start in range(0, len(content), step):
         yield content[start : start + step]
         await asyncio.sleep(seconds / 20)
 
 
-async def _endless() -> AsyncIterator[bytes]:
+async def _huge_body() -> AsyncIterator[bytes]:
     block = bytes(256 * 1024)
-    for _ in range(HUGE_BYTES // len(block)):
+    for _ in range(HUGE_DOWNLOAD_BYTES // len(block)):
         yield block
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Jobs: accepted at once, worked on for a while, then done or failed; one model for all five kinds."""
+"""Jobs: accepted, processed, then done or failed; one class for all five kinds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ FINAL = frozenset({"DONE", "ERROR", "CANCELLED"})
 class Job:
     """An asynchronous request.
 
-    :param id: the number that its address ends in.
-    :param kind: the operation that made it, such as ``submit_edit``.
+    :param id: the number at the end of its address.
+    :param kind: the operation that submitted it, such as ``submit_edit``.
     :param path: path of its address below ``/v1``.
-    :param request: the request's body, shown in answers.
-    :param status: ``ACCEPTED``, ``WAITING``, ``PROCESSING``, then ``DONE`` or ``ERROR``; what a fault says.
-    :param begun: moment of the sandbox's clock from which its seconds count.
-    :param result: what the contract puts in ``result`` or ``results``; empty until done.
+    :param request: the request's body, which answers repeat.
+    :param owner: label of the key that submitted it.
+    :param status: ``ACCEPTED``, ``WAITING``, ``PROCESSING``, then ``DONE`` or ``ERROR``; or what a fault demands.
+    :param started_at: when it started, by the sandbox's clock.
+    :param result: ``result`` or ``results`` of the answer; None until the job is done.
     """
 
     id: int
@@ -34,7 +35,7 @@ class Job:
     status: str = "ACCEPTED"
     errors: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | list[Any] | None = None
-    begun: float = 0.0
+    started_at: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -51,12 +52,12 @@ class Job:
         self.result = result
         self.status = "DONE"
 
-    def to_json(self, base: str) -> dict[str, Any]:
-        """Return ``data`` of the contract's job answers. The result's address is plain http, as Claid's is."""
+    def to_json(self, base_url: str) -> dict[str, Any]:
+        """Return ``data`` of an answer about the job. Its ``result_url`` is plain http, as Claid's is."""
         data: dict[str, Any] = {
             "id": self.id,
             "status": self.status,
-            "result_url": f"http://{base.split('://', 1)[-1]}/v1{self.path}/{self.id}",
+            "result_url": f"http://{base_url.split('://', 1)[-1]}/v1{self.path}/{self.id}",
             "created_at": self.created_at,
             "request": self.request,
             "errors": self.errors,
@@ -69,18 +70,18 @@ class Job:
 
 
 class Jobs:
-    """All jobs of one life."""
+    """All jobs since the start or the last reset."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[int, Job] = {}
-        self._last = 4_100_000
+        self._last_id = 4_100_000
 
     def open(self, kind: str, path: str, request: dict[str, Any], owner: str) -> Job:
-        """Accept a job."""
+        """Create an accepted job."""
         with self._lock:
-            self._last += 1
-            job = Job(self._last, kind, path, request, owner)
+            self._last_id += 1
+            job = Job(self._last_id, kind, path, request, owner)
             self._jobs[job.id] = job
         return job
 
@@ -93,11 +94,11 @@ class Jobs:
         return job
 
     def reset(self) -> None:
-        """Forget every job; numbers go on, so that an old one is never another job's."""
+        """Forget every job. Ids are never used again."""
         with self._lock:
             self._jobs.clear()
 
 
 def now() -> str:
-    """Return the time as Claid writes it (ISO 8601, UTC)."""
+    """Return the current time as Claid writes it: ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

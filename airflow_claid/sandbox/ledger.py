@@ -1,4 +1,4 @@
-"""What was asked, by which key, and what it cost: also when the answer never arrived."""
+"""What each key requested and what it cost, even if the answer never arrived."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 class Entry:
     """One request to ``/v1``.
 
-    :param sequence: 1 for the first request of this sandbox's life.
-    :param time: when it came, ISO 8601 in UTC.
+    :param sequence: 1 for the first request since the start or the last reset.
+    :param time: when it arrived, ISO 8601 in UTC.
     :param request_id: the ``x-request-id`` of the answer.
     :param operation: the contract's operation id, such as ``generate_image``.
-    :param key: label of the key that paid; never the key itself. None if none was recognised.
+    :param key: label of the key that paid; never the key itself. None without a known key.
     :param prompt: the whole prompt, where the operation has one.
     :param request: the body, with secrets and long texts shortened.
-    :param number_of_images: pictures asked for (0 for operations that make none).
+    :param number_of_images: pictures requested; 0 for operations that make none.
     :param credits: credits charged.
-    :param status: HTTP status of the answer that was sent or would have been; None while it is worked on.
-    :param delivered: whether the whole answer was handed to a client that was still there. None while it is worked on.
-    :param fault: the kinds of the faults injected into this answer.
+    :param status: HTTP status of the answer, 0 if a fault cut the connection; None until it is answered.
+    :param delivered: whether the whole answer was sent while the client was still connected; None until then.
+    :param fault: kinds of the faults that struck this request.
     :param pictures: addresses of the pictures made: ``tmp_url`` or ``object_uri``.
     """
 
@@ -47,7 +47,7 @@ class Entry:
 
 
 class Ledger:
-    """All requests of one life, oldest first."""
+    """All requests since the start or the last reset, oldest first."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -55,7 +55,7 @@ class Ledger:
         self._count = 0
 
     def open(self, request_id: str, operation: str) -> Entry:
-        """Write down that a request has come."""
+        """Record that a request has arrived."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         with self._lock:
             self._count += 1
@@ -64,12 +64,12 @@ class Ledger:
         return entry
 
     def entries(self, operation: str | None = None, since: int = 0, last: int | None = None) -> list[Entry]:
-        """Return entries after the sequence number ``since``, of one operation or all; only the ``last`` if given."""
+        """Return entries after sequence number ``since``, of one operation or of all; at most the ``last`` of them."""
         with self._lock:
-            found = [
+            entries = [
                 entry for entry in self._entries if entry.sequence > since and operation in (None, entry.operation)
             ]
-        return found if last is None else found[max(0, len(found) - last) :]
+        return entries if last is None else entries[max(0, len(entries) - last) :]
 
     def entry(self, sequence: int) -> Entry | None:
         """Return the entry with a sequence number, if there is one."""
@@ -83,25 +83,25 @@ class Ledger:
 
     @property
     def count(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return self._count
 
     def reset(self) -> None:
-        """Forget everything; sequence numbers start at 1 again."""
+        """Forget all entries; sequence numbers start at 1 again."""
         with self._lock:
             self._entries.clear()
             self._count = 0
 
 
-def shortened(value: Any, longest: int = 200) -> Any:
+def shortened(value: Any, max_characters: int = 200) -> Any:
     """Copy a JSON value with long texts shortened and secrets left out, for the ledger."""
     if isinstance(value, dict):
         return {
-            name: "…" if "secret" in name or name == "access_key" else shortened(item, longest)
+            name: "…" if "secret" in name or name == "access_key" else shortened(item, max_characters)
             for name, item in list(value.items())[:50]
         }
     if isinstance(value, list):
-        return [shortened(item, longest) for item in value[:50]]
-    if isinstance(value, str) and len(value) > longest:
-        return value[:longest] + "…"
+        return [shortened(item, max_characters) for item in value[:50]]
+    if isinstance(value, str) and len(value) > max_characters:
+        return value[:max_characters] + "…"
     return value

@@ -1,4 +1,4 @@
-"""The page at ``/`` for people: it says that this is a sandbox, and shows the latest pictures and charges."""
+"""The web page at ``/``: it says that this is a sandbox, and shows the latest pictures and charges."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.ledger import Entry
 from airflow_claid.sandbox.service import Service
 
-_SHOWN = 30
-_SIDE = 320
+_SHOWN_REQUESTS = 30
+_SHOWN_PICTURES = 24
+_THUMBNAIL_SIDE = 320
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Claid sandbox</title>
 <meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
@@ -43,12 +44,12 @@ td.number {{ text-align: right; }} .bad {{ color: #a3231f; }}
 
 
 def router(service: Service) -> APIRouter:
-    """Build the routes of the page and of its pictures."""
+    """Return the routes of the page and of its pictures."""
     routes = APIRouter()
 
     @routes.get("/", response_class=HTMLResponse)
     async def page() -> str:
-        entries = service.ledger.entries(last=_SHOWN)[::-1]
+        entries = service.ledger.entries(last=_SHOWN_REQUESTS)[::-1]
         return _PAGE.format(
             requests=service.ledger.count,
             charged=service.ledger.charged(),
@@ -71,7 +72,7 @@ def router(service: Service) -> APIRouter:
 
 
 def _thumbnails(entries: list[Entry]) -> list[str]:
-    found = [
+    pictures = [
         (f"/sandbox/pictures/{entry.sequence}/{number}", address, escape(entry.prompt or entry.operation))
         for entry in entries
         for number, address in enumerate(entry.pictures)
@@ -80,27 +81,27 @@ def _thumbnails(entries: list[Entry]) -> list[str]:
     return [
         f'<a href="{escape(urlsplit(address).path) if address.startswith("http") else source}" title="{text}">'
         f'<img loading="lazy" src="{source}" alt="{text}"></a>'
-        for source, address, text in found[:24]
+        for source, address, text in pictures[:_SHOWN_PICTURES]
     ]
 
 
 def _thumbnail(service: Service, address: str) -> bytes:
-    """Make a small JPEG of a delivered picture, wherever it is. Blocks."""
-    own = address.startswith(("http://", "https://"))
-    content = fetch(service, address) if own else service.storages.read_object(address)
+    """Return a small JPEG of a delivered picture, wherever it is. Blocks."""
+    on_the_web = address.startswith(("http://", "https://"))
+    content = fetch(service, address) if on_the_web else service.storages.read_object(address)
     picture, _ = read(content, service.settings.max_megapixels)
     target = io.BytesIO()
-    flat(ImageOps.contain(picture, (_SIDE, _SIDE))).save(target, "JPEG", quality=85)
+    flat(ImageOps.contain(picture, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))).save(target, "JPEG", quality=85)
     return target.getvalue()
 
 
 def _row(entry: Entry) -> str:
     status = "…" if entry.status is None else entry.status or "cut"
     delivered = {True: "yes", False: "no", None: "…"}[entry.delivered]
-    bad = ' class="bad"' if entry.status not in (None, 200) or entry.delivered is False else ""
+    css_class = ' class="bad"' if entry.status not in (None, 200) or entry.delivered is False else ""
     cells = (
         f'<td class="number">{entry.sequence}</td><td>{entry.time[11:19]}</td><td>{entry.operation}</td>'
         f"<td>{escape((entry.prompt or '')[:80])}</td>"
         f'<td class="number">{entry.number_of_images}</td><td class="number">{entry.credits:g}</td>'
     )
-    return f"<tr>{cells}<td{bad}>{status}</td><td{bad}>{delivered}</td></tr>\n"
+    return f"<tr>{cells}<td{css_class}>{status}</td><td{css_class}>{delivered}</td></tr>\n"

@@ -1,4 +1,4 @@
-"""The way of one request: key, scope, quota, body, faults, credits, time, work, charge, answer."""
+"""How one request is answered: key, scope, quota, body, faults before charging, credits, work, faults after."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect
 
 from airflow_claid.sandbox import errors
 from airflow_claid.sandbox.accounts import Key
-from airflow_claid.sandbox.bodies.values import check, read_json
+from airflow_claid.sandbox.bodies.base import check, read_json
 from airflow_claid.sandbox.errors import Refused
-from airflow_claid.sandbox.fault_effects import strike_after, strike_before
+from airflow_claid.sandbox.fault_effects import apply_after_charging, apply_before_charging
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.ledger import Entry, shortened
 from airflow_claid.sandbox.service import Service
@@ -31,11 +31,11 @@ JSON = dict[str, Any]
 
 @dataclass(frozen=True)
 class Charge:
-    """What a request asks for, as the ledger tells it.
+    """What a request costs and what for, as the ledger shows it.
 
-    :param credits: its price.
-    :param images: how many pictures.
-    :param prompt: the whole prompt, if it has one.
+    :param credits: price of the whole request.
+    :param images: number of pictures that it pays for.
+    :param prompt: the whole prompt, if there is one.
     """
 
     credits: float = 0.0
@@ -43,14 +43,23 @@ class Charge:
     prompt: str | None = None
 
 
-def nothing(_: Any) -> Charge:
-    """Return the order of an operation that is free."""
+def no_charge(_: Any) -> Charge:
+    """Return the charge of an operation that is free."""
     return Charge()
 
 
 @dataclass
 class Call(Generic[B]):
-    """One request on its way."""
+    """One request while it is being answered.
+
+    :param entry: its line in the ledger.
+    :param body: the checked body.
+    :param raw: the body as it was sent, as JSON.
+    :param number: id of the job or storage in the path; 0 without one.
+    :param upload: name and content of the file in a form.
+    :param faults: faults that strike this request.
+    :param credits: credits taken for it so far.
+    """
 
     service: Service
     key: Key
@@ -63,12 +72,12 @@ class Call(Generic[B]):
     credits: float = 0.0
 
     def take(self, amount: float) -> None:
-        """Take credits from the key's purse, or refuse with 402."""
+        """Take credits from the key, or refuse with 402."""
         self.service.accounts.take(self.key, amount)
         self.credits += amount
 
     def give_back(self) -> None:
-        """Undo everything taken."""
+        """Give back all credits taken for this request."""
         self.service.accounts.give_back(self.key, self.credits)
         self.credits = 0.0
 
@@ -80,11 +89,11 @@ class Operation(Generic[B]):
     :param name: the contract's operation id.
     :param method: HTTP method.
     :param path: path below ``/v1``; ``{number}`` is the id of a job or storage.
-    :param scope: the scope that a key needs.
+    :param scope: scope that the key must have.
     :param perform: does the work and returns the answer's body.
     :param body: model of the JSON body, if there is one.
-    :param quota: which quota it counts for; none for storage operations.
-    :param order: what a body asks for.
+    :param quota: name of the quota that it counts against; none for storage operations.
+    :param charge: returns what a body costs; nothing by default.
     :param form: whether the body is a form with a file.
     """
 
@@ -95,17 +104,17 @@ class Operation(Generic[B]):
     perform: Callable[[Call[B]], Awaitable[JSON]]
     body: type[BaseModel] | None = None
     quota: str | None = None
-    order: Callable[[Any], Charge] = nothing
+    charge: Callable[[Any], Charge] = no_charge
     form: bool = False
 
 
 async def answer(service: Service, operation: Operation[Any], request: Request) -> Response:
-    """Answer one request to ``/v1`` and write it in the ledger."""
+    """Answer one request to ``/v1`` and record it in the ledger."""
     entry = service.ledger.open(request.scope["sandbox.request_id"], operation.name)
     request.scope["sandbox.entry"] = entry
     headers: dict[str, str] = {}
     try:
-        response = await _served(service, operation, request, entry, headers)
+        response = await _serve(service, operation, request, entry, headers)
     except Refused as refused:
         response = JSONResponse(refused.body(), refused.status)
     except ClientDisconnect:
@@ -118,61 +127,61 @@ async def answer(service: Service, operation: Operation[Any], request: Request) 
     return response
 
 
-async def _served(
+async def _serve(
     service: Service, operation: Operation[Any], request: Request, entry: Entry, headers: dict[str, str]
 ) -> Response:
     key = service.accounts.authenticate(request.headers.get("authorization"))
     entry.key = key.label
     if operation.scope not in key.scopes:
         raise errors.forbidden(operation.scope)
-    _count(service, operation, headers)
+    _count_request(service, operation, headers)
     call: Call[Any] = Call(service, key, entry, None)
     await _read(call, operation, request)
-    order = operation.order(call.body)
-    entry.prompt, entry.number_of_images, entry.request = order.prompt, order.images, shortened(call.raw)
-    call.faults = service.faults.draw(operation.name, _subject(call, order))
+    charge = operation.charge(call.body)
+    entry.prompt, entry.number_of_images, entry.request = charge.prompt, charge.images, shortened(call.raw)
+    call.faults = service.faults.strike(operation.name, _fault_subject(call, charge))
     entry.fault = [fault.kind for fault in call.faults]
-    stopped = await strike_before(service, operation.quota, call.faults, headers)
-    if stopped is not None:
-        return stopped
+    fault_response = await apply_before_charging(service, operation.quota, call.faults, headers)
+    if fault_response is not None:
+        return fault_response
     try:
-        call.take(order.credits)
+        call.take(charge.credits)
         if operation.method == "POST" and operation.quota:
-            await service.take_time()
+            await service.wait_for_latency()
         content = await operation.perform(call)
     except BaseException:
         call.give_back()
         raise
     entry.credits = call.credits
-    return await strike_after(service, call.faults, JSONResponse(content))
+    return await apply_after_charging(service, call.faults, JSONResponse(content))
 
 
-def _count(service: Service, operation: Operation[Any], headers: dict[str, str]) -> None:
-    """Count a request against its quota; polls may be free."""
+def _count_request(service: Service, operation: Operation[Any], headers: dict[str, str]) -> None:
+    """Count a request against its quota, or refuse it with 429. Settings may leave polls uncounted."""
     if operation.quota is None or (operation.method == "GET" and not service.settings.polls_count):
         return
-    reading = service.quotas[operation.quota].take()
-    headers.update(reading.headers)
-    if not reading.allowed:
+    decision = service.quotas[operation.quota].take()
+    headers.update(decision.headers)
+    if not decision.allowed:
         raise errors.too_many_requests()
 
 
-def _subject(call: Call[Any], order: Charge) -> str:
-    """Return the text that a fault's ``prompt`` is looked for in: the prompt, else the whole body."""
-    if order.prompt is not None:
-        return order.prompt
+def _fault_subject(call: Call[Any], charge: Charge) -> str:
+    """Return the text that must contain a fault's ``prompt``: the request's prompt, else its whole body."""
+    if charge.prompt is not None:
+        return charge.prompt
     return "" if call.raw is None else json.dumps(call.raw, ensure_ascii=False)
 
 
 async def _read(call: Call[Any], operation: Operation[Any], request: Request) -> None:
-    """Read path, form and body into a call, refusing what the contract does not allow."""
+    """Read path, form and body into the call; refuse what the contract does not allow."""
     if "number" in request.path_params:
         call.number = _number(request.path_params["number"], operation)
     if operation.form:
         call.raw = await _read_form(call, request)
     elif operation.body is not None:
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if content_type != "application/json":
             raise errors.invalid({"__root__": ["the body must be application/json"]})
         call.raw = read_json(await request.body())
     if operation.body is not None:
@@ -198,7 +207,7 @@ async def _read_form(call: Call[Any], request: Request) -> Any:
 
 
 class _BadNumber(Refused):
-    """A path's id is no number; answered in FastAPI's own shape, as Claid's GETs do."""
+    """The id in the path is not a number. The answer has FastAPI's own shape, as Claid's has."""
 
     def body(self) -> JSON:
         """Return ``{"detail": [{loc, msg, type}]}``."""

@@ -1,4 +1,4 @@
-"""How many requests an account may send: sliding windows and the RateLimit headers they make."""
+"""The account's quota: sliding windows and their RateLimit headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Policy:
 
     @classmethod
     def parse_all(cls, text: str) -> tuple[Policy, ...]:
-        """Read ``"120/60,4/1"``; an empty text is no limit at all."""
+        """Parse ``"120/60,4/1"``; an empty text means no limit."""
         policies = []
         for part in filter(None, (piece.strip() for piece in text.split(","))):
             requests, _, seconds = part.partition("/")
@@ -29,61 +29,60 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the windows say to one request."""
+class Decision:
+    """Whether a request is allowed, and the headers of its answer."""
 
     allowed: bool
     headers: dict[str, str]
 
 
 class Quota:
-    """Sliding windows over accepted requests; a refused request does not count.
+    """Sliding windows over the allowed requests; refused requests do not count.
 
-    The limit in force (first in ``RateLimit-Limit``) is the exceeded one, else one that is used up, else the
-    longest.
+    ``RateLimit-Limit`` begins with the limit in force: the exceeded one, else one that is used up, else the longest.
     """
 
     def __init__(self, text: str, clock: Callable[[], float]) -> None:
         self.policies = Policy.parse_all(text)
         self._clock = clock
-        self._taken: list[deque[float]] = [deque() for _ in self.policies]
+        self._windows: list[deque[float]] = [deque() for _ in self.policies]
         self._lock = threading.Lock()
 
-    def take(self) -> Reading:
+    def take(self) -> Decision:
         """Count one request, or refuse it."""
         if not self.policies:
-            return Reading(allowed=True, headers={})
+            return Decision(allowed=True, headers={})
         with self._lock:
             now = self._clock()
             self._forget(now)
-            left = [policy.requests - len(taken) for policy, taken in zip(self.policies, self._taken, strict=True)]
+            left = [policy.requests - len(window) for policy, window in zip(self.policies, self._windows, strict=True)]
             allowed = min(left) > 0
             if allowed:
-                for taken in self._taken:
-                    taken.append(now)
+                for window in self._windows:
+                    window.append(now)
                 left = [count - 1 for count in left]
-            return Reading(allowed, self._headers(left, now, allowed=allowed))
+            return Decision(allowed, self._headers(left, now, allowed=allowed))
 
-    def refusal(self) -> Reading:
-        """Headers of an exceeded limit, whatever the windows say."""
+    def refusal(self) -> Decision:
+        """Return a refusal with the headers of an exceeded limit, whatever the windows say."""
         if not self.policies:
-            return Reading(allowed=False, headers={})
+            return Decision(allowed=False, headers={})
         with self._lock:
-            return Reading(False, self._headers([0] * len(self.policies), self._clock(), allowed=False))
+            return Decision(False, self._headers([0] * len(self.policies), self._clock(), allowed=False))
 
     def _forget(self, now: float) -> None:
-        for policy, taken in zip(self.policies, self._taken, strict=True):
-            while taken and taken[0] <= now - policy.seconds:
-                taken.popleft()
+        for policy, window in zip(self.policies, self._windows, strict=True):
+            while window and window[0] <= now - policy.seconds:
+                window.popleft()
 
     def _headers(self, left: list[int], now: float, *, allowed: bool) -> dict[str, str]:
         used_up = [number for number, count in enumerate(left) if count <= 0]
         choice = max(used_up or range(len(left)), key=lambda number: self.policies[number].seconds)
-        policy, taken = self.policies[choice], self._taken[choice]
-        wait = taken[0] + policy.seconds - now if taken else policy.seconds
-        listed = ", ".join(f"{one.requests};w={one.seconds}" for one in self.policies)
+        policy, window = self.policies[choice], self._windows[choice]
+        reset = window[0] + policy.seconds - now if window else policy.seconds
+        policies = ", ".join(f"{each.requests};w={each.seconds}" for each in self.policies)
         return {
-            "RateLimit-Limit": f"{policy.requests}, {listed}",
+            "RateLimit-Limit": f"{policy.requests}, {policies}",
             "RateLimit-Remaining": str(left[choice] if allowed else -1),
-            "RateLimit-Reset": str(max(0, math.ceil(wait))),
+            "RateLimit-Reset": str(max(0, math.ceil(reset))),
         }

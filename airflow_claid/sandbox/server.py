@@ -1,4 +1,4 @@
-"""A sandbox that runs in a thread: for tests, and for writing DAGs without paying."""
+"""A sandbox in a thread, for tests and for developing DAGs at no cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START_SECONDS = 10.0
 
 
 class SandboxServer(uvicorn.Server):
-    """uvicorn, told to let go of held answers and unfinished jobs when it stops."""
+    """A uvicorn server that drops held answers and unfinished jobs when it stops."""
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(
@@ -39,30 +39,30 @@ class SandboxServer(uvicorn.Server):
         self._service = service
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop at once."""
+        """Stop the jobs, then the server."""
         self._service.stop_jobs()
         await super().shutdown(sockets)
 
 
 def listen(service: Service) -> socket.socket:
-    """Open the listening socket; port 0 becomes a free one, known to the service from then on."""
+    """Open the listening socket and set the service's base URL; port 0 becomes a free port."""
     settings = service.settings
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # told, asyncio sends without delay
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # TCP named: asyncio sends at once
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((settings.host, settings.port))
-        opened.listen(1024)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(1024)
     except OSError:
-        opened.close()
+        listening.close()
         raise
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
-    service.base_url = settings.public_url or f"http://{shown}:{opened.getsockname()[1]}"
-    return opened
+    visible_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    service.base_url = settings.public_url or f"http://{visible_host}:{listening.getsockname()[1]}"
+    return listening
 
 
 class Sandbox:
-    """A local Claid, for as long as the ``with`` block lasts.
+    """A local Claid that runs as long as the ``with`` block.
 
     ::
 
@@ -71,7 +71,7 @@ class Sandbox:
                           headers={"Authorization": f"Bearer {sandbox.api_key}"})
             assert sandbox.charged() == 4
 
-    :param settings: what the sandbox is told; see :class:`SandboxSettings`. Default: as the real Claid, no latency.
+    :param settings: see :class:`SandboxSettings`. By default it behaves like the real Claid, without latency.
     """
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
@@ -82,7 +82,7 @@ class Sandbox:
         self._socket: socket.socket | None = None
 
     def start(self) -> Sandbox:
-        """Start serving; returns once it does."""
+        """Start the server; return when it accepts requests."""
         try:
             self._socket = listen(self.service)
         except OSError:
@@ -101,7 +101,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop serving, end the threads and delete temporary files."""
+        """Stop the server, end the threads and delete temporary files."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(START_SECONDS)
@@ -128,17 +128,18 @@ class Sandbox:
         return self.settings.keys[0].key
 
     def ledger(self, operation: str | None = None) -> list[Entry]:
-        """Return what was asked and charged, oldest first; of one operation (``generate_image``, …) or all."""
+        """Return the requests and their charges, oldest first: of one operation (``generate_image``, …) or of all."""
         return self.service.ledger.entries(operation)
 
     def charged(self) -> float:
-        """Return all credits charged since the start or the last reset."""
+        """Return the credits charged since the start or the last reset."""
         return self.service.ledger.charged()
 
     def fault(self, kind: str, **conditions: Any) -> int:
-        """Let something go wrong; return the fault's number.
+        """Add a fault; return its number.
 
-        Once by default; ``count=3`` three times, ``probability=0.1`` at times, ``probability=1`` for ever.
+        It strikes once by default, three times with ``count=3``, sometimes with ``probability=0.1``, always with
+        ``probability=1``.
 
         :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
             ``job_stuck``, ``job_status``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``,
@@ -149,20 +150,20 @@ class Sandbox:
         return self.service.faults.add(Fault(kind, **conditions))
 
     def clear_faults(self) -> None:
-        """Take back every fault; held answers stay held."""
+        """Remove all faults. Held answers stay held."""
         self.service.faults.remove()
 
     @property
     def held(self) -> int:
-        """How many answers are held at this moment by ``hold`` faults."""
+        """The number of answers that ``hold`` faults hold now."""
         return self.service.faults.held
 
     def release(self) -> int:
-        """Let held answers go; return how many there were."""
+        """Release all held answers; return how many there were."""
         return self.service.faults.release()
 
     def reset(self) -> None:
-        """Begin anew: no ledger, faults, jobs, temporary files; first keys, credits, storages and settings."""
+        """Restore settings, keys, credits and storages; clear ledger, faults, jobs and temporary files."""
         self.service.reset()
 
     def change(self, **settings: Any) -> None:
@@ -190,9 +191,9 @@ class Sandbox:
         :param bucket: the bucket's name (a base URL for ``web_folder``).
         :param type: ``s3`` (default), ``gcs`` or ``web_folder``.
         :param path: prefix of every path in it; empty by default.
-        :param where: an endpoint (``http://…``) or a local folder; without it, what ``buckets`` of the settings says.
-        :param access_key: for an endpoint that asks for keys.
-        :param secret_access_key: likewise.
+        :param where: endpoint (``http://…``) or local folder of the bucket; by default, as ``buckets`` of the settings.
+        :param access_key: access key for an endpoint that needs one.
+        :param secret_access_key: its secret.
         """
         if where is not None:
             self.service.storages.locate(bucket, str(where))
@@ -200,5 +201,5 @@ class Sandbox:
         return self.service.storages.connect(settings).id
 
     def add_key(self, key: str, *, scopes: frozenset[str] | set[str] = SCOPES, credits: float = 1_000_000.0) -> None:  # noqa: A002
-        """Accept one more key, with these scopes (all by default) and credits (a million by default)."""
+        """Accept another key, with these scopes (all by default) and credits (a million by default)."""
         self.service.accounts.add(replace(KeySettings(key), scopes=frozenset(scopes), credits=credits))

@@ -1,4 +1,4 @@
-"""The local Claid itself: everything that one sandbox holds, apart from HTTP."""
+"""Everything that one sandbox holds, apart from HTTP."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ class Service:
         self.quotas = self._new_quotas(self.settings)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="claid-sandbox")
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._chance = random.Random(0)  # noqa: S311 - only spreads latencies
+        self._random = random.Random(0)  # noqa: S311 - only spreads latencies
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass for quotas, jobs and temporary addresses."""
         self.clock.advance(seconds)
 
     def change(self, **changes: Any) -> None:
-        """Change settings while running; quotas begin anew if theirs changed."""
+        """Change settings while running. A change of a quota clears the windows of all quotas."""
         settings = replace(self.settings, **changes)
         if changes.keys() & {"quota", "creative_quota", "video_quota"}:
             self.quotas = self._new_quotas(settings)
         self.settings = settings
 
     def reset(self) -> None:
-        """Begin a new life: first settings, keys, credits and storages; no ledger, jobs, faults or temporary files."""
+        """Restore settings, keys, credits and storages; clear ledger, jobs, faults and temporary files."""
         self.settings = self._first_settings
         self.faults.remove()
         self.faults.release()
@@ -68,31 +68,31 @@ class Service:
         self.quotas = self._new_quotas(self.settings)
 
     def close(self) -> None:
-        """Let go of threads and files."""
+        """End the threads and delete the files."""
         self.webhooks.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.temporary.close()
 
     def stop_jobs(self) -> None:
-        """Cancel the jobs that are worked on, and let held answers go; called on the event loop."""
+        """Cancel the running jobs and release held answers. Call it on the event loop."""
         self.faults.release()
         for task in list(self._tasks):
             task.cancel()
 
-    async def in_thread(self, call: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
-        """Do blocking work off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*given, **named))
+    async def in_thread(self, call: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+        """Run a blocking call in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*arguments, **keywords))
 
     def in_background(self, task: Any) -> None:
-        """Run a coroutine beside the answers."""
+        """Run a coroutine in the background."""
         started = asyncio.get_running_loop().create_task(task)
         self._tasks.add(started)
         started.add_done_callback(self._tasks.discard)
 
-    async def take_time(self) -> None:
-        """Wait as long as the settings' latency says."""
+    async def wait_for_latency(self) -> None:
+        """Wait for the latency that the settings ask for."""
         latency = self.settings.latency
-        seconds = latency.seconds + self._chance.uniform(-latency.spread, latency.spread)
+        seconds = latency.seconds + self._random.uniform(-latency.spread, latency.spread)
         if seconds > 0:
             await asyncio.sleep(seconds)
 

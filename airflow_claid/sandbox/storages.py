@@ -1,4 +1,4 @@
-"""Connected storages: names for buckets, kept by id, and ``storage://NAME/PATH`` made into objects."""
+"""Connected storages: names of buckets, and the objects behind ``storage://NAME/PATH``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SCHEME = "storage://"
 
 @dataclass(frozen=True)
 class Storage:
-    """A connected storage. ``bucket`` is the base URL for a web folder."""
+    """A connected storage. The ``bucket`` of a web folder is its base URL."""
 
     id: int
     settings: StorageSettings
     created_at: str
 
     def to_json(self, *, detail: bool) -> dict[str, Any]:
-        """Return the storage as the API shows it: the access key only in ``detail``, the secret never."""
+        """Return the storage as the API shows it: with the access key only in ``detail``, never with the secret."""
         settings = self.settings
         parameters: dict[str, Any]
         if settings.type == "web_folder":
@@ -51,12 +51,12 @@ class Place:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the address ends in ``/`` (or names the whole storage)."""
+        """Whether the address ends with ``/``, or names the whole storage."""
         return self.path == "" or self.path.endswith("/")
 
     @property
     def key(self) -> str:
-        """The object's key: the storage's prefix and the path."""
+        """The key of the object: the storage's prefix and the path."""
         prefix = self.storage.settings.path.strip("/")
         return f"{prefix}/{self.path}" if prefix else self.path
 
@@ -77,36 +77,36 @@ class Place:
 
 
 class Storages:
-    """All connected storages, and where their buckets are."""
+    """All connected storages, and the locations of their buckets."""
 
-    def __init__(self, known: Iterable[StorageSettings], where: Mapping[str, str]) -> None:
-        self._known = tuple(known)
-        self._where = dict(where)
-        self._first_where = dict(where)
+    def __init__(self, storages: Iterable[StorageSettings], locations: Mapping[str, str]) -> None:
+        self._first_settings = tuple(storages)
+        self._locations = dict(locations)
+        self._first_locations = dict(locations)
         self._lock = threading.Lock()
         self._storages: dict[int, Storage] = {}
-        self._open: dict[tuple[StorageSettings, str], buckets.Bucket] = {}
+        self._buckets: dict[tuple[StorageSettings, str], buckets.Bucket] = {}
         self._last_id = 0
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the storages and buckets of the start."""
+        """Restore the storages and locations of the start."""
         with self._lock:
             self._storages.clear()
-            self._open.clear()
-            self._where = dict(self._first_where)
-        for settings in self._known:
+            self._buckets.clear()
+            self._locations = dict(self._first_locations)
+        for settings in self._first_settings:
             self.connect(settings)
 
-    def locate(self, bucket: str, where: str) -> None:
-        """Say where a bucket is: an ``http`` endpoint, a folder, or a ``file://`` address."""
+    def locate(self, bucket: str, location: str) -> None:
+        """Set the location of a bucket: an ``http`` endpoint, a folder, or a ``file://`` address."""
         with self._lock:
-            self._where[bucket] = where
+            self._locations[bucket] = location
 
     def connect(self, settings: StorageSettings) -> Storage:
-        """Connect a storage; its name must be free."""
+        """Connect a storage; refuse a name that is in use."""
         with self._lock:
-            self._refuse_taken(settings.name)
+            self._refuse_used_name(settings.name)
             self._last_id += 1
             now = datetime.now(timezone.utc).isoformat(timespec="seconds")
             storage = Storage(self._last_id, settings, now)
@@ -114,7 +114,7 @@ class Storages:
         return storage
 
     def all(self) -> list[Storage]:
-        """Return every storage, oldest first."""
+        """Return all storages, oldest first."""
         with self._lock:
             return list(self._storages.values())
 
@@ -124,23 +124,23 @@ class Storages:
             return self._get(storage_id)
 
     def change(self, storage_id: int, settings: StorageSettings) -> Storage:
-        """Give a storage other settings."""
+        """Replace the settings of a storage."""
         with self._lock:
             storage = self._get(storage_id)
             if settings.name != storage.settings.name:
-                self._refuse_taken(settings.name)
+                self._refuse_used_name(settings.name)
             changed = replace(storage, settings=settings)
             self._storages[storage_id] = changed
         return changed
 
     def remove(self, storage_id: int) -> None:
-        """Disconnect a storage; the bucket keeps what it has."""
+        """Disconnect a storage; the bucket keeps its objects."""
         with self._lock:
             self._get(storage_id)
             del self._storages[storage_id]
 
     def place(self, address: str) -> Place:
-        """Read ``storage://NAME/PATH``; an unknown name is refused."""
+        """Parse ``storage://NAME/PATH``; refuse an unknown name."""
         name, _, path = unquote(address.removeprefix(SCHEME)).partition("/")
         if not address.startswith(SCHEME) or not name:
             raise errors.bad_storage(f"'{address}' is not of the form storage://NAME/PATH.")
@@ -152,14 +152,14 @@ class Storages:
         raise errors.bad_storage(f"Storage '{name}' not found.")
 
     def read(self, place: Place) -> bytes:
-        """Return an object's bytes; blocks."""
+        """Return the bytes of an object. Blocks."""
         try:
             return self._bucket(place.storage.settings).read(place.key)
         except buckets.BucketError as error:
             raise errors.bad_storage(str(error)) from error
 
     def read_object(self, uri: str) -> bytes:
-        """Return the bytes of an ``object_uri``, by any storage of its bucket; blocks."""
+        """Return the bytes of an ``object_uri``, through any storage of its bucket. Blocks."""
         bucket, _, key = uri.partition("://")[2].partition("/")
         for storage in self.all():
             if storage.settings.type != "web_folder" and storage.settings.bucket == bucket:
@@ -170,14 +170,14 @@ class Storages:
         raise errors.bad_storage(f"No storage has the bucket '{bucket}'.")
 
     def write(self, place: Place, content: bytes, mime: str) -> None:
-        """Write an object whole; blocks."""
+        """Write an object. Blocks."""
         try:
             self._bucket(place.storage.settings).write(place.key, content, mime)
         except buckets.BucketError as error:
             raise errors.bad_storage(str(error)) from error
 
     def files(self, folder: Place, *, recursive: bool) -> list[Place]:
-        """Return the files of a folder, by name; blocks."""
+        """Return the files of a folder, sorted by name. Blocks."""
         prefix = folder.key
         try:
             keys = self._bucket(folder.storage.settings).list(prefix)
@@ -187,7 +187,7 @@ class Storages:
         return [folder.file(name) for name in names if name and (recursive or "/" not in name)]
 
     def check_writable(self, place: Place) -> None:
-        """Refuse a place that cannot be written, before any work is done."""
+        """Refuse a place that cannot be written."""
         if place.storage.settings.type == "web_folder":
             raise errors.bad_storage(f"Storage '{place.storage.settings.name}' is a web folder and can only be read.")
         self._bucket(place.storage.settings)
@@ -196,29 +196,29 @@ class Storages:
         if settings.type == "web_folder":
             return buckets.WebFolder(settings.bucket)
         with self._lock:
-            where = self._where.get(settings.bucket)
-            if where is None and "*" in self._where:
-                where = self._where["*"]
-                if not where.startswith(("http://", "https://")):
-                    where = f"{where.rstrip('/')}/{settings.bucket}"
-            if where is None:
+            location = self._locations.get(settings.bucket)
+            if location is None and "*" in self._locations:
+                location = self._locations["*"]
+                if not location.startswith(("http://", "https://")):
+                    location = f"{location.rstrip('/')}/{settings.bucket}"
+            if location is None:
                 raise errors.bad_storage(f"Bucket '{settings.bucket}' cannot be reached.")
-            opened = self._open.get((settings, where))
-            if opened is None:
+            bucket = self._buckets.get((settings, location))
+            if bucket is None:
                 try:
-                    opened = buckets.at(
-                        where, settings.bucket, settings.type, settings.access_key, settings.secret_access_key
+                    bucket = buckets.open_bucket(
+                        location, settings.bucket, settings.type, settings.access_key, settings.secret_access_key
                     )
                 except buckets.BucketError as error:
                     raise errors.bad_storage(str(error)) from error
-                self._open[settings, where] = opened
-        return opened
+                self._buckets[settings, location] = bucket
+        return bucket
 
     def _get(self, storage_id: int) -> Storage:
         if storage_id not in self._storages:
             raise errors.not_found("Storage")
         return self._storages[storage_id]
 
-    def _refuse_taken(self, name: str) -> None:
+    def _refuse_used_name(self, name: str) -> None:
         if any(storage.settings.name == name for storage in self._storages.values()):
-            raise errors.bad_storage(f"There is a storage named '{name}' already.")
+            raise errors.bad_storage(f"A storage named '{name}' exists already.")

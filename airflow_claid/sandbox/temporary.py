@@ -1,4 +1,4 @@
-"""Temporary addresses: generated pictures as recipes, edited ones as files that go with the sandbox."""
+"""Temporary addresses: recipes of generated pictures, and files of edited ones."""
 
 from __future__ import annotations
 
@@ -26,108 +26,108 @@ class Download:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """The pictures of one generation; numbers ``first`` to ``count`` share one record."""
+class _GeneratedPictures:
+    """The pictures of one generation, which share one record."""
 
-    made: float
+    created_at: float
     recipe: Recipe
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """A file on disk, named by its content."""
+class _StoredFile:
+    """A file on disk, named after the hash of its content."""
 
-    made: float
+    created_at: float
     digest: str
     mime: str
 
 
 class TemporaryFiles:
-    """What is behind ``/tmp/<uuid>/<random>_<n>.png``, for ``ttl`` seconds.
+    """The files behind ``/tmp/<uuid>/<random>_<n>.png``, each for ``ttl`` seconds.
 
-    A generation costs memory for its prompt only; a picture is drawn when it is fetched. Files of edits lie in a folder
-    that goes with the sandbox, at most 4 GiB, the oldest dropped first.
+    Generated pictures take memory for their prompt only: each is drawn when it is fetched. Edited files are stored in a
+    folder that is deleted with the sandbox. It holds at most 4 GiB; the oldest files are deleted first.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._folder = tempfile.TemporaryDirectory(prefix="claid-sandbox-")
-        self._records: OrderedDict[str, _Drawn | _Stored] = OrderedDict()
+        self._records: OrderedDict[str, _GeneratedPictures | _StoredFile] = OrderedDict()
         self._cache: OrderedDict[Recipe, bytes] = OrderedDict()
-        self._cached = 0
-        self._on_disk = 0
+        self._cached_bytes = 0
+        self._disk_bytes = 0
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add_drawn(self, recipe: Recipe) -> list[str]:
-        """Keep a generation; return the path of each of its ``count`` pictures."""
+    def add_generated(self, recipe: Recipe) -> list[str]:
+        """Add the pictures of a generation; return the path of each."""
         folder = str(uuid.uuid4())
         with self._lock:
-            self._records[folder] = _Drawn(self._clock(), recipe)
+            self._records[folder] = _GeneratedPictures(self._clock(), recipe)
         return [f"/tmp/{folder}/{_token(folder, number)}_{number}.png" for number in range(1, recipe.count + 1)]  # noqa: S108
 
     def add_file(self, content: bytes, mime: str, extension: str) -> str:
-        """Keep an edited file; return its path."""
+        """Store an edited file; return its path."""
         folder = str(uuid.uuid4())
         digest = hashlib.sha256(content).hexdigest()
-        place = self._place(digest)
+        path = self._path(digest)
         with self._lock:
             if digest not in self._sizes:
-                place.write_bytes(content)
+                path.write_bytes(content)
                 self._sizes[digest] = len(content)
-                self._on_disk += len(content)
-            self._records[folder] = _Stored(self._clock(), digest, mime)
+                self._disk_bytes += len(content)
+            self._records[folder] = _StoredFile(self._clock(), digest, mime)
             self._drop_oldest()
         return f"/tmp/{folder}/{_token(folder, 1)}_1.{extension}"  # noqa: S108
 
     def fetch(self, folder: str, name: str, ttl: float) -> Download | None:
-        """Return the file behind an address, or None if there is none, or none any more."""
+        """Return the file behind an address; None if the address is unknown or has expired."""
         with self._lock:
             record = self._records.get(folder)
         stem = name.partition(".")[0]
         token, _, number = stem.rpartition("_")
         if record is None or not number.isascii() or not number.isdigit() or token != _token(folder, int(number)):
             return None
-        if self._clock() >= record.made + ttl:
+        if self._clock() >= record.created_at + ttl:
             return None
-        if isinstance(record, _Drawn):
-            return self._drawn(record, int(number))
+        if isinstance(record, _GeneratedPictures):
+            return self._draw(record, int(number))
         try:
-            return Download(self._place(record.digest).read_bytes(), record.mime)
+            return Download(self._path(record.digest).read_bytes(), record.mime)
         except FileNotFoundError:
             return None
 
-    def expired(self, folder: str, ttl: float) -> bool:
-        """Tell whether an address once was, and is no more."""
+    def is_expired(self, folder: str, ttl: float) -> bool:
+        """Return whether an address existed and has expired."""
         with self._lock:
             record = self._records.get(folder)
-        return record is not None and self._clock() >= record.made + ttl
+        return record is not None and self._clock() >= record.created_at + ttl
 
     def reset(self) -> None:
-        """Forget every address."""
+        """Forget all addresses and delete all files."""
         with self._lock:
             self._records.clear()
             self._cache.clear()
-            self._cached = 0
+            self._cached_bytes = 0
             for digest in self._sizes:
-                self._place(digest).unlink(missing_ok=True)
+                self._path(digest).unlink(missing_ok=True)
             self._sizes.clear()
-            self._on_disk = 0
+            self._disk_bytes = 0
 
     def close(self) -> None:
         """Delete the folder."""
         self._folder.cleanup()
 
-    def _place(self, digest: str) -> Path:
+    def _path(self, digest: str) -> Path:
         return Path(self._folder.name) / digest
 
     def _drop_oldest(self) -> None:
-        while self._on_disk > DISK_BYTES:
+        while self._disk_bytes > DISK_BYTES:
             digest, size = self._sizes.popitem(last=False)
-            self._on_disk -= size
-            self._place(digest).unlink(missing_ok=True)
+            self._disk_bytes -= size
+            self._path(digest).unlink(missing_ok=True)
 
-    def _drawn(self, record: _Drawn, number: int) -> Download | None:
+    def _draw(self, record: _GeneratedPictures, number: int) -> Download | None:
         if not 1 <= number <= record.recipe.count:
             return None
         recipe = record.recipe.numbered(number)
@@ -140,9 +140,9 @@ class TemporaryFiles:
             with self._lock:
                 if recipe not in self._cache:
                     self._cache[recipe] = content
-                    self._cached += len(content)
-                while self._cached > CACHE_BYTES:
-                    self._cached -= len(self._cache.popitem(last=False)[1])
+                    self._cached_bytes += len(content)
+                while self._cached_bytes > CACHE_BYTES:
+                    self._cached_bytes -= len(self._cache.popitem(last=False)[1])
         return Download(content, "image/png")
 
 

@@ -33,6 +33,12 @@ class Client:
         answer = self.generate(prompt, options={"number_of_images": 1})
         return str(answer.json()["data"]["output"][0]["tmp_url"])
 
+    def run(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Submit a job and wait until it ends."""
+        answer = self.call("POST", path, json=body)
+        assert answer.status_code == 200, answer.text
+        return self.wait(path, answer.json()["data"])
+
     def wait(self, path: str, job: dict[str, Any], seconds: float = 10.0) -> dict[str, Any]:
         """Poll a job until it ends."""
         import time

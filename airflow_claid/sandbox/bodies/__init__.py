@@ -1,3 +1,3 @@
-"""The contract's request bodies as strict models: what they accept is what Claid accepts."""
+"""Request bodies as strict models, one file per operation: they accept what the contract allows, and nothing else."""
 
 from __future__ import annotations

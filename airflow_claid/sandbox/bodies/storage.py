@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from airflow_claid.sandbox.bodies.values import Body, Omittable, OpenBody
+from airflow_claid.sandbox.bodies.base import Body, Omittable, OpenBody
 
 StorageType = Literal["web_folder", "s3", "gcs"]
 StorageName = Annotated[str, StringConstraints(max_length=50)]
@@ -14,14 +14,14 @@ NotEmpty = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Credentials(Body):
-    """A key pair: S3 keys, or Google HMAC keys."""
+    """An S3 key pair, or a Google HMAC key pair."""
 
     access_key: NotEmpty
     secret_access_key: NotEmpty
 
 
 class BucketParameters(Body):
-    """A bucket, and a prefix for every path in it."""
+    """A bucket, and the prefix of every path in it."""
 
     bucket: NotEmpty
     credentials: Credentials
@@ -29,7 +29,7 @@ class BucketParameters(Body):
 
 
 class WebFolderParameters(OpenBody):
-    """A folder on the web; it can only be read."""
+    """A folder on the web, which is read-only."""
 
     base_url: str
 
@@ -50,7 +50,7 @@ class CredentialsPatch(Body):
 
 
 class BucketPatch(Body):
-    """What changes about a bucket."""
+    """Changes to a bucket."""
 
     bucket: Omittable[NotEmpty] = None
     path: Omittable[str] = None
@@ -58,7 +58,7 @@ class BucketPatch(Body):
 
 
 class StoragePatch(Body):
-    """Body of ``PATCH /v1/storage/storages/{storage_id}``; what is left out stays."""
+    """Body of ``PATCH /v1/storage/storages/{storage_id}``; fields that are left out stay the same."""
 
     name: Omittable[StorageName] = None
     type: Omittable[StorageType] = None

@@ -1,3 +1,3 @@
-"""The pictures that the sandbox draws and edits."""
+"""Draw and edit pictures."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures made of others: AI edits, fashion models, scenes; and the placeholder for a video."""
+"""Pictures composed of other pictures: AI edits, fashion models, scenes; and the placeholder of a video."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps
 
 from airflow_claid.sandbox.drawing.encoding import flat
-from airflow_claid.sandbox.drawing.pictures import Recipe, draw, letter
+from airflow_claid.sandbox.drawing.pictures import Recipe, add_text, draw
 
 Colour = tuple[int, int, int, int]
 _MEGAPIXEL_SIDE = 1024
 
 
 @dataclass(frozen=True)
-class PlacedProduct:
-    """Where a product stands: middle in shares of the picture, scale (0 to 1), rotation in degrees."""
+class ProductPlacement:
+    """Where a product is placed: its centre (0 to 1 of the picture's sides), scale (0 to 1) and rotation in degrees."""
 
     x: float = 0.5
     y: float = 0.5
@@ -25,54 +25,54 @@ class PlacedProduct:
 
 
 def size_of(ratio: str) -> tuple[int, int]:
-    """Return the size of about one megapixel with an aspect ratio such as ``16:9``; sides are multiples of 8."""
-    wide, high = (int(part) for part in ratio.split(":"))
-    unit = (_MEGAPIXEL_SIDE**2 / (wide * high)) ** 0.5
-    return round(wide * unit / 8) * 8, round(high * unit / 8) * 8
+    """Return the size of one megapixel, roughly, with an aspect ratio such as ``16:9``. Sides are multiples of 8."""
+    width, height = (int(part) for part in ratio.split(":"))
+    unit = (_MEGAPIXEL_SIDE**2 / (width * height)) ** 0.5
+    return round(width * unit / 8) * 8, round(height * unit / 8) * 8
 
 
 def ai_edit(picture: Image.Image, recipe: Recipe) -> Image.Image:
-    """Return the input under the colours of the prompt, with the prompt on it (RGBA)."""
+    """Return the picture tinted with the colours of the prompt, with the prompt on it (RGBA)."""
     if recipe.blocked:
         return draw(recipe).convert("RGBA")
     size = (recipe.width, recipe.height)
-    ground = ImageOps.fit(flat(picture), size)
-    mixed = Image.blend(ground, draw(recipe, lettered=False), 0.35)
-    letter(mixed, recipe)
-    return mixed.convert("RGBA")
+    background = ImageOps.fit(flat(picture), size)
+    tinted = Image.blend(background, draw(recipe, with_text=False), 0.35)
+    add_text(tinted, recipe)
+    return tinted.convert("RGBA")
 
 
 def fashion(garments: list[Image.Image], recipe: Recipe) -> Image.Image:
-    """Return the prompt's picture with all garments hung up on it (RGBA)."""
-    ground = draw(recipe).convert("RGBA")
+    """Return the picture of the prompt with all garments side by side on it (RGBA)."""
+    background = draw(recipe).convert("RGBA")
     if recipe.blocked:
-        return ground
-    room = (recipe.width // max(2, len(garments)) - 24, recipe.height // 3)
+        return background
+    width, height = recipe.width // max(2, len(garments)) - 24, recipe.height // 3
     for position, garment in enumerate(garments):
-        small = ImageOps.contain(garment, (max(8, room[0]), max(8, room[1])))
-        middle = recipe.width * (2 * position + 1) // (2 * len(garments))
-        ground.alpha_composite(small, (max(0, middle - small.width // 2), recipe.height // 5))
-    return ground
+        small = ImageOps.contain(garment, (max(8, width), max(8, height)))
+        centre = recipe.width * (2 * position + 1) // (2 * len(garments))
+        background.alpha_composite(small, (max(0, centre - small.width // 2), recipe.height // 5))
+    return background
 
 
-def scene(product: Image.Image, recipe: Recipe, placed: PlacedProduct, colour: Colour | None) -> Image.Image:
-    """Return the prompt's picture, or a plain colour, with the product on it (RGBA)."""
+def scene(product: Image.Image, recipe: Recipe, placement: ProductPlacement, colour: Colour | None) -> Image.Image:
+    """Return the picture of the prompt, or a plain colour, with the product on it (RGBA)."""
     if recipe.blocked:
         return draw(recipe).convert("RGBA")
     size = (recipe.width, recipe.height)
-    ground = Image.new("RGBA", size, colour) if colour else draw(recipe).convert("RGBA")
-    scale = max(0.02, placed.scale) * 0.5
+    background = Image.new("RGBA", size, colour) if colour else draw(recipe).convert("RGBA")
+    scale = max(0.02, placement.scale) * 0.5
     small = ImageOps.contain(product, (max(1, int(size[0] * scale)), max(1, int(size[1] * scale))))
-    if placed.rotation:
-        small = small.rotate(-placed.rotation, expand=True, resample=Image.Resampling.BICUBIC)
+    if placement.rotation:
+        small = small.rotate(-placement.rotation, expand=True, resample=Image.Resampling.BICUBIC)
     layer = Image.new("RGBA", size)
-    layer.paste(small, (int(size[0] * placed.x) - small.width // 2, int(size[1] * placed.y) - small.height // 2))
-    ground.alpha_composite(layer)
-    return ground
+    layer.paste(small, (int(size[0] * placement.x) - small.width // 2, int(size[1] * placement.y) - small.height // 2))
+    background.alpha_composite(layer)
+    return background
 
 
 def placeholder_video(seconds: int, text: str) -> bytes:
-    """Return a valid MP4 container that lasts ``seconds`` and has no frames; a player shows nothing."""
+    """Return a valid MP4 container that lasts ``seconds`` but has no frames, so that a player shows nothing."""
     brand = _box(b"ftyp", b"isom" + struct.pack(">I", 0x200) + b"isomiso2mp41")
     matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
     times = struct.pack(">IIIII", 0, 0, 0, 1000, seconds * 1000)

@@ -1,4 +1,4 @@
-"""Sizes and fits: what ``operations.resizing`` does to a picture's frame."""
+"""Resize pictures as ``operations.resizing`` describes: sizes, fits and lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from PIL import Image, ImageColor, ImageFilter, ImageOps
 
 from airflow_claid.sandbox import errors
-from airflow_claid.sandbox.bodies.editing import OutpaintFit, Resizing
+from airflow_claid.sandbox.bodies.edit_operations import OutpaintFit, Resizing
 
 Fit = Literal["crop", "cover", "bounds", "canvas", "outpaint"]
 Size = tuple[int, int]
@@ -18,7 +18,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 @dataclass(frozen=True)
 class Frame:
-    """The size asked for; None is a side left to Claid."""
+    """The requested size in pixels; None for a side that follows from the other."""
 
     fit: Fit
     width: int | None
@@ -27,28 +27,28 @@ class Frame:
 
 
 def check(resizing: Resizing) -> None:
-    """Refuse sizes that make no sense whatever the input is."""
+    """Refuse sizes that are wrong for every input."""
     plan(resizing, (1000, 1000))
 
 
 def plan(resizing: Resizing, size: Size) -> Frame:
-    """Turn percentages into pixels of an input of ``size``."""
+    """Return the requested size in pixels, for an input of ``size``."""
     fit: Fit = resizing.fit if isinstance(resizing.fit, str) else resizing.fit.type
     extra = _outpaint_by(resizing.fit, size)
     sides = {"width": resizing.width, "height": resizing.height}
     if all(side == "auto" for side in sides.values()) and extra is None:
         raise errors.invalid_field("operations.resizing", "width and height cannot both be auto")
     percents = {name: _percent(name, side) for name, side in sides.items()}
-    given = {share for share in percents.values() if share is not None}
-    if given and (len(given) > 1 or any(isinstance(side, int) for side in sides.values())):
+    distinct_percents = {percent for percent in percents.values() if percent is not None}
+    if distinct_percents and (len(distinct_percents) > 1 or any(isinstance(side, int) for side in sides.values())):
         raise errors.invalid_field(
             "operations.resizing", "a percentage goes with the same percentage, or auto, on the other side"
         )
     pixels: list[int | None] = []
     for (name, side), before in zip(sides.items(), size, strict=True):
-        share = percents[name]
-        if share is not None:
-            pixels.append(max(1, round(before * share / 100)))
+        percent = percents[name]
+        if percent is not None:
+            pixels.append(max(1, round(before * percent / 100)))
         elif isinstance(side, int):
             if side < 1:
                 raise errors.invalid_field(f"operations.resizing.{name}", "must be at least 1 pixel")
@@ -59,52 +59,52 @@ def plan(resizing: Resizing, size: Size) -> Frame:
 
 
 def result_size(frame: Frame, size: Size) -> Size:
-    """Return the size of the output for an input of ``size``."""
+    """Return the output's size, for an input of ``size``."""
     width, height = size
     if frame.outpaint_by and frame.width is None and frame.height is None:
         return width + 2 * frame.outpaint_by[0], height + 2 * frame.outpaint_by[1]
     if frame.fit == "crop":
         return frame.width or width, frame.height or height
-    wide = frame.width or max(1, round(width * (frame.height or 1) / height))
-    high = frame.height or max(1, round(height * (frame.width or 1) / width))
+    target_width = frame.width or max(1, round(width * (frame.height or 1) / height))
+    target_height = frame.height or max(1, round(height * (frame.width or 1) / width))
     if frame.fit in ("canvas", "outpaint"):
-        return wide, high
+        return target_width, target_height
     choose = max if frame.fit == "cover" else min
-    scale = choose(wide / width, high / height)
+    scale = choose(target_width / width, target_height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def apply(picture: Image.Image, frame: Frame, background: str | None) -> Image.Image:
-    """Resize a picture (RGBA) into a frame."""
+    """Resize a picture (RGBA) to a frame."""
     target = result_size(frame, picture.size)
     if frame.fit == "crop":
-        return _cropped(picture, frame, target)
+        return _crop(picture, frame, target)
     if frame.fit in ("cover", "bounds"):
         return picture.resize(target, Image.Resampling.LANCZOS)
     inside = picture
     if frame.outpaint_by is None or frame.width is not None or frame.height is not None:
         inside = ImageOps.contain(picture, target, Image.Resampling.LANCZOS)
     place = ((target[0] - inside.width) // 2, (target[1] - inside.height) // 2)
-    canvas = _painted(picture, target) if frame.fit == "outpaint" else Image.new("RGBA", target, paint(background))
+    canvas = _outpaint(picture, target) if frame.fit == "outpaint" else Image.new("RGBA", target, colour_of(background))
     canvas.alpha_composite(inside, place)
     return canvas
 
 
-def paint(background: str | None, field: str = "operations.background.color") -> tuple[int, int, int, int]:
-    """Read a background colour; white without one, and clear for ``transparent``."""
-    if background is None:
+def colour_of(text: str | None, field: str = "operations.background.color") -> tuple[int, int, int, int]:
+    """Parse a background colour. None is white."""
+    if text is None:
         return 255, 255, 255, 255
-    if background == "transparent":
+    if text == "transparent":
         return 0, 0, 0, 0
     try:
-        red, green, blue = ImageColor.getrgb(background if background.startswith("#") else f"#{background}")[:3]
+        red, green, blue = ImageColor.getrgb(text if text.startswith("#") else f"#{text}")[:3]
     except ValueError as error:
         raise errors.invalid_field(field, "must be a hexadecimal colour such as #ffffff, or transparent") from error
     return red, green, blue, 255
 
 
-def _cropped(picture: Image.Image, frame: Frame, target: Size) -> Image.Image:
-    """Fill the target and cut the rest; one side alone only cuts, the other stays as it was."""
+def _crop(picture: Image.Image, frame: Frame, target: Size) -> Image.Image:
+    """Fill the target and cut off the rest. With one side only, the other side stays the same."""
     if frame.width is not None and frame.height is not None:
         return ImageOps.fit(picture, target, Image.Resampling.LANCZOS)
     if target[0] <= picture.width and target[1] <= picture.height:
@@ -113,8 +113,8 @@ def _cropped(picture: Image.Image, frame: Frame, target: Size) -> Image.Image:
     return ImageOps.fit(picture, target, Image.Resampling.LANCZOS)
 
 
-def _painted(picture: Image.Image, target: Size) -> Image.Image:
-    """Guess what is around a picture: itself, filling the target, out of focus."""
+def _outpaint(picture: Image.Image, target: Size) -> Image.Image:
+    """Return a blurred enlargement of the picture, as a stand-in for painted surroundings."""
     small = ImageOps.fit(picture.convert("RGB"), (max(1, target[0] // 8), max(1, target[1] // 8)))
     return small.filter(ImageFilter.GaussianBlur(6)).resize(target, Image.Resampling.BICUBIC).convert("RGBA")
 
@@ -122,30 +122,30 @@ def _painted(picture: Image.Image, target: Size) -> Image.Image:
 def _percent(name: str, side: int | str) -> float | None:
     if isinstance(side, int) or side == "auto":
         return None
-    found = _PERCENT.fullmatch(side.strip())
-    if not found or float(found[1]) <= 0:
+    match = _PERCENT.fullmatch(side.strip())
+    if not match or float(match[1]) <= 0:
         raise errors.invalid_field(f"operations.resizing.{name}", "must be pixels, a percentage such as 200%, or auto")
-    return float(found[1])
+    return float(match[1])
 
 
 def _outpaint_by(fit: object, size: Size) -> tuple[int, int] | None:
-    """Read ``outpaint_by``: pixels (``100`` or ``100px``) or percent, one or two of them for each side."""
+    """Parse ``outpaint_by``: one or two lengths in pixels (``100`` or ``100px``) or percent."""
     if not isinstance(fit, OutpaintFit) or fit.outpaint_by is None:
         return None
     return lengths("operations.resizing.fit.outpaint_by", fit.outpaint_by, size)
 
 
 def lengths(field: str, text: str, size: Size) -> tuple[int, int]:
-    """Read one or two lengths (``10%``, ``40px``, ``40``): across, then down."""
+    """Parse one or two lengths (``10%``, ``40px``, ``40``): horizontal, then vertical."""
     parts = text.split()
-    found = [re.fullmatch(r"(\d{1,6}(?:\.\d+)?)(%|px)?", part) for part in parts]
-    if not 1 <= len(parts) <= 2 or not all(found):
+    matches = [re.fullmatch(r"(\d{1,6}(?:\.\d+)?)(%|px)?", part) for part in parts]
+    if not 1 <= len(parts) <= 2 or not all(matches):
         raise errors.invalid_field(field, "must be one or two lengths in pixels or percent, such as '10%' or '40 20'")
-    pairs = [(float(one[1]), one[2]) for one in found if one]
+    pairs = [(float(match[1]), match[2]) for match in matches if match]
     if len(pairs) == 1:
         pairs *= 2
-    across, down = (
+    horizontal, vertical = (
         round(before * number / 100 if unit == "%" else number)
         for (number, unit), before in zip(pairs, size, strict=True)
     )
-    return across, down
+    return horizontal, vertical

@@ -1,10 +1,10 @@
-"""Text on pictures with Pillow's built-in font, which has no accents: those are drawn by hand.
+"""Write text on pictures with Pillow's built-in font, which has no accents: this module draws them.
 
-Letters that are neither in the font nor made of one that is, and an accent, are shown as a small tile with their code
-point, so that every prompt is told apart from every other.
+A letter that the font lacks, and that is not a letter of the font with an accent, becomes a tile with its code point.
+So different prompts always look different.
 """
 
-# ruff: noqa: RUF001 - letters that look alike are what this file is about
+# ruff: noqa: RUF001 - this file is about letters that look alike
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from PIL import ImageDraw, ImageFont
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-_SAME_LOOK = {
+_LOOKALIKES = {
     "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ı": "i", "–": "-", "—": "-", "‐": "-", "−": "-",
     "„": "“", "‚": "’", "×": "x", "·": "·", "•": "·", "€": "EUR", "£": "GBP", "¿": "?", "¡": "!",
 }  # fmt: skip
-_STRUCK = {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "ħ": "h", "Ħ": "H"}
+_LETTERS_WITH_STROKE = {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "ħ": "h", "Ħ": "H"}
 _STRIKE = "\u0338"
 _STROKES: dict[str, list[list[tuple[float, float]]]] = {
     "\u0300": [[(-0.35, 0), (0.15, 1)]],
@@ -40,7 +40,7 @@ _BELOW = {"\u0327", "\u0328", "\u0326", "\u0323"}
 
 @dataclass(frozen=True)
 class Glyph:
-    """What is drawn for one letter: ``base`` from the font, and accents; or a tile for a letter unknown to it."""
+    """The drawing of one letter: ``base`` from the font with accents, or a tile if the font lacks the letter."""
 
     base: str
     marks: tuple[str, ...] = ()
@@ -54,76 +54,76 @@ def font(size: int) -> Font:
 
 
 @lru_cache(maxsize=4096)
-def _known(letter: str) -> bool:
+def _is_in_font(letter: str) -> bool:
     probe = font(24)
     mask, unknown = probe.getmask(letter), probe.getmask("\uffff")
     return letter == " " or mask.size != unknown.size or bytes(mask) != bytes(unknown)
 
 
 @lru_cache(maxsize=4096)
-def glyph(letter: str) -> Glyph:
-    """Decide how a letter is drawn."""
+def glyph_of(letter: str) -> Glyph:
+    """Return the drawing of a letter."""
     if letter.isspace():
         return Glyph(" ")
-    if _known(letter):
+    if _is_in_font(letter):
         return Glyph(letter)
-    if letter in _SAME_LOOK:
-        return Glyph(_SAME_LOOK[letter])
-    if letter in _STRUCK:
-        return Glyph(_STRUCK[letter], (_STRIKE,))
+    if letter in _LOOKALIKES:
+        return Glyph(_LOOKALIKES[letter])
+    if letter in _LETTERS_WITH_STROKE:
+        return Glyph(_LETTERS_WITH_STROKE[letter], (_STRIKE,))
     parts = unicodedata.normalize("NFKD", letter)
-    if _known(parts[0]) and all(mark in _STROKES or mark in _DOTS or mark in _BELOW for mark in parts[1:]):
+    if _is_in_font(parts[0]) and all(mark in _STROKES or mark in _DOTS or mark in _BELOW for mark in parts[1:]):
         return Glyph(parts[0], tuple(parts[1:]))
     return Glyph("", tile=f"{ord(letter):04X}")
 
 
 def glyphs(text: str) -> list[Glyph]:
-    """Turn text into what is drawn for it."""
-    return [glyph(letter) for letter in unicodedata.normalize("NFC", text)]
+    """Return the drawing of each letter of a text."""
+    return [glyph_of(letter) for letter in unicodedata.normalize("NFC", text)]
 
 
 @lru_cache(maxsize=8192)
-def _advance(one: Glyph, size: int) -> float:
-    return size * 0.9 if one.tile else font(size).getlength(one.base)
+def _advance(glyph: Glyph, size: int) -> float:
+    return size * 0.9 if glyph.tile else font(size).getlength(glyph.base)
 
 
 def width(text: str, size: int) -> float:
     """Return the width of one line in pixels."""
-    return sum(_advance(one, size) for one in glyphs(text))
+    return sum(_advance(glyph, size) for glyph in glyphs(text))
 
 
-def wrap(text: str, size: int, room: float) -> list[str]:
-    """Break text into lines no wider than ``room`` pixels, inside words only where a word is too long."""
+def wrap(text: str, size: int, max_width: float) -> list[str]:
+    """Break text into lines of at most ``max_width`` pixels. A word is broken only if it is longer than a line."""
     lines, used, space = [""], 0.0, width(" ", size)
     for word in text.split():
-        wide = width(word, size)
-        if not lines[-1] or used + space + wide <= room:
-            used += wide + (space if lines[-1] else 0)
+        word_width = width(word, size)
+        if not lines[-1] or used + space + word_width <= max_width:
+            used += word_width + (space if lines[-1] else 0)
             lines[-1] = f"{lines[-1]} {word}".lstrip()
         else:
             lines.append(word)
-            used = wide
-        while used > room and len(lines[-1]) > 1:
-            kept = _as_much_as_fits(lines[-1], size, room)
+            used = word_width
+        while used > max_width and len(lines[-1]) > 1:
+            kept = _fitting_letters(lines[-1], size, max_width)
             lines[-1:] = [lines[-1][:kept], lines[-1][kept:]]
             used = width(lines[-1], size)
     return lines
 
 
-def _as_much_as_fits(line: str, size: int, room: float) -> int:
-    """Return how many letters of a line, at least one, are no wider than ``room`` pixels."""
+def _fitting_letters(line: str, size: int, max_width: float) -> int:
+    """Return how many letters of a line, at least one, fit into ``max_width`` pixels."""
     used = 0.0
     for count, letter in enumerate(line):
         used += width(letter, size)
-        if used > room:
+        if used > max_width:
             return max(1, count)
     return len(line)
 
 
-def fit(text: str, sizes: list[int], room: float, height: float, spacing: float = 1.25) -> tuple[int, list[str]]:
-    """Choose the largest of ``sizes`` at which the text fits; at the smallest, cut it with an ellipsis."""
+def fit(text: str, sizes: list[int], max_width: float, height: float, spacing: float = 1.25) -> tuple[int, list[str]]:
+    """Return the largest of ``sizes`` at which the text fits, and its lines. At the smallest, cut the text."""
     for size in sizes:
-        lines = wrap(text, size, room)
+        lines = wrap(text, size, max_width)
         if len(lines) * size * spacing <= height:
             return size, lines
     count = max(1, int(height // (size * spacing)))
@@ -134,18 +134,18 @@ def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size
     """Draw one line of text with its upper left corner at ``place``."""
     x, y = place
     run, start = "", x
-    for one in glyphs(text):
-        if one.tile:
+    for glyph in glyphs(text):
+        if glyph.tile:
             draw.text((start, y), run, fill=colour, font=font(size))
-            _tile(draw, (x, y), one.tile, size, colour)
-            x += _advance(one, size)
+            _tile(draw, (x, y), glyph.tile, size, colour)
+            x += _advance(glyph, size)
             run, start = "", x
             continue
-        advance = _advance(one, size)
-        for level, mark in enumerate(one.marks):
-            raised = y - level * size * 0.17 if level and one.marks[0] not in _BELOW else y
-            _mark(draw, (x + advance / 2, raised), one.base, mark, size, colour)
-        run += one.base
+        advance = _advance(glyph, size)
+        for level, mark in enumerate(glyph.marks):
+            raised = y - level * size * 0.17 if level and glyph.marks[0] not in _BELOW else y
+            _mark(draw, (x + advance / 2, raised), glyph.base, mark, size, colour)
+        run += glyph.base
         x = start + font(size).getlength(run)
     draw.text((start, y), run, fill=colour, font=font(size))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.support.sandbox_client import Client
+from tests.support.sandbox_client import Client, png
 
 NO_LIMIT = {"quota": "", "creative_quota": "", "video_quota": ""}
 
@@ -38,6 +38,14 @@ def folder(sandbox: Sandbox, tmp_path: Path) -> Path:
     """The folder behind ``storage://shop/``, with the prefix ``catalogue``; returns ``bucket/catalogue``."""
     sandbox.connect_storage("shop", bucket="pictures", path="catalogue", where=tmp_path / "bucket")
     return tmp_path / "bucket" / "catalogue"
+
+
+@pytest.fixture
+def address(folder: Path) -> str:
+    """A picture of 400x300 pixels in a connected storage."""
+    folder.mkdir(parents=True)
+    (folder / "photo.png").write_bytes(png())
+    return "storage://shop/photo.png"
 
 
 def free_port() -> int:

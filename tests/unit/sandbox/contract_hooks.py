@@ -51,6 +51,6 @@ def valid_data_is_refused_only_for_documented_reasons(
     if response.status_code == 400:
         assert body.get("error_type") in ("image", "storage"), f"valid data refused: {body}"
         return
-    messages = [message for said in body.get("error_details", {}).values() for message in said]
+    messages = [message for field in body.get("error_details", {}).values() for message in field]
     assert messages, f"valid data refused: {body}"
     assert all(REASONS.fullmatch(message) for message in messages), f"valid data refused: {body}"

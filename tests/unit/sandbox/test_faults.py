@@ -163,7 +163,7 @@ def test_a_probability_is_repeatable_by_its_seed() -> None:
     def pattern(seed: int) -> list[bool]:
         faults = Faults()
         faults.add(Fault("500", probability=0.3, seed=seed))
-        return [bool(faults.draw("generate_image", "")) for _ in range(200)]
+        return [bool(faults.strike("generate_image", "")) for _ in range(200)]
 
     assert pattern(1) == pattern(1) != pattern(2)
     assert 30 < sum(pattern(1)) < 90

@@ -1,4 +1,4 @@
-"""How a job is begun, worked on and read; the same for all five kinds."""
+"""Start, run and read a job; the same for all five kinds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_claid.sandbox.jobs import Job
 from airflow_claid.sandbox.pipeline import JSON, Call, Operation
 
 log = logging.getLogger("airflow_claid.sandbox")
-LATER_STATES = (("WAITING", 0.15), ("PROCESSING", 0.3))
-"""What follows ``ACCEPTED``, each after this part of a job's seconds."""
+LATER_STATUSES = (("WAITING", 0.15), ("PROCESSING", 0.3))
+"""The statuses after ``ACCEPTED``, each with the share of a job's seconds after which it begins."""
 FAILURE = "Internal error while processing the image."
 Work = Coroutine[Any, Any, JSON | list[JSON]]
 
@@ -22,18 +22,19 @@ Work = Coroutine[Any, Any, JSON | list[JSON]]
 def start_job(
     call: Call[Any], path: str, work: Work, errors: list[JSON] | None = None, *, status: str = "ACCEPTED"
 ) -> JSON:
-    """Accept a job and let it be worked on; return the answer to its submission.
+    """Accept a job and start it; return the answer to its submission.
 
-    The submission is charged; a job that ends in ``ERROR`` stays charged, the careful reading of an undocumented point.
+    The submission is charged. A job that ends in ``ERROR`` stays charged: Claid does not document this case, and this
+    is the cautious assumption.
 
     :param path: address of the job below ``/v1``, without its id.
-    :param work: makes the result.
-    :param errors: a list that ``work`` adds to, shown as the job's errors.
+    :param work: returns the job's result.
+    :param errors: list to which ``work`` adds the job's errors.
     :param status: status in the answer to the submission.
     """
     job = call.service.jobs.open(call.entry.operation, path, call.raw, call.key.label)
     job.status = status
-    job.begun = call.service.clock()
+    job.started_at = call.service.clock()
     if errors is not None:
         job.errors = errors
     call.service.in_background(_run(call, job, work))
@@ -44,13 +45,13 @@ async def _run(call: Call[Any], job: Job, work: Work) -> None:
     try:
         if await _halted(call, job):
             return
-        await _pass_states(call, job)
+        await _pass_statuses(call, job)
         if any(fault.kind == "job_error" for fault in call.faults):
             job.fail(FAILURE)
         else:
             job.finish(await work)
     except Refused as refused:
-        details = "; ".join(f"{name}: {', '.join(said)}" for name, said in refused.details.items())
+        details = "; ".join(f"{name}: {', '.join(messages)}" for name, messages in refused.details.items())
         job.fail(details or refused.message)
     except Exception:
         log.exception("The sandbox itself failed in job %s", job.id)
@@ -58,37 +59,37 @@ async def _run(call: Call[Any], job: Job, work: Work) -> None:
     finally:
         work.close()
         if job.ended:
-            _tell(call, job)
+            _post_to_webhook(call, job)
 
 
 async def _halted(call: Call[Any], job: Job) -> bool:
-    """Put a job into the statuses of its faults, one after the other; return whether it stays there."""
+    """Take the statuses that the job's faults demand, one by one; return whether the job stays in the last."""
     clock = call.service.clock
     for fault in call.faults:
-        if fault.halt is None:
+        if fault.halting_status is None:
             continue
-        if fault.halt == "ERROR":
+        if fault.halting_status == "ERROR":
             job.fail(FAILURE)
-        job.status = fault.halt
+        job.status = fault.halting_status
         if job.ended or fault.seconds is None:
             return True
-        job.begun += fault.seconds
-        await clock.until(job.begun)
+        job.started_at += fault.seconds
+        await clock.until(job.started_at)
         job.status = "PROCESSING"
     return False
 
 
-async def _pass_states(call: Call[Any], job: Job) -> None:
-    """Spread what is left of a job's states over its seconds."""
+async def _pass_statuses(call: Call[Any], job: Job) -> None:
+    """Take the remaining statuses, spread over the job's seconds."""
     clock, seconds = call.service.clock, call.service.settings.job_seconds
-    for status, part in LATER_STATES if job.status == "ACCEPTED" else ():
-        await clock.until(job.begun + seconds * part)
+    for status, share in LATER_STATUSES if job.status == "ACCEPTED" else ():
+        await clock.until(job.started_at + seconds * share)
         job.status = status
-    await clock.until(job.begun + seconds)
+    await clock.until(job.started_at + seconds)
 
 
-def _tell(call: Call[Any], job: Job) -> None:
-    """Post the answer of a job that has ended, the same bytes that reading it gives, to the webhook."""
+def _post_to_webhook(call: Call[Any], job: Job) -> None:
+    """Post the answer of an ended job to the webhook: the same bytes as the answer to a GET."""
     settings = call.service.settings
     if settings.webhook_url:
         body = bytes(JSONResponse(answer_of(call, job)).body)
@@ -96,12 +97,12 @@ def _tell(call: Call[Any], job: Job) -> None:
 
 
 def answer_of(call: Call[Any], job: Job) -> JSON:
-    """Return the body that tells of a job."""
+    """Return the body of an answer about a job."""
     return {"data": job.to_json(call.service.base_url)}
 
 
 def job_reader(name: str, kind: str, path: str, scope: str) -> Operation[None]:
-    """Describe the operation that reads jobs of one kind. Reading counts for the general quota."""
+    """Return the operation that reads jobs of one kind. A read counts against the general quota."""
 
     async def read(call: Call[None]) -> JSON:
         return answer_of(call, call.service.jobs.get(kind, call.number))

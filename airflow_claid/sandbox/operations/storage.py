@@ -1,4 +1,4 @@
-"""The storage operations: types, and the storages connected to the account."""
+"""Storages connected to the account: list, connect, change and remove them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def _list(call: Call[None]) -> JSON:
 async def _create(call: Call[StorageIn]) -> JSON:
     body = call.body
     if (body.type == "web_folder") != isinstance(body.parameters, WebFolderParameters):
-        raise _unfit(body.type)
+        raise _wrong_parameters(body.type)
     if isinstance(body.parameters, BucketParameters):
         keys = body.parameters.credentials
         settings = StorageSettings(
@@ -47,14 +47,14 @@ async def _update(call: Call[StoragePatch]) -> JSON:
     body, old = call.body, call.service.storages.get(call.number).settings
     settings = replace(old, **{name: value for name, value in (("name", body.name), ("type", body.type)) if value})
     if (settings.type == "web_folder") != (old.type == "web_folder") and body.parameters is None:
-        raise _unfit(settings.type)
+        raise _wrong_parameters(settings.type)
     if isinstance(body.parameters, WebFolderParameters):
         if settings.type != "web_folder":
-            raise _unfit(settings.type)
+            raise _wrong_parameters(settings.type)
         settings = replace(settings, bucket=body.parameters.base_url)
     elif isinstance(body.parameters, BucketPatch):
         if settings.type == "web_folder":
-            raise _unfit(settings.type)
+            raise _wrong_parameters(settings.type)
         settings = _patched(settings, body.parameters)
     return {"data": call.service.storages.change(call.number, settings).to_json(detail=True)}
 
@@ -72,17 +72,17 @@ async def _delete(call: Call[None]) -> JSON:
     return {"data": None}
 
 
-def _unfit(kind: str) -> errors.Refused:
-    wanted = "base_url" if kind == "web_folder" else "bucket and credentials"
-    return errors.invalid_field("parameters", f"a storage of type {kind} takes {wanted}")
+def _wrong_parameters(storage_type: str) -> errors.Refused:
+    expected = "base_url" if storage_type == "web_folder" else "bucket and credentials"
+    return errors.invalid_field("parameters", f"a storage of type {storage_type} takes {expected}")
 
 
 _ALL, _ONE, _SCOPE = "/storage/storages", "/storage/storages/{number}", "storage"
 OPERATIONS: tuple[Operation[Any], ...] = (
     Operation("list_storage_types", "GET", "/storage/storage-types", _SCOPE, _types),
     Operation("list_storages", "GET", _ALL, _SCOPE, _list),
-    Operation("create_storage", "POST", _ALL, _SCOPE, _create, StorageIn),
+    Operation("create_storage", "POST", _ALL, _SCOPE, _create, body=StorageIn),
     Operation("get_storage", "GET", _ONE, _SCOPE, _get),
-    Operation("update_storage", "PATCH", _ONE, _SCOPE, _update, StoragePatch),
+    Operation("update_storage", "PATCH", _ONE, _SCOPE, _update, body=StoragePatch),
     Operation("delete_storage", "DELETE", _ONE, _SCOPE, _delete),
 )

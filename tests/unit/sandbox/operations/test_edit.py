@@ -19,14 +19,6 @@ UPSCALE = {"upscale": "smart_enhance"}
 
 
 @pytest.fixture
-def address(folder: Path) -> str:
-    """A picture of 400x300 pixels in a connected storage."""
-    folder.mkdir(parents=True)
-    (folder / "photo.png").write_bytes(png())
-    return "storage://shop/photo.png"
-
-
-@pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
     """A web server on a folder with ``photo.png`` (400x300), ``page.html`` and ``huge.png``."""
     (tmp_path / "photo one.png").write_bytes(png())

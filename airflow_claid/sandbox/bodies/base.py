@@ -1,4 +1,4 @@
-"""The contract's kinds of values, as strict as JSON Schema is, and how a refusal is told."""
+"""The base of all bodies: the contract's types of values, as strict as JSON Schema, and the check of a body."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _ABSOLUTE_ADDRESS = re.compile(
 )
 
 
-def _whole(value: Any) -> Any:
-    """Take 5.0 for 5, as JSON Schema does."""
+def _whole_number(value: Any) -> Any:
+    """Accept 5.0 as the integer 5, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _address(value: Any) -> Any:
-    """Refuse what RFC 3986 does not call an absolute address."""
+    """Refuse text that is not an absolute URI by RFC 3986."""
     if isinstance(value, str) and not _ABSOLUTE_ADDRESS.fullmatch(value):
         raise ValueError("not a valid URI (RFC 3986); encode spaces and other letters with %")
     return value
 
 
 def _not_null(value: Any) -> Any:
-    """Refuse null: a field that is not wanted is left out."""
+    """Refuse null: a client leaves out a field that it does not set."""
     if value is None:
         raise ValueError("none is not an allowed value")
     return value
 
 
 class Body(BaseModel):
-    """A JSON object in which nothing is converted and nothing unknown is let through."""
+    """A JSON object: values are not converted, unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class OpenBody(Body):
-    """A JSON object that may hold more than the contract names."""
+    """A JSON object that may have fields besides those of the contract."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -56,15 +56,15 @@ class OpenBody(Body):
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
 Omittable = Annotated[T | None, BeforeValidator(_not_null)]
-"""A field that may be left out (None then) but not be null."""
+"""A field that may be left out, and is None then, but may not be null."""
 
-Integer = Annotated[int, Strict(), BeforeValidator(_whole)]
+Integer = Annotated[int, Strict(), BeforeValidator(_whole_number)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=4096), BeforeValidator(_address)]
 Side = Integer | str
-Percentage = Annotated[int, Strict(), Field(ge=0, le=100), BeforeValidator(_whole)]
-Quality = Annotated[int, Strict(), Field(ge=1, le=100), BeforeValidator(_whole)]
-Deviation = Annotated[int, Strict(), Field(ge=-100, le=100), BeforeValidator(_whole)]
-UpToFour = Annotated[int, Strict(), Field(ge=1, le=4), BeforeValidator(_whole)]
+Percentage = Annotated[int, Strict(), Field(ge=0, le=100), BeforeValidator(_whole_number)]
+Quality = Annotated[int, Strict(), Field(ge=1, le=100), BeforeValidator(_whole_number)]
+Deviation = Annotated[int, Strict(), Field(ge=-100, le=100), BeforeValidator(_whole_number)]
+UpToFour = Annotated[int, Strict(), Field(ge=1, le=4), BeforeValidator(_whole_number)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 
 
@@ -73,7 +73,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def read_json(raw: bytes | str) -> Any:
-    """Read JSON text, or refuse it with 400."""
+    """Parse JSON text, or refuse it with 400."""
     try:
         return json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -81,7 +81,7 @@ def read_json(raw: bytes | str) -> Any:
 
 
 def check(model: type[B], value: Any) -> B:
-    """Make a body of a JSON value, or refuse it with 422 and a message for each wrong field."""
+    """Build a body from a JSON value, or refuse it with 422 and a message for each wrong field."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -96,7 +96,7 @@ def check(model: type[B], value: Any) -> B:
 
 
 def _path(location: tuple[int | str, ...], value: Any, *, missing: bool) -> str:
-    """Write a location as ``output.format.quality``, leaving out the names of alternatives tried."""
+    """Write a location as ``output.format.quality``, without the names of the alternatives that pydantic tried."""
     parts: list[str] = []
     for position, part in enumerate(location):
         in_object = isinstance(value, dict) and part in value

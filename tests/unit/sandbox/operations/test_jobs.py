@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import requests
 
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sandbox.faults import Fault
-from tests.support.sandbox_client import Client, png
+from tests.support.sandbox_client import Client
 from tests.support.submissions import EDIT, SUBMISSIONS, Submission
 
 SECONDS = 10_000.0
@@ -20,10 +19,8 @@ each_kind = pytest.mark.parametrize("submission", SUBMISSIONS, ids=lambda one: o
 
 
 @pytest.fixture(autouse=True)
-def slow_jobs(sandbox: Sandbox, folder: Path) -> None:
+def slow_jobs(sandbox: Sandbox, address: str) -> None:
     """Jobs end only if the clock is told to go ahead; their input is there."""
-    folder.mkdir(parents=True)
-    (folder / "photo.png").write_bytes(png())
     sandbox.change(job_seconds=SECONDS)
 
 
@@ -132,3 +129,8 @@ def test_a_status_is_ordered_over_http(client: Client, sandbox: Sandbox) -> None
 def test_a_status_belongs_to_its_own_kind_of_fault(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="has a status"):
         Fault(**given)
+
+
+def test_jobs_of_one_kind_are_not_found_as_another(client: Client, address: str) -> None:
+    job = client.call("POST", "/image/ai-edit", json={"input": address, "options": {"prompt": "snow"}}).json()["data"]
+    assert client.call("GET", f"/image/edit/async/{job['id']}").status_code == 404
