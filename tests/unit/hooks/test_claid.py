@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.client import ClaidValidationError
+from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
@@ -61,6 +61,16 @@ def test_a_connection_without_a_key_is_told(connect: Connect) -> None:
     works, said = hook(connect, password="").test_connection()
     assert not works
     assert "has no API key" in said
+
+
+def test_a_connection_that_airflow_does_not_have_is_told_and_lasts() -> None:
+    missing = ClaidHook("nobody_knows")
+    with pytest.raises(ClaidMissingConnectionError, match=r"claid_conn_id='nobody_knows': .* Define it") as caught:
+        assert missing.client
+    assert not caught.value.retryable
+    works, said = missing.test_connection()
+    assert not works
+    assert "'nobody_knows'" in said
 
 
 def test_the_quota_store_comes_from_the_extra_and_its_password_is_shown_nowhere(connect: Connect) -> None:
