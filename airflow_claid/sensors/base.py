@@ -103,9 +103,9 @@ class ClaidSensor(BaseSensorOperator):
             yield
         except AirflowFailException as error:
             if self.soft_fail or self.never_fail:
-                raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
+                raise AirflowSkipException(f"Skipped, as soft_fail or never_fail says: {error}") from error
             raise
         except PollFailedError as error:
             if self.never_fail:
-                raise AirflowSkipException("Skipped, as never_fail says") from error
+                raise AirflowSkipException(f"Skipped, as never_fail says: {error}") from error
             raise

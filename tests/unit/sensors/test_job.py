@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import (
-    AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -195,12 +194,6 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
         setattr(templated, name, str(value))
     with pytest.raises(AirflowFailException, match=remedy):
         templated.execute({"ti": task})  # type: ignore[typeddict-item]
-
-
-@pytest.mark.parametrize("event", [None, {}, {"status": "success"}, {"status": "wait"}])
-def test_an_event_that_is_not_known_fails(event: dict[str, Any] | None) -> None:
-    with pytest.raises(AirflowException, match="does not know"):
-        task_in("deferrable").sensor(job_id=7).execute_complete({}, event)  # type: ignore[typeddict-item]
 
 
 def test_a_deferred_wait_ends_by_the_triggers_deadline_before_airflow_ends_it(
