@@ -93,5 +93,9 @@ class ClaidAnswerLostError(ClaidError):
     may_have_been_charged = True
 
 
+class ClaidMissingConnectionError(ClaidError):
+    """Airflow has no connection of the id that leads to Claid, or to a bucket: define it. Nothing is asked without."""
+
+
 class ClaidWebhookError(ClaidError):
     """A webhook was not signed with your secret, or is not a job's: refuse it. Checking it costs nothing."""

@@ -63,12 +63,12 @@ def judge_whole(content: bytes) -> Verdict:
     if not _begins_like_a_picture(content):
         return Verdict.NO_PICTURE if content else Verdict.UNFINISHED
     try:
-        seen = inspect(content, announced=(None, None), max_pixels=_MAX_PIXELS)
+        inspection = inspect(content, announced=(None, None), max_pixels=_MAX_PIXELS)
     except DownloadFailedError:
         return Verdict.UNFINISHED
     except DownloadRefusedError:
         return Verdict.NO_PICTURE
-    return Verdict.BLOCKED if seen.blocked else Verdict.GOOD
+    return Verdict.BLOCKED if inspection.blocked else Verdict.GOOD
 
 
 def _begins_like_a_picture(head: bytes) -> bool:
@@ -79,7 +79,7 @@ def _begins_like_a_picture(head: bytes) -> bool:
 
 
 def _pixels(head: bytes) -> int | None:
-    """Tell how many pixels a PNG or JPEG announces; ``None`` where its beginning does not say."""
+    """Return how many pixels a PNG or JPEG announces; ``None`` if its beginning does not say."""
     if not head.startswith((_PNG, _JPEG)):
         return None
     from PIL import Image

@@ -16,7 +16,8 @@ from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, Receip
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.places import PlaceKind
-from airflow_claid.waiting.jobs import JobDecision, Waiting, decide, pause
+from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.jobs import JobDecision, decide, pause
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Completion:
                 return kept
             receipt = self._made(receipt, decision.job)
             self._store.write(receipt)
-        elif decision.waiting is Waiting.ENDED:
+        elif decision.state is WaitState.ENDED:
             self._store.write(receipt.evolve(state=ReceiptState.FAILED))
         decision.raise_if_fruitless()
         return receipt
@@ -76,12 +77,12 @@ class Completion:
         if kind is None or job_id is None:
             raise ValueError(f"the receipt {receipt.fingerprint} waits for a job, but names none")
         name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
-        decision = JobDecision(Waiting.WAIT, "")
+        decision = JobDecision(WaitState.WAIT, "")
         polls = 0
         while True:
             last_message = decision.message
             decision = decide(name, self._polled(kind, job_id), failures=decision.failures, overdue=now() >= deadline)
-            if decision.waiting is not Waiting.WAIT:
+            if decision.state is not WaitState.WAIT:
                 return decision
             if decision.message != last_message:
                 log.info("%s", decision.message)

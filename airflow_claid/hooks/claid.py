@@ -14,6 +14,7 @@ from airflow_claid.client import (
     ClaidAuthenticationError,
     ClaidClient,
     ClaidError,
+    ClaidMissingConnectionError,
     ClaidRequestError,
     ClaidScopeError,
     ClaidValidationError,
@@ -21,6 +22,7 @@ from airflow_claid.client import (
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
+from airflow_claid.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -72,7 +74,7 @@ class ClaidHook(BaseHook):
         }
 
     def get_conn(self) -> ClaidClient:
-        """Give the client; the same one for the life of the hook."""
+        """Return the client; the same one for the life of the hook."""
         return self.client
 
     @cached_property
@@ -107,7 +109,7 @@ class ClaidHook(BaseHook):
         return Downloader(DownloadRules(self.client.base_url, hosts=tuple(hosts)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Tell whether the connection works, at no cost.
+        """Return whether the connection works, and a sentence about it, at no cost.
 
         Asks for a job that cannot exist, which tells an unknown key from a missing scope from an unreachable
         host, then whether the key may see connected storages.
@@ -137,7 +139,13 @@ class ClaidHook(BaseHook):
 
     @cached_property
     def _connection(self) -> Connection:
-        return self.get_connection(self.claid_conn_id)
+        try:
+            return self.get_connection(self.claid_conn_id)
+        except AirflowNotFoundException:
+            raise ClaidMissingConnectionError(
+                f"claid_conn_id={self.claid_conn_id!r}: Airflow has no such connection. Define it, of type "
+                f"{CONN_TYPE!r}, or name one that there is"
+            ) from None
 
     @cached_property
     def _extra(self) -> Mapping[str, Any]:

@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk import PokeReturnValue
 
 from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, number, refusing_at_once, truth
+from airflow_claid.sensors.base import ClaidSensor
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.version_compat import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    conf,
-    task_state_store,
-)
+from airflow_claid.version_compat import AirflowFailException, conf
 from airflow_claid.waiting.arrivals import Arrivals
-from airflow_claid.waiting.failure_count import FailureCount
-from airflow_claid.waiting.pictures import Outcome, Poll, Watch, decide
+from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.pictures import Poll, Watch, decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _STAND_IN_OUTPUT = "file:///not/known/yet/"
-_AFTER_DEADLINE = 120.0
-"""Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
 
 
-class ClaidImageSensor(BaseSensorOperator):
+class ClaidImageSensor(ClaidSensor):
     """Wait until good images are at a place, whoever puts them there.
 
     Good is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
     nor do files of which a part is missing, files that are no pictures, hidden and ``.partial`` files, and the
     receipts in ``_claid/``. A file is judged once, until it is written anew, and of a large PNG or JPEG only the
-    beginning and the end are read. Costs nothing: the sensor only looks.
+    beginning and the end are read. Costs nothing: the sensor only polls.
 
     In every mode the result, the time and the errors are the same. ``deferrable`` frees the worker for the whole wait;
-    ``mode="reschedule"`` frees it between polls, but judges every file anew at each of them. A look that fails for a
-    passing reason is tried again; the fifth in a row fails the task (in reschedule mode before Airflow 3.3, which has
-    no failure_count for it, the first one does).
+    ``mode="reschedule"`` frees it between polls, but judges every file anew at each of them. A poll that fails for a
+    passing reason is tried again; the fifth in a row fails the task (in reschedule mode before Airflow 3.3, which
+    cannot count between processes, the first one does). A used-up quota is waited out.
 
     :param output: (templated) where: a folder or file in a connected storage (``storage://NAME/PATH/``; the Claid
         connection must map the storage to an Airflow connection), a folder or file that Airflow can read
@@ -66,7 +56,6 @@ class ClaidImageSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("output_path", "number_of_images", "recursive", "claid_conn_id")
-    ui_color = "#fff4e0"
 
     def __init__(
         self,
@@ -78,13 +67,10 @@ class ClaidImageSensor(BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(claid_conn_id=claid_conn_id, deferrable=deferrable, **kwargs)
         self.output_path = output
         self.number_of_images = number_of_images
         self.recursive = recursive
-        self.claid_conn_id = claid_conn_id
-        self.deferrable = deferrable
-        self._own_failure_count = FailureCount()
         with refusing_at_once():
             Watch.of(
                 output if is_literal(output) else _STAND_IN_OUTPUT,
@@ -93,54 +79,31 @@ class ClaidImageSensor(BaseSensorOperator):
             if is_literal(recursive):
                 truth(recursive, "recursive")
 
-    def execute(self, context: Context) -> Any:
-        """Wait here, or look once and leave the rest to the triggerer."""
-        if not self.deferrable:
-            return super().execute(context)
-        found = self._first_look(context)
-        if not found:
-            self.defer(
-                trigger=ClaidImageTrigger(
-                    output=self._watch.output,
-                    number_of_images=self._watch.number_of_images,
-                    recursive=self._watch.recursive,
-                    poke_interval=self.poke_interval,
-                    claid_conn_id=self.claid_conn_id,
-                    deadline=time.time() + self.timeout,
-                ),
-                method_name="execute_complete",
-                timeout=timedelta(seconds=self.timeout + _AFTER_DEADLINE),
-            )
-        return found.xcom_value
-
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once."""
-        failure_count = self._failure_count(context)
-        decision = decide(self._watch, self._look(), failures=failure_count.failures, patience=failure_count.patience)
-        failure_count.keep(decision.failures if decision.outcome is Outcome.WAIT else 0)
-        if decision.outcome is Outcome.REFUSED:
+        count = self._failure_count(context)
+        decision = decide(self._watch, self._poll(), failures=count.failures, patience=count.patience)
+        count.keep(decision.failures if decision.state is WaitState.WAIT else 0)
+        if decision.state is WaitState.REFUSED:
             raise AirflowFailException(decision.message)
-        if decision.outcome is Outcome.FAILED:
-            raise PollFailedError(decision.message)
+        if decision.state is WaitState.UNREACHABLE:
+            raise PollFailedError(decision.message) from decision.error
         self.log.info("%s", decision.message)
-        return PokeReturnValue(decision.outcome is Outcome.ARRIVED, list(decision.paths))
+        return PokeReturnValue(decision.state is WaitState.ENDED, list(decision.paths))
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[str]:
-        """End as the trigger says, in a new process that knows only its event."""
-        status = (event or {}).get("status")
-        message = str((event or {}).get("message", ""))
-        if event is not None and status == Outcome.ARRIVED.value:
-            self.log.info("%s", message)
-            return [str(path) for path in event["paths"]]
-        if status == Outcome.TIMED_OUT.value:
-            raise AirflowSensorTimeout(f"Waited {self.timeout:g} s: {message}")
-        if status == Outcome.REFUSED.value:
-            raise AirflowFailException(message)
-        if status == Outcome.FAILED.value:
-            if self.never_fail:
-                raise AirflowSkipException(message)
-            raise PollFailedError(message)
-        raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
+    def _trigger(self, deadline: float) -> ClaidImageTrigger:
+        return ClaidImageTrigger(
+            output=self._watch.output,
+            number_of_images=self._watch.number_of_images,
+            recursive=self._watch.recursive,
+            poke_interval=self.poke_interval,
+            claid_conn_id=self.claid_conn_id,
+            deadline=deadline,
+        )
+
+    def _result(self, context: Context, event: Mapping[str, Any]) -> list[str]:
+        self.log.info("%s", event["message"])
+        return [str(path) for path in event["paths"]]
 
     @cached_property
     def _watch(self) -> Watch:
@@ -151,24 +114,10 @@ class ClaidImageSensor(BaseSensorOperator):
 
     @cached_property
     def _arrivals(self) -> Arrivals:
-        return Arrivals(self._watch, self.claid_conn_id)
+        return Arrivals(self._watch, self.hook)
 
-    def _look(self) -> Poll | Exception:
+    def _poll(self) -> Poll | Exception:
         try:
-            return self._arrivals.look()
+            return self._arrivals.poll()
         except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them
             return error
-
-    def _first_look(self, context: Context) -> PokeReturnValue:
-        """Poll before deferring; what no retry cures ends as in the other modes."""
-        try:
-            return self.poke(context)
-        except AirflowFailException as error:
-            if self.soft_fail or self.never_fail:
-                raise AirflowSkipException("Skipped, as soft_fail or never_fail says") from error
-            raise
-
-    def _failure_count(self, context: Context) -> FailureCount:
-        if not self.reschedule or self.deferrable:
-            return self._own_failure_count
-        return FailureCount.between_processes(task_state_store(context))

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined,unused-ignore]
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.client import ClaidValidationError
+from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.storage import local_files
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
 
     :param parameter: the parameter that the address came from, for the error.
     :raises ClaidValidationError: if no provider for the scheme is installed.
+    :raises ClaidMissingConnectionError: if Airflow has no connection of the id, and the provider cannot do without.
     """
     try:
         path = ObjectStoragePath(uri)
@@ -37,6 +39,11 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
         raise ClaidValidationError(
             f"{parameter}={uri!r}: Airflow has no storage for {scheme!r} addresses ({error}). Install the provider "
             "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://)"
+        ) from None
+    except AirflowNotFoundException as error:
+        raise ClaidMissingConnectionError(
+            f"{parameter}={uri!r}: Airflow has no connection to this bucket ({error}). Define it, or name one that "
+            "there is before the @ of the address"
         ) from None
     return path
 

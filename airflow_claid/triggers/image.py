@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_claid.triggers.threads import in_thread
+from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.triggers.base import ClaidTrigger, poll_in_thread
 from airflow_claid.waiting.arrivals import Arrivals
-from airflow_claid.waiting.pictures import Decision, Outcome, Poll, Watch, decide
+from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.pictures import PictureDecision, Watch, decide
 
 _SHORTEST_INTERVAL = 0.1
 
 
-class ClaidImageTrigger(BaseTrigger):
-    """Waits until good images are at a place. Only looks; pays nothing.
+class ClaidImageTrigger(ClaidTrigger):
+    """Waits until good images are at a place. Only polls; pays nothing.
 
     Fires once, with ``{"status": …, "message": …, "paths": […]}``; the statuses are those of
-    :class:`~airflow_claid.waiting.pictures.Outcome`, less ``"wait"``.
+    :class:`~airflow_claid.waiting.decision.WaitState`, less ``"wait"``.
 
     :param output: see :class:`~airflow_claid.sensors.image.ClaidImageSensor`; so are ``number_of_images``,
         ``recursive`` and ``claid_conn_id``.
-    :param poke_interval: seconds between two looks, give or take a fifth, so that many triggers do not look at once.
+    :param poke_interval: seconds between two polls, give or take a fifth, so that many triggers do not poll at once.
     :param deadline: when the wait is over, in seconds since 1970 (UTC), so that a restart grants no new time. A last
-        look is taken then.
+        poll is made then.
     """
 
     def __init__(
@@ -38,18 +39,17 @@ class ClaidImageTrigger(BaseTrigger):
         number_of_images: int = 1,
         recursive: bool = False,
         poke_interval: float = 60.0,
-        claid_conn_id: str = "claid_default",
+        claid_conn_id: str = ClaidHook.default_conn_name,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(deadline)
         self.output = output
-        self.deadline = deadline
         self.number_of_images = number_of_images
         self.recursive = recursive
         self.poke_interval = poke_interval
         self.claid_conn_id = claid_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what makes this trigger anew after a restart; connections are read again, not kept."""
+        """Return what makes this trigger anew after a restart; connections are read again, not kept."""
         return (
             "airflow_claid.triggers.image.ClaidImageTrigger",
             {
@@ -65,26 +65,19 @@ class ClaidImageTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the wait ends, then tell how."""
         watch = Watch(self.output, self.number_of_images, self.recursive)
-        arrivals = Arrivals(watch, self.claid_conn_id)
-        last = Decision(Outcome.WAIT, "")
-        while last.outcome is Outcome.WAIT:
+        arrivals = Arrivals(watch, ClaidHook(self.claid_conn_id))
+        decision = PictureDecision(WaitState.WAIT, "")
+        while decision.state is WaitState.WAIT:
             await asyncio.sleep(self._pause())
-            seen = await _seen_by(arrivals)
-            said, overdue = last.message, time.time() >= self.deadline
-            last = decide(watch, seen, failures=last.failures, overdue=overdue)
-            if last.message != said:
-                self.log.info("%s", last.message)
-        event = {"status": last.outcome.value, "message": last.message, "paths": list(last.paths)}
+            polled = await poll_in_thread("images", arrivals.poll)
+            former, overdue = decision, self.seconds_left <= 0
+            decision = decide(watch, polled, failures=former.failures, overdue=overdue)
+            if decision.message != former.message:
+                self.log.info("%s", decision.message)
+        event = {"status": decision.state.value, "message": decision.message, "paths": list(decision.paths)}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     def _pause(self) -> float:
-        """Seconds until the next look: the interval with jitter, but not past the deadline."""
-        jittered = max(self.poke_interval, _SHORTEST_INTERVAL) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads looks
-        return max(0.0, min(jittered, self.deadline - time.time()))
-
-
-async def _seen_by(arrivals: Arrivals) -> Poll | Exception:
-    try:
-        return await in_thread("look", arrivals.look)
-    except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own; decide() counts them
-        return error
+        """Return the seconds until the next poll: the interval with jitter, but not past the deadline."""
+        jittered = max(self.poke_interval, _SHORTEST_INTERVAL) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads polls
+        return min(jittered, self.seconds_left)

@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.triggers.threads import in_thread
-from airflow_claid.waiting.jobs import JobDecision, Waiting, decide, job_kind, job_numbers, pause
+from airflow_claid.triggers.base import ClaidTrigger, poll_in_thread
+from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.jobs import JobDecision, decide, job_kind, job_numbers, pause
 
 _CLIENT_LIFE = 300.0
 """Seconds after which a connection is read anew, in case somebody changed it."""
@@ -22,13 +23,13 @@ _clients: dict[str, tuple[ClaidClient, float]] = {}
 _clients_lock = threading.Lock()
 
 
-class ClaidJobTrigger(BaseTrigger):
+class ClaidJobTrigger(ClaidTrigger):
     """Waits until jobs have ended. Only asks for them (GET); pays nothing, so it may run twice or start anew.
 
     Fires once, with ``{"status": …, "message": …, "jobs": {ID: STATUS}}``; the statuses are those of
-    :class:`~airflow_claid.waiting.jobs.Waiting`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets the
-    event polls at the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
-    has failed, or cannot be looked at until somebody changes something (``"refused"``).
+    :class:`~airflow_claid.waiting.decision.WaitState`, less ``"wait"``. ``"ended"`` tells nothing of success: who gets
+    the event polls the jobs, and so sees what a worker that waits would see. All jobs are waited for, also where one
+    has failed, or cannot be polled until somebody changes something (``"refused"``).
 
     :param kind: of the jobs: ``"edit"``, ``"batch_edit"``, ``"ai_edit"``, ``"fashion_model"`` or ``"video"``.
     :param job_id: Claid's number, or a list, as numbers or (after a template) as text.
@@ -49,16 +50,15 @@ class ClaidJobTrigger(BaseTrigger):
         claid_conn_id: str = ClaidHook.default_conn_name,
         credits: float | None = None,  # noqa: A002 - Claid's own word
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(deadline)
         self.kind = kind
         self.job_id = job_id
-        self.deadline = deadline
         self.poll_interval = poll_interval
         self.claid_conn_id = claid_conn_id
         self.credits = credits
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what makes this trigger anew after a restart; the connection is read again, not kept."""
+        """Return what makes this trigger anew after a restart; the connection is read again, not kept."""
         return (
             "airflow_claid.triggers.job.ClaidJobTrigger",
             {
@@ -72,58 +72,51 @@ class ClaidJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll at the jobs until the wait ends, then tell how."""
+        """Poll the jobs until the wait ends, then tell how."""
         try:
             kind = job_kind(self.kind, "kind")
-            pending = {job_id: JobDecision(Waiting.WAIT, "") for job_id in job_numbers(self.job_id, "job_id")}
+            pending = {job_id: JobDecision(WaitState.WAIT, "") for job_id in job_numbers(self.job_id, "job_id")}
         except ClaidValidationError as error:
-            yield self._event(Waiting.REFUSED, str(error), {})
+            yield self._event(WaitState.REFUSED, str(error), {})
             return
         final: dict[int, JobDecision] = {}
         polls = 0
         while pending:
-            await asyncio.sleep(pause(polls, self.poll_interval, self._left()))
+            await asyncio.sleep(pause(polls, self.poll_interval, self.seconds_left))
             polls += 1
-            overdue = self._left() <= 0
-            seen = await asyncio.gather(*(self._look(kind, job_id) for job_id in pending))
-            for (job_id, last), what in zip(list(pending.items()), seen, strict=True):
-                decision = decide(f"Job {job_id} ({self.kind})", what, failures=last.failures, overdue=overdue)
+            overdue = self.seconds_left <= 0
+            jobs = await asyncio.gather(*(self._poll(kind, job_id) for job_id in pending))
+            for (job_id, former), job in zip(list(pending.items()), jobs, strict=True):
+                decision = decide(f"Job {job_id} ({self.kind})", job, failures=former.failures, overdue=overdue)
                 pending[job_id] = decision
-                if decision.message != last.message:
+                if decision.message != former.message:
                     self.log.info("%s", decision.message)
                 if decision.final:
                     final[job_id] = pending.pop(job_id)
-            stopped = next((one for one in pending.values() if one.waiting is not Waiting.WAIT), None)
+            stopped = next((decision for decision in pending.values() if decision.state is not WaitState.WAIT), None)
             if stopped is not None:
-                yield self._event(stopped.waiting, stopped.message, {**final, **pending})
+                yield self._event(stopped.state, stopped.message, {**final, **pending})
                 return
-        refused = any(one.waiting is Waiting.REFUSED for one in final.values())
-        message = "; ".join(one.message for one in final.values())
-        yield self._event(Waiting.REFUSED if refused else Waiting.ENDED, message, final)
+        refused = any(decision.state is WaitState.REFUSED for decision in final.values())
+        message = "; ".join(decision.message for decision in final.values())
+        yield self._event(WaitState.REFUSED if refused else WaitState.ENDED, message, final)
 
     async def on_kill(self) -> None:
         """Tell what goes on, where a person kills or clears the task (Airflow 3.3+)."""
         self.log.warning("%s", goes_on(self.job_id, self.credits))
 
-    async def _look(self, kind: JobKind, job_id: int) -> Job | Exception:
-        try:
-            return await in_thread(
-                f"job-{kind.value}-{self.claid_conn_id}", lambda: _client(self.claid_conn_id).get_job(kind, job_id)
-            )
-        except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them
-            return error
-
-    def _left(self) -> float:
-        return float("inf") if self.deadline is None else max(0.0, self.deadline - time.time())
+    async def _poll(self, kind: JobKind, job_id: int) -> Job | Exception:
+        room = f"job-{kind.value}-{self.claid_conn_id}"
+        return await poll_in_thread(room, lambda: _client(self.claid_conn_id).get_job(kind, job_id))
 
     @staticmethod
-    def _event(waiting: Waiting, message: str, decisions: dict[int, JobDecision]) -> TriggerEvent:
-        jobs = {str(number): one.job.status if one.job else None for number, one in decisions.items()}
-        return TriggerEvent({"status": waiting.value, "message": message, "jobs": jobs})  # type: ignore[no-untyped-call]
+    def _event(state: WaitState, message: str, decisions: dict[int, JobDecision]) -> TriggerEvent:
+        jobs = {str(job_id): decision.job.status if decision.job else None for job_id, decision in decisions.items()}
+        return TriggerEvent({"status": state.value, "message": message, "jobs": jobs})  # type: ignore[no-untyped-call]
 
 
 def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
-    """Say, to whoever kills a task, what that does not stop."""
+    """Return what to tell whoever kills a task: what that does not stop."""
     cost = f" and costs {credits:g} credits" if credits else ""
     return (
         f"Claid cannot cancel a job: what was submitted (job {str(job_id).strip('[]')}) goes on{cost}. The next try "
@@ -132,7 +125,7 @@ def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid
 
 
 def _client(claid_conn_id: str) -> ClaidClient:
-    """Give the client of a connection, one for all triggers of the process."""
+    """Return the client of a connection, one for all triggers of the process."""
     with _clients_lock:
         client, made_at = _clients.get(claid_conn_id, (None, 0.0))
         if client is None or time.monotonic() - made_at > _CLIENT_LIFE:

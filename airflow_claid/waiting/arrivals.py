@@ -1,15 +1,16 @@
-"""Looking at a place, again and again, for good pictures; each file is judged once, until it is written anew."""
+"""Polling a place for good pictures; each file is judged once, until it is written anew."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from typing import Protocol
 from urllib.parse import quote
 
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.judging import Verdict, judge, judge_whole
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError
-from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import listed
 from airflow_claid.storage.object_storage import StoredFile, find, located
 from airflow_claid.storage.places import RECEIPTS_FOLDER, PlaceKind
@@ -18,48 +19,56 @@ from airflow_claid.waiting.pictures import Poll, Watch
 _PARTIAL = (".partial", ".part", ".tmp", ".crdownload")
 
 
+class ClaidAccess(Protocol):
+    """What reaches connected storages and links, such as the hook. Read only where one of these is waited for."""
+
+    @property
+    def storages(self) -> ConnectedStorages:
+        """The connected storages."""
+
+    @property
+    def downloader(self) -> Downloader:
+        """What fetches links."""
+
+
 class Arrivals:
-    """Looks for what is waited for. Blocks; belongs into a thread.
+    """Polls for what is waited for. Blocks; belongs into a thread.
 
     :param watch: what is waited for.
-    :param claid_conn_id: the Airflow connection to Claid, which is read only for ``storage://`` and for links.
+    :param claid: reaches connected storages and links.
     """
 
-    def __init__(self, watch: Watch, claid_conn_id: str) -> None:
+    def __init__(self, watch: Watch, claid: ClaidAccess) -> None:
         self._watch = watch
-        self._claid_conn_id = claid_conn_id
+        self._claid = claid
         self._judged: dict[str, tuple[str, Verdict]] = {}
 
-    def look(self) -> Poll:
-        """Tell what is there now.
+    def poll(self) -> Poll:
+        """Return what is there now.
 
-        :raises ClaidValidationError: if it can never be looked at as things are, with the remedy.
-        :raises Exception: whatever else stopped the looking; it may pass.
+        :raises ClaidError: one that is not retryable if no poll can succeed as things are, with the remedy.
+        :raises Exception: whatever else stopped the poll; it may pass.
         """
         if self._watch.is_link:
-            return _shown([(self._watch.output, self._link())])
+            return _poll_of([(self._watch.output, self._link())])
         place = self._watch.place
         if place.file is not None:
             file = find(self._readable(place.folder + place.file))
-            return _shown([(self._watch.output, self._verdict(file))] if file else [])
+            return _poll_of([(self._watch.output, self._verdict(file))] if file else [])
         folder = self._readable(place.folder)
         files = _files_below(folder) if self._watch.recursive else listed(folder)
         wanted = {name: file for file in files if _counts(name := file.uri[len(folder) :])}
         naming = quote if place.kind is PlaceKind.CONNECTED else str
-        shown = _shown((place.folder + naming(name), self._verdict(file)) for name, file in wanted.items())
+        poll = _poll_of((place.folder + naming(name), self._verdict(file)) for name, file in wanted.items())
         self._forget_all_but({file.uri for file in wanted.values()})
-        return shown
+        return poll
 
     def _readable(self, uri: str) -> str:
-        """Give the address by which Airflow reads what is watched."""
-        return self._hook.storages.readable_uri(uri) if uri.startswith("storage://") else uri
-
-    @cached_property
-    def _hook(self) -> ClaidHook:
-        return ClaidHook(self._claid_conn_id)
+        """Return the address by which Airflow reads what is watched."""
+        return self._claid.storages.readable_uri(uri) if uri.startswith("storage://") else uri
 
     def _link(self) -> Verdict | None:
-        downloader, link = self._hook.downloader, self._watch.output
+        downloader, link = self._claid.downloader, self._watch.output
         downloader.rules.check(link)
         try:
             return judge_whole(downloader.fetch(link))
@@ -69,7 +78,7 @@ class Arrivals:
             return Verdict.NO_PICTURE
 
     def _verdict(self, file: StoredFile) -> Verdict | None:
-        """Judge a file, unless that was done; ``None`` where it has gone meanwhile."""
+        """Judge a file, unless that was done; ``None`` if it has gone meanwhile."""
         state, verdict = self._judged.get(file.uri, ("", Verdict.NO_PICTURE))
         if state == file.state:
             return verdict
@@ -85,7 +94,7 @@ class Arrivals:
             self._judged.pop(uri, None)
 
 
-def _shown(files: Iterable[tuple[str, Verdict | None]]) -> Poll:
+def _poll_of(files: Iterable[tuple[str, Verdict | None]]) -> Poll:
     verdicts = {path: verdict for path, verdict in files if verdict is not None}
     count = Counter(verdicts.values())
     return Poll(

@@ -1,10 +1,10 @@
-"""What a sensor remembers from look to look."""
+"""What a sensor remembers from poll to poll."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_claid.waiting.jobs import PATIENCE
+from airflow_claid.waiting.decision import PATIENCE
 
 if TYPE_CHECKING:
     from airflow_claid.storage.task_state import TaskStateStore
@@ -27,7 +27,7 @@ class FailureCount:
 
     @classmethod
     def between_processes(cls, store: TaskStateStore | None) -> FailureCount:
-        """Make the memory of a wait that is several processes."""
+        """Return the count of a wait that is several processes."""
         return cls(store, PATIENCE if store is not None else 1)
 
     def keep(self, failures: int) -> None:

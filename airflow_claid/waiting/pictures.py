@@ -1,20 +1,17 @@
-"""Waiting for pictures: what is waited for, what one look showed, and what to do next.
+"""Waiting for pictures: what is waited for, what one poll showed, and what to do next.
 
-:func:`decide` is the one place where a wait ends. The sensor and the trigger both feed it, so that poke, reschedule
-and deferrable mode cannot drift apart. It knows no network and no clock.
+:func:`decide` is the one place where the wait for pictures ends. The sensor and the trigger both feed it. It knows no
+network and no clock.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-from airflow_claid.client import ClaidError, ClaidValidationError
+from airflow_claid.client import ClaidValidationError
 from airflow_claid.delivery.downloads import without_query
-from airflow_claid.errors import PictureError
 from airflow_claid.storage.places import Place, edit_place
-from airflow_claid.version_compat import AirflowNotFoundException
-from airflow_claid.waiting.jobs import PATIENCE
+from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
 
 _LINKS = ("https://", "http://")
 
@@ -68,7 +65,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Poll:
-    """What one look at a place showed.
+    """What one poll of a place showed.
 
     :param good: paths of the good images, sorted.
     :param blocked: how many pictures are the content filter's plain black.
@@ -82,74 +79,44 @@ class Poll:
     others: int = 0
 
 
-class Outcome(Enum):
-    """What a look asks of whoever waits."""
-
-    ARRIVED = "arrived"
-    WAIT = "wait"
-    TIMED_OUT = "timed out"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True)
-class Decision:
-    """What to do after a look.
+class PictureDecision(Decision):
+    """What to do after a poll of a place.
 
-    :param outcome: the decision; ``REFUSED`` is what no retry cures, ``FAILED`` what one may.
-    :param message: what the look showed, for the log or the error.
     :param paths: of the good images, sorted; all that are there, which may be more than were waited for.
-    :param failures: polls that failed in a row, to be handed to the next decision.
     """
 
-    outcome: Outcome
-    message: str
     paths: tuple[str, ...] = ()
-    failures: int = 0
 
 
 def decide(
-    watch: Watch, seen: Poll | Exception, *, failures: int = 0, overdue: bool = False, patience: int = PATIENCE
-) -> Decision:
-    """Decide what to do after a look.
+    watch: Watch, polled: Poll | Exception, *, failures: int = 0, overdue: bool = False, patience: int = PATIENCE
+) -> PictureDecision:
+    """Decide what to do after a poll of a place.
 
     :param watch: what is waited for.
-    :param seen: what the look showed, or the error that it ended in.
+    :param polled: what the poll showed, or the error that it ended in.
     :param failures: how many polls in a row failed before this one.
     :param overdue: whether the time to wait is over.
-    :param patience: so many failed polls in a row end the wait.
+    :param patience: so many failed polls in a row end the wait. A used-up quota is no failure.
     """
-    if not isinstance(seen, Exception):
-        message = _told(watch, seen)
-        if len(seen.good) >= watch.number_of_images:
-            return Decision(Outcome.ARRIVED, message, seen.good)
-        return Decision(Outcome.TIMED_OUT if overdue else Outcome.WAIT, message)
-    failures += 1
-    message = f"{without_query(watch.output)} could not be looked at: {type(seen).__name__}: {seen}"
-    if _is_lasting(seen):
-        return Decision(Outcome.REFUSED, message, failures=failures)
-    message += f" (failed polls in a row: {failures}; the wait ends at {patience})"
-    if failures >= patience:
-        return Decision(Outcome.FAILED, message, failures=failures)
-    return Decision(Outcome.TIMED_OUT if overdue else Outcome.WAIT, message, failures=failures)
+    if isinstance(polled, Exception):
+        place = without_query(watch.output)
+        return PictureDecision.after_failure(place, polled, failures=failures, overdue=overdue, patience=patience)
+    enough = len(polled.good) >= watch.number_of_images
+    state = WaitState.after_poll(ended=enough, overdue=overdue)
+    return PictureDecision(state, _description(watch, polled), paths=polled.good if enough else ())
 
 
-def _is_lasting(error: Exception) -> bool:
-    """Whether an error stays until somebody changes something."""
-    if isinstance(error, (ClaidError, PictureError)):
-        return not error.retryable
-    return isinstance(error, AirflowNotFoundException)
-
-
-def _told(watch: Watch, seen: Poll) -> str:
-    besides = [
+def _description(watch: Watch, poll: Poll) -> str:
+    others = [
         f"{number} {what}"
         for number, what in (
-            (seen.blocked, "blacked out by the content filter"),
-            (seen.unfinished, "not whole"),
-            (seen.others, "no picture"),
+            (poll.blocked, "blacked out by the content filter"),
+            (poll.unfinished, "not whole"),
+            (poll.others, "no picture"),
         )
         if number
     ]
-    said = f"{len(seen.good)} of {watch.number_of_images} good images at {without_query(watch.output)}"
-    return f"{said} (and {', '.join(besides)})" if besides else said
+    good = f"{len(poll.good)} of {watch.number_of_images} good images at {without_query(watch.output)}"
+    return f"{good} (and {', '.join(others)})" if others else good

@@ -17,15 +17,13 @@ from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import versions_in
 from airflow_claid.parameters import is_literal, refusing_at_once, seconds, truth
+from airflow_claid.triggers.base import TIME_FOR_LAST_POLL
 from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
 from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException, conf
-from airflow_claid.waiting.jobs import Waiting
+from airflow_claid.waiting.decision import WaitState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_AFTER_DEADLINE = 120.0
-"""Seconds that the trigger has, after the wait is over, for its last look, before Airflow ends it."""
 
 
 class ClaidJobOperator(ClaidPayingOperator):
@@ -96,16 +94,16 @@ class ClaidJobOperator(ClaidPayingOperator):
         state = self._deferred_state(carried)
         spent = state.spent if state else 0.0
         with failing_at_once(self._subject), self._telling_costs(context, spent) as fulfilment:
-            if status == Waiting.UNREACHABLE.value:
+            if status == WaitState.UNREACHABLE.value:
                 raise AirflowException(message)
-            if status not in (Waiting.ENDED.value, Waiting.TIMED_OUT.value, Waiting.REFUSED.value):
+            if status not in (WaitState.ENDED.value, WaitState.TIMED_OUT.value, WaitState.REFUSED.value):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
-            if status == Waiting.REFUSED.value:
+            if status == WaitState.REFUSED.value:
                 self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
             self._task_orders = task_orders = self._begun_before(fulfilment, state)
             self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
-            if status == Waiting.TIMED_OUT.value:
+            if status == WaitState.TIMED_OUT.value:
                 deadline = utc_now()
             elif state:
                 deadline = state.deadline
@@ -181,5 +179,5 @@ class ClaidJobOperator(ClaidPayingOperator):
             ),
             method_name="execute_complete",
             kwargs={"carried": self._to_carry(task_orders, deadline)},
-            timeout=timedelta(seconds=left + _AFTER_DEADLINE),
+            timeout=timedelta(seconds=left + TIME_FOR_LAST_POLL),
         )

@@ -15,7 +15,7 @@ from airflow_claid.operators import ImageGenerationOperator, ImageResizeOperator
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.operators.links import DASHBOARD, STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, page_of
 from airflow_claid.sandbox import Sandbox
-from airflow_claid.waiting.jobs import Waiting
+from airflow_claid.waiting.decision import WaitState
 from tests.conftest import Connect
 from tests.support.pictures import noise
 from tests.unit.operators.conftest import NewTry, TaskRun
@@ -159,7 +159,7 @@ def test_a_task_that_waits_in_the_triggerer_has_its_links_before_and_after(
         run(first)
     assert run.ti.pushed[PICTURES] == last(first) == folder
     context: Any = {"ti": run.ti}
-    event = {"status": (Waiting.TIMED_OUT if stuck else Waiting.ENDED).value, "message": ""}
+    event = {"status": (WaitState.TIMED_OUT if stuck else WaitState.ENDED).value, "message": ""}
     with pytest.raises(JobTimeoutError) if stuck else nullcontext():
         resumed.execute_complete(context, event=event, **(deferred.value.kwargs or {}))
     assert last(resumed) == (folder if stuck else f"{folder}b.jpg")

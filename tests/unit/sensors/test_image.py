@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-import asyncio
-import importlib
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import (
-    AirflowException,
     AirflowFailException,
-    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -29,53 +23,18 @@ from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidImageSensor
 from tests.conftest import Connect
 from tests.support.pictures import noise, picture
-from tests.unit.operators.conftest import StateStore
+from tests.support.sensing import MODES, SensorTask
 
 ROOT = Path(__file__).parents[3]
-MODES = ("poke", "reschedule", "deferrable")
 
 
-@dataclass
-class Task:
-    """Runs a sensor to its end as Airflow does, every time in a new process's worth of object."""
-
-    mode: str
-    remembers: bool = True
-    first: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
-    memory: dict[str, Any] = field(default_factory=dict)
-
-    def get_first_reschedule_date(self, context: object) -> datetime:
-        return self.first
-
-    def sensor(self, **parameters: Any) -> ClaidImageSensor:
-        mode = {"deferrable": True} if self.mode == "deferrable" else {"mode": self.mode, "deferrable": False}
-        usual = {"task_id": "wait", "poke_interval": 0.1, "timeout": 20}
-        return ClaidImageSensor(**{**usual, **mode, **parameters})
-
-    def __call__(self, **parameters: Any) -> Any:
-        context: Any = {"ti": self}
-        if self.remembers:
-            context["task_state_store"] = StateStore(self.memory)
-        while True:
-            try:
-                return self.sensor(**parameters).execute(context)
-            except AirflowRescheduleException as later:
-                time.sleep(max(0.0, (later.reschedule_date - datetime.now(timezone.utc)).total_seconds()))
-            except TaskDeferred as deferred:
-                event = asyncio.run(fired(*deferred.trigger.serialize()))
-                return self.sensor(**parameters).resume_execution(deferred.method_name, {"event": event}, context)
-
-
-async def fired(path: str, arguments: dict[str, Any]) -> Any:
-    """Make a trigger anew, as the triggerer does, and give the payload of its event."""
-    module, _, name = path.rpartition(".")
-    trigger = getattr(importlib.import_module(module), name)(**arguments)
-    return (await anext(trigger.run())).payload
+def task_in(mode: str, *, remembers: bool = True) -> SensorTask:
+    return SensorTask(ClaidImageSensor, mode, remembers=remembers)
 
 
 @pytest.fixture(params=MODES)
-def task(request: pytest.FixtureRequest) -> Task:
-    return Task(request.param)
+def task(request: pytest.FixtureRequest) -> SensorTask:
+    return task_in(request.param)
 
 
 @pytest.fixture
@@ -88,13 +47,13 @@ def later(seconds: float, act: Callable[[], object]) -> None:
     threading.Timer(seconds, act).start()
 
 
-def test_pictures_that_are_there_are_given_at_once_in_every_mode(task: Task, tmp_path: Path) -> None:
+def test_pictures_that_are_there_are_given_at_once_in_every_mode(task: SensorTask, tmp_path: Path) -> None:
     for name in ("b.png", "a.png"):
         (tmp_path / name).write_bytes(noise())
     assert task(output=f"file://{tmp_path}/") == [f"file://{tmp_path}/a.png", f"file://{tmp_path}/b.png"]
 
 
-def test_pictures_that_come_are_waited_for_in_every_mode(task: Task, tmp_path: Path) -> None:
+def test_pictures_that_come_are_waited_for_in_every_mode(task: SensorTask, tmp_path: Path) -> None:
     (tmp_path / "black.png").write_bytes(picture(1024, 1024, "black"))
     (tmp_path / "half.png").write_bytes(noise()[:900])
     (tmp_path / "sub").mkdir()
@@ -107,7 +66,7 @@ def test_pictures_that_come_are_waited_for_in_every_mode(task: Task, tmp_path: P
 
 
 def test_what_claid_writes_to_a_connected_storage_is_waited_for_in_every_mode(
-    task: Task, account: Sandbox, claid: ClaidClient, connect: Connect, tmp_path: Path
+    task: SensorTask, account: Sandbox, claid: ClaidClient, connect: Connect, tmp_path: Path
 ) -> None:
     account.connect_storage("shop", bucket="pictures", path="catalogue", where=tmp_path)
     extra = {"storages": {"shop": f"file://{tmp_path}"}}
@@ -120,7 +79,7 @@ def test_what_claid_writes_to_a_connected_storage_is_waited_for_in_every_mode(
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_the_time_to_wait_ends_alike_in_every_mode(task: Task, soft_fail: bool, tmp_path: Path) -> None:
+def test_the_time_to_wait_ends_alike_in_every_mode(task: SensorTask, soft_fail: bool, tmp_path: Path) -> None:
     with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout):
         task(output=f"file://{tmp_path}/", timeout=0.4, soft_fail=soft_fail)
 
@@ -129,7 +88,7 @@ def test_the_time_to_wait_ends_alike_in_every_mode(task: Task, soft_fail: bool, 
     ("more", "expected"), [({}, AirflowFailException), ({"soft_fail": True}, AirflowSkipException)]
 )
 def test_a_storage_that_is_not_mapped_fails_at_once_in_every_mode(
-    task: Task, more: dict[str, Any], expected: type[Exception], account: Sandbox
+    task: SensorTask, more: dict[str, Any], expected: type[Exception], account: Sandbox
 ) -> None:
     account.connect_storage("shop", bucket="pictures")
     with pytest.raises(expected) as failed:
@@ -137,26 +96,34 @@ def test_a_storage_that_is_not_mapped_fails_at_once_in_every_mode(
     assert "is not mapped" in str(failed.value) or "is not mapped" in str(failed.value.__cause__)
 
 
+@pytest.mark.parametrize("output", ["storage://shop/spring/", "gs://nobody_knows@shop/spring/"])
+def test_a_connection_that_airflow_does_not_have_fails_at_once_in_every_mode(task: SensorTask, output: str) -> None:
+    with pytest.raises(AirflowFailException, match="nobody_knows"):
+        task(output=output, claid_conn_id="nobody_knows")
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [({}, PollFailedError), ({"soft_fail": True}, PollFailedError), ({"never_fail": True}, AirflowSkipException)],
 )
-def test_failing_looks_end_alike_in_every_mode(
-    task: Task, more: dict[str, Any], expected: type[Exception], monkeypatch: pytest.MonkeyPatch
+def test_failing_polls_end_alike_in_every_mode(
+    task: SensorTask, more: dict[str, Any], expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    polls = []
 
     def refuse(self: object, path: str, *rest: object, **options: object) -> object:
-        looks.append(path)
+        polls.append(path)
         raise TimeoutError("the bucket is slow today")
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
     with pytest.raises(expected):
         task(output="file:///srv/pictures/", **more)
-    assert len(looks) >= 5
+    assert len(polls) >= 5
 
 
-def test_a_few_failing_looks_pass_in_every_mode(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_failing_polls_pass_in_every_mode(
+    task: SensorTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from fsspec.implementations.local import LocalFileSystem
 
     (tmp_path / "a.png").write_bytes(noise())
@@ -173,7 +140,7 @@ def test_a_few_failing_looks_pass_in_every_mode(task: Task, tmp_path: Path, monk
     assert not any(task.memory.values())
 
 
-def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_the_try(
+def test_in_reschedule_mode_without_airflows_memory_the_first_failing_poll_ends_the_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(self: object, path: str, *rest: object, **options: object) -> object:
@@ -181,7 +148,7 @@ def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_
 
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
     with pytest.raises(PollFailedError, match="failed polls in a row: 1"):
-        Task("reschedule", remembers=False)(output="file:///srv/pictures/")
+        task_in("reschedule", remembers=False)(output="file:///srv/pictures/")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +164,7 @@ def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_
     ],
 )
 def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
-    parameters: dict[str, Any], remedy: str, task: Task
+    parameters: dict[str, Any], remedy: str, task: SensorTask
 ) -> None:
     good = {"output": "s3://shop/a/"}
     with pytest.raises(AirflowFailException, match=remedy):
@@ -209,15 +176,9 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
         templated.execute({"ti": task})  # type: ignore[typeddict-item]
 
 
-@pytest.mark.parametrize("event", [None, {}, {"status": "success", "paths": ["a"]}, {"status": "wait"}])
-def test_an_event_that_is_not_known_fails(event: dict[str, Any] | None) -> None:
-    with pytest.raises(AirflowException, match="does not know"):
-        Task("deferrable").sensor(output="s3://shop/a/").execute_complete({}, event)  # type: ignore[typeddict-item]
-
-
 def test_a_deferred_wait_ends_by_the_triggers_deadline_before_airflow_ends_it(tmp_path: Path) -> None:
     with pytest.raises(TaskDeferred) as deferred:
-        Task("deferrable").sensor(output=f"file://{tmp_path}/", timeout=60).execute({})  # type: ignore[typeddict-item]
+        task_in("deferrable").sensor(output=f"file://{tmp_path}/", timeout=60).execute({})  # type: ignore[typeddict-item]
     trigger = deferred.value.trigger
     assert 58 < trigger.deadline - time.time() <= 60
     assert deferred.value.timeout is not None

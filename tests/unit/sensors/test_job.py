@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import (
-    AirflowException,
     AirflowFailException,
-    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -24,43 +20,16 @@ from airflow_claid.sensors import ClaidJobSensor
 from airflow_claid.triggers import job as trigger_module
 from airflow_claid.triggers.job import ClaidJobTrigger
 from tests.conftest import Connect
-from tests.support.deferring import run_through
-from tests.unit.operators.conftest import StateStore
-
-MODES = ("poke", "reschedule", "deferrable")
+from tests.support.sensing import MODES, SensorTask
 
 
-@dataclass
-class Task:
-    """Runs a sensor to its end as Airflow does, every time in a new process's worth of object."""
-
-    mode: str
-    remembers: bool = True
-    first: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
-    memory: dict[str, Any] = field(default_factory=dict)
-
-    def get_first_reschedule_date(self, context: object) -> datetime:
-        return self.first
-
-    def sensor(self, **parameters: Any) -> ClaidJobSensor:
-        mode = {"deferrable": True} if self.mode == "deferrable" else {"mode": self.mode, "deferrable": False}
-        usual = {"task_id": "wait", "kind": "edit", "poke_interval": 0.1, "timeout": 20}
-        return ClaidJobSensor(**{**usual, **mode, **parameters})
-
-    def __call__(self, **parameters: Any) -> Any:
-        context: Any = {"ti": self}
-        if self.remembers:
-            context["task_state_store"] = StateStore(self.memory)
-        while True:
-            try:
-                return run_through(lambda: self.sensor(**parameters), context)
-            except AirflowRescheduleException as later:
-                time.sleep(max(0.0, (later.reschedule_date - datetime.now(timezone.utc)).total_seconds()))
+def task_in(mode: str, *, remembers: bool = True) -> SensorTask:
+    return SensorTask(ClaidJobSensor, mode, {"kind": "edit"}, remembers=remembers)
 
 
 @pytest.fixture(params=MODES)
-def task(request: pytest.FixtureRequest) -> Task:
-    return Task(request.param)
+def task(request: pytest.FixtureRequest) -> SensorTask:
+    return task_in(request.param)
 
 
 @pytest.fixture
@@ -83,7 +52,7 @@ def submit(claid: ClaidClient, link: str, output: str | None = None) -> int:
 
 
 def test_jobs_are_waited_for_and_their_pictures_given_in_every_mode(
-    task: Task, account: Sandbox, claid: ClaidClient, link: str, tmp_path: Any
+    task: SensorTask, account: Sandbox, claid: ClaidClient, link: str, tmp_path: Any
 ) -> None:
     account.connect_storage("shop", bucket="pictures", where=tmp_path)
     first, second = submit(claid, link, "storage://shop/a.jpg"), submit(claid, link)
@@ -97,7 +66,7 @@ def test_jobs_are_waited_for_and_their_pictures_given_in_every_mode(
 
 @pytest.mark.parametrize("status", ["PAUSED", "QUEUED_ELSEWHERE"])
 def test_a_job_that_stands_still_is_waited_for_in_every_mode(
-    task: Task, account: Sandbox, claid: ClaidClient, link: str, status: str
+    task: SensorTask, account: Sandbox, claid: ClaidClient, link: str, status: str
 ) -> None:
     account.fault("job_status", status=status, seconds=0.5)
     assert len(task(job_id=submit(claid, link))) == 1
@@ -116,7 +85,7 @@ def test_a_job_that_stands_still_is_waited_for_in_every_mode(
     ],
 )
 def test_a_job_that_made_nothing_fails_at_once_in_every_mode_when_the_others_have_ended(
-    task: Task,
+    task: SensorTask,
     account: Sandbox,
     claid: ClaidClient,
     link: str,
@@ -136,7 +105,7 @@ def test_a_job_that_made_nothing_fails_at_once_in_every_mode_when_the_others_hav
 
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_the_time_to_wait_ends_alike_in_every_mode(
-    task: Task, soft_fail: bool, account: Sandbox, claid: ClaidClient, link: str
+    task: SensorTask, soft_fail: bool, account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     account.fault("job_stuck")
     with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout):
@@ -144,7 +113,7 @@ def test_the_time_to_wait_ends_alike_in_every_mode(
 
 
 def test_a_job_that_claid_does_not_know_fails_without_a_retry_in_every_mode(
-    task: Task, account: Sandbox, claid: ClaidClient, link: str
+    task: SensorTask, account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     job_id = submit(claid, link)
     for wrong in ({"job_id": [1, job_id]}, {"job_id": job_id, "kind": "video"}):
@@ -156,8 +125,8 @@ def test_a_job_that_claid_does_not_know_fails_without_a_retry_in_every_mode(
 
 
 @pytest.mark.parametrize("kind", ["500", "cut", "429"])
-def test_four_failing_looks_in_a_row_pass_in_every_mode(
-    task: Task, kind: str, account: Sandbox, claid: ClaidClient, link: str
+def test_four_failing_polls_in_a_row_pass_in_every_mode(
+    task: SensorTask, kind: str, account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     job_id = submit(claid, link)
     account.change(quota="")
@@ -171,7 +140,7 @@ def test_four_failing_looks_in_a_row_pass_in_every_mode(
     [({}, PollFailedError), ({"soft_fail": True}, PollFailedError), ({"never_fail": True}, AirflowSkipException)],
 )
 def test_the_fifth_in_a_row_ends_the_try_in_every_mode(
-    task: Task, more: dict[str, Any], expected: type[Exception], account: Sandbox, claid: ClaidClient, link: str
+    task: SensorTask, more: dict[str, Any], expected: type[Exception], account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     account.fault("job_stuck")
     job_id = submit(claid, link)
@@ -181,28 +150,29 @@ def test_the_fifth_in_a_row_ends_the_try_in_every_mode(
     assert len(account.ledger("get_edit")) >= 5
 
 
-def test_in_reschedule_mode_without_airflows_memory_the_first_failing_look_ends_the_try(
+def test_in_reschedule_mode_without_airflows_memory_the_first_failing_poll_ends_the_try(
     account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     job_id = submit(claid, link)
     account.fault("500", operation="get_edit")
     with pytest.raises(PollFailedError, match="failed polls in a row: 1"):
-        Task("reschedule", remembers=False)(job_id=job_id)
+        task_in("reschedule", remembers=False)(job_id=job_id)
 
 
-def test_looks_that_fail_after_the_trigger_saw_the_end_are_tried_again(
+def test_polls_that_fail_after_the_trigger_saw_the_end_are_tried_again(
     account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     job_id = submit(claid, link)
-    Task("poke")(job_id=job_id)
+    task_in("poke")(job_id=job_id)
     account.change(quota="")
     for kind, count in (("500", 3), ("429", 1)):
         account.fault(kind, operation="get_edit", count=count)
-    sensor = Task("deferrable").sensor(job_id=job_id)
+    sensor = task_in("deferrable").sensor(job_id=job_id)
     assert len(sensor.execute_complete({}, {"status": "ended"})) == 1  # type: ignore[typeddict-item]
     account.fault("500", operation="get_edit", probability=1.0)
-    with pytest.raises(PollFailedError):
-        Task("deferrable").sensor(job_id=job_id).execute_complete({}, {"status": "ended"})  # type: ignore[typeddict-item]
+    for more, expected in (({}, PollFailedError), ({"never_fail": True}, AirflowSkipException)):
+        with pytest.raises(expected):
+            task_in("deferrable").sensor(job_id=job_id, **more).execute_complete({}, {"status": "ended"})
 
 
 @pytest.mark.parametrize(
@@ -215,7 +185,7 @@ def test_looks_that_fail_after_the_trigger_saw_the_end_are_tried_again(
     ],
 )
 def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
-    parameters: dict[str, Any], remedy: str, task: Task
+    parameters: dict[str, Any], remedy: str, task: SensorTask
 ) -> None:
     with pytest.raises(AirflowFailException, match=remedy):
         task.sensor(**{"job_id": 7, **parameters})
@@ -226,25 +196,19 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed_or_the_task_starts(
         templated.execute({"ti": task})  # type: ignore[typeddict-item]
 
 
-@pytest.mark.parametrize("event", [None, {}, {"status": "success"}, {"status": "wait"}])
-def test_an_event_that_is_not_known_fails(event: dict[str, Any] | None) -> None:
-    with pytest.raises(AirflowException, match="does not know"):
-        Task("deferrable").sensor(job_id=7).execute_complete({}, event)  # type: ignore[typeddict-item]
-
-
 def test_a_deferred_wait_ends_by_the_triggers_deadline_before_airflow_ends_it(
     account: Sandbox, claid: ClaidClient, link: str
 ) -> None:
     account.fault("job_stuck")
     with pytest.raises(TaskDeferred) as deferred:
-        Task("deferrable").sensor(job_id=submit(claid, link), timeout=60).execute({})  # type: ignore[typeddict-item]
+        task_in("deferrable").sensor(job_id=submit(claid, link), timeout=60).execute({})  # type: ignore[typeddict-item]
     assert 58 < deferred.value.trigger.deadline - time.time() <= 60
     assert deferred.value.timeout is not None
     assert deferred.value.timeout.total_seconds() > 60
 
 
 def test_what_starts_in_the_triggerer_is_the_same_wait(account: Sandbox, claid: ClaidClient, link: str) -> None:
-    sensor = Task("deferrable").sensor(job_id=[7], start_from_trigger=True, timeout=60)
+    sensor = task_in("deferrable").sensor(job_id=[7], start_from_trigger=True, timeout=60)
     arguments = sensor.start_trigger_args
     trigger = ClaidJobTrigger(**(arguments.trigger_kwargs or {}))
     assert arguments.trigger_cls == trigger.serialize()[0]

@@ -1,3 +1,3 @@
-"""Waiting tested: the decision alone, the looks over real storage, the trigger in a real event loop."""
+"""Waiting tested: the decision alone, the polls over real storage, the trigger in a real event loop."""
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 from airflow_claid.client import ClaidClient
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.waiting.pictures import PATIENCE
+from airflow_claid.waiting.decision import PATIENCE
 from tests.conftest import Connect
 from tests.support.pictures import noise, picture
 from tests.support.scripted_server import Reply, ScriptedServer
@@ -44,7 +44,7 @@ def test_it_fires_once_enough_good_images_are_there(tmp_path: Path) -> None:
         return await waiting
 
     event = asyncio.run(scene())
-    assert event["status"] == "arrived"
+    assert event["status"] == "ended"
     assert event["paths"] == [f"file://{tmp_path}/a.png", f"file://{tmp_path}/b.png"]
     assert "1 blacked out" in event["message"]
 
@@ -74,13 +74,13 @@ def test_a_restart_makes_it_anew_with_the_same_deadline_and_without_secrets(sand
     assert sandbox.api_key not in repr(before)
 
 
-def test_when_the_time_is_over_it_looks_a_last_time_and_says_so(tmp_path: Path) -> None:
+def test_when_the_time_is_over_it_polls_a_last_time_and_says_so(tmp_path: Path) -> None:
     started = time.monotonic()
     event = asyncio.run(first_event(trigger(f"file://{tmp_path}/", seconds=0.5)))
     assert event["status"] == "timed out"
     assert 0.4 < time.monotonic() - started < 3
     (tmp_path / "a.png").write_bytes(noise())
-    assert asyncio.run(first_event(trigger(f"file://{tmp_path}/", seconds=-100)))["status"] == "arrived"
+    assert asyncio.run(first_event(trigger(f"file://{tmp_path}/", seconds=-100)))["status"] == "ended"
     assert asyncio.run(first_event(trigger(f"file://{tmp_path}/none/", seconds=-100)))["status"] == "timed out"
 
 
@@ -89,11 +89,11 @@ def test_a_few_failures_pass_but_not_five_in_a_row(scripted: ScriptedServer, con
     scripted.replies(*[Reply(cut=True)] * 4, Reply(200, noise(), {"Content-Type": "image/png"}))
     link = f"{scripted.url}/a.png"
     event = asyncio.run(first_event(trigger(link)))
-    assert (event["status"], event["paths"]) == ("arrived", [link])
+    assert (event["status"], event["paths"]) == ("ended", [link])
     nowhere = {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}}
     connect("nowhere", conn_type="aws", login="a", password="b", extra=nowhere)
     event = asyncio.run(first_event(trigger("s3://nowhere@shop/a/", seconds=100)))
-    assert event["status"] == "failed"
+    assert event["status"] == "unreachable"
     assert "Could not connect" in event["message"]
     assert f"failed polls in a row: {PATIENCE}" in event["message"]
 
@@ -109,7 +109,7 @@ def test_what_no_waiting_cures_ends_it_at_once(sandbox: Sandbox, connect: Connec
     assert "unknown" in event["message"]
 
 
-def test_a_slow_look_does_not_hold_up_the_event_loop(sandbox: Sandbox, claid: ClaidClient, connect: Connect) -> None:
+def test_a_slow_poll_does_not_hold_up_the_event_loop(sandbox: Sandbox, claid: ClaidClient, connect: Connect) -> None:
     connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url)
     link = claid.generate_image("A linen sofa").output[0].tmp_url or ""
 
@@ -126,7 +126,7 @@ def test_a_slow_look_does_not_hold_up_the_event_loop(sandbox: Sandbox, claid: Cl
     asyncio.run(scene())
     sandbox.fault("slow", operation="download", seconds=1.0)
     event, longest = asyncio.run(scene())
-    assert event["status"] == "arrived"
+    assert event["status"] == "ended"
     assert longest < 0.5
 
 
@@ -140,17 +140,17 @@ def test_many_triggers_share_a_few_threads_of_their_own(tmp_path: Path) -> None:
         return await asyncio.gather(*waiting)
 
     events = asyncio.run(scene())
-    assert {event["status"] for event in events} == {"arrived"}
-    assert 1 <= sum(thread.name.startswith("claid-look") for thread in threading.enumerate()) <= 8
+    assert {event["status"] for event in events} == {"ended"}
+    assert 1 <= sum(thread.name.startswith("claid-images") for thread in threading.enumerate()) <= 8
 
 
-def test_looks_do_not_come_all_at_once() -> None:
+def test_polls_do_not_come_all_at_once() -> None:
     pauses = {trigger("file:///none/", seconds=1000)._pause() for _ in range(50)}
     assert len(pauses) == 50
     assert all(0.08 <= pause <= 0.12 for pause in pauses)
 
 
-def test_it_can_be_cancelled_during_a_look_and_between_two(tmp_path: Path) -> None:
+def test_it_can_be_cancelled_during_a_poll_and_between_two(tmp_path: Path) -> None:
     async def scene() -> None:
         waiting = asyncio.create_task(first_event(trigger(f"file://{tmp_path}/")))
         await asyncio.sleep(0.35)

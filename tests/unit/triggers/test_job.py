@@ -73,7 +73,7 @@ def end(sandbox: Sandbox, claid: ClaidClient, job: Job) -> None:
         assert time.monotonic() < deadline
 
 
-def looks(sandbox: Sandbox) -> int:
+def polls(sandbox: Sandbox) -> int:
     return len(sandbox.ledger("get_edit"))
 
 
@@ -88,7 +88,7 @@ def test_it_fires_once_when_all_jobs_have_ended_and_pays_nothing(
 
     async def scene() -> dict[str, Any]:
         waiting = asyncio.create_task(fired(trigger(first, second)))
-        await until(lambda: looks(account) >= 6)
+        await until(lambda: polls(account) >= 6)
         assert not waiting.done()
         account.advance(LONG)
         return await waiting
@@ -123,7 +123,7 @@ def test_a_restart_grants_no_new_time(account: Sandbox, submitted: Job) -> None:
     async def scene() -> dict[str, Any]:
         first = trigger(submitted, seconds=1.0)
         waiting = asyncio.create_task(fired(first))
-        await until(lambda: looks(account) >= 2)
+        await until(lambda: polls(account) >= 2)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -150,7 +150,7 @@ def test_two_of_it_at_once_harm_nothing(account: Sandbox, submitted: Job) -> Non
     async def scene() -> list[dict[str, Any]]:
         first = trigger(submitted)
         both = asyncio.gather(fired(first), fired(made_anew(*first.serialize())))
-        await until(lambda: looks(account) >= 4)
+        await until(lambda: polls(account) >= 4)
         account.advance(LONG)
         return list(await both)
 
@@ -160,14 +160,14 @@ def test_two_of_it_at_once_harm_nothing(account: Sandbox, submitted: Job) -> Non
 
 
 @pytest.mark.parametrize("fault", [{"kind": "500"}, {"kind": "cut"}, {"kind": "truncated"}, {"kind": "502"}])
-def test_failing_looks_pass_but_not_five_in_a_row(account: Sandbox, submitted: Job, fault: dict[str, Any]) -> None:
+def test_failing_polls_pass_but_not_five_in_a_row(account: Sandbox, submitted: Job, fault: dict[str, Any]) -> None:
     account.fault(**fault, operation="get_edit", count=4)
 
     async def scene() -> dict[str, Any]:
         waiting = asyncio.create_task(fired(trigger(submitted)))
-        await until(lambda: looks(account) >= 6)
+        await until(lambda: polls(account) >= 6)
         account.fault(**fault, operation="get_edit", count=4)
-        await until(lambda: looks(account) >= 12)
+        await until(lambda: polls(account) >= 12)
         account.advance(LONG)
         return await waiting
 
@@ -184,7 +184,7 @@ def test_a_used_up_quota_is_waited_out_however_often(account: Sandbox, submitted
 
     async def scene() -> dict[str, Any]:
         waiting = asyncio.create_task(fired(trigger(submitted, poll_interval=0.01)))
-        await until(lambda: looks(account) >= 14)
+        await until(lambda: polls(account) >= 14)
         account.advance(LONG)
         return await waiting
 
@@ -194,7 +194,7 @@ def test_a_used_up_quota_is_waited_out_however_often(account: Sandbox, submitted
 def test_a_job_that_claid_does_not_know_is_refused_when_the_others_have_ended(account: Sandbox, submitted: Job) -> None:
     async def scene() -> dict[str, Any]:
         waiting = asyncio.create_task(fired(trigger(submitted, job_id=[1, submitted.id])))
-        await until(lambda: looks(account) >= 6)
+        await until(lambda: polls(account) >= 6)
         assert not waiting.done()
         account.advance(LONG)
         return await waiting
@@ -294,12 +294,12 @@ def test_the_key_is_in_no_argument_event_or_log_line(
     assert key not in json.dumps([waiting.serialize(), event]) + repr(waiting) + capsys.readouterr().out
 
 
-def test_a_status_is_logged_when_it_changes_not_at_each_look(
+def test_a_status_is_logged_when_it_changes_not_at_each_poll(
     account: Sandbox, submitted: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def scene() -> None:
         waiting = asyncio.create_task(fired(trigger(submitted)))
-        await until(lambda: looks(account) >= 8)
+        await until(lambda: polls(account) >= 8)
         account.advance(LONG)
         await waiting
 

@@ -6,8 +6,9 @@ import pytest
 import requests
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.client import ClaidClient, ClaidValidationError
+from airflow_claid.client import ClaidClient, ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
+from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.object_storage import write_whole
 from airflow_claid.waiting import arrivals as module
@@ -21,7 +22,7 @@ GOOD, BLACK = noise(), picture(1024, 1024, "black")
 
 
 def arrivals(output: str, *, recursive: bool = False) -> Arrivals:
-    return Arrivals(Watch.of(output, recursive=recursive), "claid_default")
+    return Arrivals(Watch.of(output, recursive=recursive), ClaidHook())
 
 
 @pytest.fixture
@@ -71,17 +72,17 @@ def fill(root: str) -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing(root: str) -> None:
     for recursive in (False, True):
-        assert arrivals(f"{root}/none/", recursive=recursive).look() == Poll()
+        assert arrivals(f"{root}/none/", recursive=recursive).poll() == Poll()
 
 
 def test_in_a_folder_only_good_pictures_count(root: str) -> None:
     fill(f"{root}/pictures")
     names = ("a.jpg", "b ü%20#.png", "large")
-    look = arrivals(f"{root}/pictures/").look()
-    assert look == Poll(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
-    assert ObjectStoragePath(look.good[0]).exists()
-    below = arrivals(f"{root}/pictures", recursive=True).look()
-    assert below.good == (*look.good, f"{root}/pictures/sub/d.png")
+    poll = arrivals(f"{root}/pictures/").poll()
+    assert poll == Poll(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
+    assert ObjectStoragePath(poll.good[0]).exists()
+    below = arrivals(f"{root}/pictures", recursive=True).poll()
+    assert below.good == (*poll.good, f"{root}/pictures/sub/d.png")
     assert (below.blocked, below.unfinished, below.others) == (2, 2, 1)
 
 
@@ -89,19 +90,19 @@ def test_the_neighbours_of_a_folder_do_not_count(root: str) -> None:
     for name in ("a/1.png", "ab/2.png", "a.png"):
         write_whole(f"{root}/pictures/{name}", GOOD)
     for recursive in (False, True):
-        assert arrivals(f"{root}/pictures/a/", recursive=recursive).look().good == (f"{root}/pictures/a/1.png",)
+        assert arrivals(f"{root}/pictures/a/", recursive=recursive).poll().good == (f"{root}/pictures/a/1.png",)
 
 
 def test_one_file_is_waited_for(root: str) -> None:
     path = f"{root}/pictures/a.png"
     watched = arrivals(path)
-    assert watched.look() == Poll()
+    assert watched.poll() == Poll()
     write_whole(path, GOOD[:700])
-    assert watched.look() == Poll(unfinished=1)
+    assert watched.poll() == Poll(unfinished=1)
     write_whole(path, BLACK)
-    assert watched.look() == Poll(blocked=1)
+    assert watched.poll() == Poll(blocked=1)
     write_whole(path, GOOD)
-    assert watched.look() == Poll((path,))
+    assert watched.poll() == Poll((path,))
 
 
 def test_a_file_is_judged_once_until_it_is_written_anew(root: str, judged: list[int]) -> None:
@@ -110,15 +111,15 @@ def test_a_file_is_judged_once_until_it_is_written_anew(root: str, judged: list[
     for recursive in (False, True):
         judged.clear()
         watched = arrivals(f"{root}/", recursive=recursive)
-        assert watched.look() == watched.look() == watched.look()
+        assert watched.poll() == watched.poll() == watched.poll()
         assert sorted(judged) == sorted([len(GOOD), len(BLACK)])
         write_whole(f"{root}/b.png", noise(65))
-        assert len(watched.look().good) == 2
+        assert len(watched.poll().good) == 2
         assert judged[2:] == [len(noise(65))]
         write_whole(f"{root}/b.png", BLACK)
 
 
-def test_a_look_that_failed_half_way_keeps_what_it_judged(
+def test_a_poll_that_failed_half_way_keeps_what_it_judged(
     judged: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in "abc":
@@ -133,13 +134,13 @@ def test_a_look_that_failed_half_way_keeps_what_it_judged(
 
     monkeypatch.setattr(module, "_reader", failing)
     with pytest.raises(TimeoutError):
-        watched.look()
+        watched.poll()
     monkeypatch.setattr(module, "_reader", reader)
-    assert len(watched.look().good) == 3
+    assert len(watched.poll().good) == 3
     assert len(judged) == 3
 
 
-def test_a_file_that_goes_during_the_look_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_goes_during_the_poll_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(GOOD)
     reader = module._reader
 
@@ -148,7 +149,7 @@ def test_a_file_that_goes_during_the_look_is_not_there(tmp_path: Path, monkeypat
         return reader(uri)
 
     monkeypatch.setattr(module, "_reader", vanishing)
-    assert arrivals(f"file://{tmp_path}/").look() == Poll()
+    assert arrivals(f"file://{tmp_path}/").poll() == Poll()
 
 
 def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path: Path, monke
     monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
     for recursive in (False, True):
         with pytest.raises(PermissionError):
-            arrivals(f"file://{tmp_path}/", recursive=recursive).look()
+            arrivals(f"file://{tmp_path}/", recursive=recursive).poll()
 
 
 def test_a_bucket_that_cannot_be_reached_is_not_an_empty_one(connect: Connect) -> None:
@@ -169,21 +170,27 @@ def test_a_bucket_that_cannot_be_reached_is_not_an_empty_one(connect: Connect) -
     connect("nowhere", conn_type="aws", login="a", password="b", extra=extra)
     for recursive in (False, True):
         with pytest.raises(Exception, match="Could not connect"):
-            arrivals("s3://nowhere@shop/a/", recursive=recursive).look()
+            arrivals("s3://nowhere@shop/a/", recursive=recursive).poll()
 
 
 def test_a_scheme_without_a_provider_is_refused_with_the_remedy() -> None:
     with pytest.raises(ClaidValidationError, match="no storage for 'wasb'"):
-        arrivals("wasb://shop/a/").look()
+        arrivals("wasb://shop/a/").poll()
+
+
+def test_a_bucket_whose_connection_airflow_does_not_have_is_refused_with_the_remedy() -> None:
+    for output in ("gs://nobody_knows@shop/a/", "gs://nobody_knows@shop/a.png"):
+        with pytest.raises(ClaidMissingConnectionError, match=r"gs://nobody_knows@shop/a.*Define it"):
+            arrivals(output).poll()
 
 
 def test_object_storage_needs_no_connection_to_claid(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(GOOD)
-    assert arrivals(f"file://{tmp_path}/").look().good == (f"file://{tmp_path}/a.png",)
+    assert arrivals(f"file://{tmp_path}/").poll().good == (f"file://{tmp_path}/a.png",)
 
 
 @pytest.mark.parametrize("place", ["local", "s3"])
-def test_a_connected_storage_is_looked_at_through_the_mapped_connection(
+def test_a_connected_storage_is_polled_through_the_mapped_connection(
     place: str, account: Sandbox, claid: ClaidClient, connect: Connect, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     if place == "local":
@@ -199,12 +206,12 @@ def test_a_connected_storage_is_looked_at_through_the_mapped_connection(
     claid.generate_image("nude portrait", output="storage://shop/spring%20ü/")
     written = {image.claid_storage_uri.rpartition("/")[2] for image in result.output if image.claid_storage_uri}
     for output, recursive in (("storage://shop/spring%20ü/", False), ("storage://shop/spring%20ü/", True)):
-        look = arrivals(output, recursive=recursive).look()
-        assert look == Poll(tuple(sorted(output + name for name in written)), blocked=1)
-    below = arrivals("storage://shop/", recursive=True).look()
+        poll = arrivals(output, recursive=recursive).poll()
+        assert poll == Poll(tuple(sorted(output + name for name in written)), blocked=1)
+    below = arrivals("storage://shop/", recursive=True).poll()
     assert below.good == tuple(sorted(f"storage://shop/spring%20%C3%BC/{name}" for name in written))
     one = f"storage://shop/spring%20ü/{min(written)}"
-    assert arrivals(one).look() == Poll((one,))
+    assert arrivals(one).poll() == Poll((one,))
     claid.edit_image(below.good[0], {"resizing": {"width": 9}})
 
 
@@ -222,35 +229,35 @@ def test_a_connected_storage_that_airflow_cannot_read_is_refused_with_the_remedy
     account.connect_storage("shop", bucket="pictures")
     account.connect_storage("web", bucket="https://shop.example", type="web_folder")
     with pytest.raises(ClaidValidationError, match=problem):
-        arrivals(f"storage://{name}/a/").look()
+        arrivals(f"storage://{name}/a/").poll()
     with pytest.raises(ClaidValidationError, match=problem):
-        arrivals(f"storage://{name}/a.png").look()
+        arrivals(f"storage://{name}/a.png").poll()
 
 
 def test_a_key_that_may_not_see_storages_is_told_so(account: Sandbox, connect: Connect) -> None:
     account.add_key("pictures-only-key", scopes={"image_editing"})
     connect("claid_default", conn_type="claid", password="pictures-only-key", host=account.url)
     with pytest.raises(ClaidValidationError, match="give the API key the scope 'storage'"):
-        arrivals("storage://shop/a/").look()
+        arrivals("storage://shop/a/").poll()
 
 
-def test_a_link_is_looked_at_by_the_rules_of_downloads(account: Sandbox, claid: ClaidClient) -> None:
+def test_a_link_is_polled_by_the_rules_of_downloads(account: Sandbox, claid: ClaidClient) -> None:
     good = claid.generate_image("A linen sofa").output[0].tmp_url or ""
     black = claid.generate_image("nude portrait").output[0].tmp_url or ""
-    assert arrivals(good).look() == Poll((good,))
-    assert arrivals(black).look() == Poll(blocked=1)
-    assert arrivals(f"{account.url}/tmp/none/none_1.png").look() == Poll()
+    assert arrivals(good).poll() == Poll((good,))
+    assert arrivals(black).poll() == Poll(blocked=1)
+    assert arrivals(f"{account.url}/tmp/none/none_1.png").poll() == Poll()
     account.fault("html", operation="download")
-    assert arrivals(good).look() == Poll(others=1)
+    assert arrivals(good).poll() == Poll(others=1)
     account.fault("redirect", operation="download", location="http://127.0.0.1:9/")
-    assert arrivals(good).look() == Poll(others=1)
+    assert arrivals(good).poll() == Poll(others=1)
     account.fault("truncated", operation="download", probability=1.0)
     with pytest.raises(DownloadFailedError):
-        arrivals(good).look()
+        arrivals(good).poll()
     with pytest.raises(DownloadRefusedError, match="not on the list"):
-        arrivals("https://elsewhere.example/a.png").look()
+        arrivals("https://elsewhere.example/a.png").poll()
     with pytest.raises(DownloadRefusedError, match="not https"):
-        arrivals("http://elsewhere.example/a.png").look()
+        arrivals("http://elsewhere.example/a.png").poll()
 
 
 def test_half_a_picture_at_a_link_does_not_count(scripted: ScriptedServer, connect: Connect) -> None:
@@ -264,6 +271,6 @@ def test_half_a_picture_at_a_link_does_not_count(scripted: ScriptedServer, conne
         (GOOD, Poll((link,))),
     ):
         scripted.replies(Reply(200, content, {"Content-Type": "image/png"}))
-        assert watched.look() == expected
+        assert watched.poll() == expected
     assert all("Authorization" not in request.headers for request in scripted.received)
     assert requests.get(link, timeout=5).content == GOOD

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowNotFoundException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from airflow_claid.client import (
     ClaidAnswerLostError,
     ClaidAuthenticationError,
     ClaidError,
+    ClaidMissingConnectionError,
     ClaidNotSentError,
     ClaidRateLimitError,
     ClaidRequestError,
@@ -20,7 +20,8 @@ from airflow_claid.client import (
     JobKind,
 )
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
-from airflow_claid.waiting.jobs import PATIENCE, JobDecision, Waiting, decide, job_kind, job_numbers, pause
+from airflow_claid.waiting.decision import PATIENCE, WaitState
+from airflow_claid.waiting.jobs import JobDecision, decide, job_kind, job_numbers, pause
 
 NAME = "Job 7 (edit)"
 IN_PROGRESS = ("ACCEPTED", "WAITING", "PROCESSING", "PAUSED", "SOMETHING_NEW")
@@ -42,11 +43,11 @@ def job(status: str, *, outputs: int = 0, errors: tuple[str, ...] = ()) -> Job:
 @pytest.mark.parametrize("status", IN_PROGRESS)
 def test_a_job_in_progress_is_waited_for_until_the_time_is_over(status: str) -> None:
     decision = decide(NAME, job(status), failures=4)
-    assert (decision.waiting, decision.failures, decision.final) == (Waiting.WAIT, 0, False)
+    assert (decision.state, decision.failures, decision.final) == (WaitState.WAIT, 0, False)
     assert f"is {status}" in decision.message
     decision.raise_if_fruitless()
     overdue = decide(NAME, job(status), overdue=True)
-    assert overdue.waiting is Waiting.TIMED_OUT
+    assert overdue.state is WaitState.TIMED_OUT
     with pytest.raises(JobTimeoutError, match=f"is {status}.* goes on and is paid, and the next try waits for it"):
         overdue.raise_if_fruitless()
 
@@ -59,14 +60,14 @@ def test_a_status_that_nobody_knows_is_named_as_such() -> None:
 @pytest.mark.parametrize("overdue", [False, True])
 def test_a_job_that_made_something_ends_the_wait_also_after_its_time(overdue: bool) -> None:
     decision = decide(NAME, job("DONE", outputs=2), overdue=overdue)
-    assert (decision.waiting, decision.succeeded, decision.final) == (Waiting.ENDED, True, True)
+    assert (decision.state, decision.succeeded, decision.final) == (WaitState.ENDED, True, True)
     decision.raise_if_fruitless()
 
 
 @pytest.mark.parametrize("status", ["DONE", "ERROR", "CANCELLED"])
 def test_a_job_that_made_nothing_ends_the_wait_with_claids_reasons(status: str) -> None:
     decision = decide(NAME, job(status, errors=("the input is gone: https://x.test/a.png?signature=s3cret",)))
-    assert (decision.waiting, decision.succeeded) == (Waiting.ENDED, False)
+    assert (decision.state, decision.succeeded) == (WaitState.ENDED, False)
     with pytest.raises(
         JobFailedError, match=f"{NAME.replace('(', '.').replace(')', '.')} ended as {status} without"
     ) as failed:
@@ -76,14 +77,14 @@ def test_a_job_that_made_nothing_ends_the_wait_with_claids_reasons(status: str) 
 
 
 @pytest.mark.parametrize("error", PASSING)
-def test_looks_that_fail_for_passing_reasons_end_the_wait_at_the_fifth_in_a_row(error: Exception) -> None:
-    decision = JobDecision(Waiting.WAIT, "")
+def test_polls_that_fail_for_passing_reasons_end_the_wait_at_the_fifth_in_a_row(error: Exception) -> None:
+    decision = JobDecision(WaitState.WAIT, "")
     for count in range(1, PATIENCE):
         decision = decide(NAME, error, failures=decision.failures)
-        assert (decision.waiting, decision.failures) == (Waiting.WAIT, count)
+        assert (decision.state, decision.failures) == (WaitState.WAIT, count)
     assert decide(NAME, job("PROCESSING"), failures=decision.failures).failures == 0
     decision = decide(NAME, error, failures=decision.failures)
-    assert decision.waiting is Waiting.UNREACHABLE
+    assert decision.state is WaitState.UNREACHABLE
     with pytest.raises(type(error)):
         decision.raise_if_fruitless()
 
@@ -91,12 +92,12 @@ def test_looks_that_fail_for_passing_reasons_end_the_wait_at_the_fifth_in_a_row(
 @given(failures=st.integers(0, PATIENCE - 1))
 def test_a_used_up_quota_is_no_failure(failures: int) -> None:
     decision = decide(NAME, ClaidRateLimitError("used up", retry_after=9), failures=failures)
-    assert (decision.waiting, decision.failures) == (Waiting.WAIT, failures)
+    assert (decision.state, decision.failures) == (WaitState.WAIT, failures)
 
 
 @pytest.mark.parametrize("error", [*PASSING, ClaidRateLimitError("used up", retry_after=9)])
-def test_the_time_is_over_also_where_looks_fail(error: Exception) -> None:
-    with pytest.raises(JobTimeoutError, match="could not be looked at"):
+def test_the_time_is_over_also_where_polls_fail(error: Exception) -> None:
+    with pytest.raises(JobTimeoutError, match="could not be polled"):
         decide(NAME, error, overdue=True).raise_if_fruitless()
 
 
@@ -106,12 +107,12 @@ def test_the_time_is_over_also_where_looks_fail(error: Exception) -> None:
         ClaidAuthenticationError("wrong key", status=401),
         ClaidRequestError("unreadable", status=422),
         ClaidValidationError("no key"),
-        AirflowNotFoundException("no such connection"),
+        ClaidMissingConnectionError("no such connection"),
     ],
 )
 def test_what_no_waiting_cures_ends_it_at_once(error: Exception) -> None:
     decision = decide(NAME, error)
-    assert (decision.waiting, decision.final) == (Waiting.REFUSED, True)
+    assert (decision.state, decision.final) == (WaitState.REFUSED, True)
     with pytest.raises(type(error)):
         decision.raise_if_fruitless()
 
@@ -122,26 +123,26 @@ def test_a_job_that_claid_does_not_know_is_gone_and_was_paid() -> None:
         decision.raise_if_fruitless()
 
 
-looks = st.one_of(
+polls = st.one_of(
     st.builds(job, st.sampled_from([*IN_PROGRESS, "DONE", "ERROR", "CANCELLED"]), outputs=st.integers(0, 2)),
     st.sampled_from([*PASSING, ClaidRateLimitError("used up", retry_after=1), ClaidRequestError("no", status=404)]),
 )
 
 
-@given(seen=looks, failures=st.integers(0, 4), overdue=st.booleans())
-def test_every_look_leads_to_one_of_success_an_error_or_another_look(
-    seen: Job | Exception, failures: int, overdue: bool
+@given(polled=polls, failures=st.integers(0, 4), overdue=st.booleans())
+def test_every_poll_leads_to_one_of_success_an_error_or_another_poll(
+    polled: Job | Exception, failures: int, overdue: bool
 ) -> None:
-    decision = decide(NAME, seen, failures=failures, overdue=overdue)
+    decision = decide(NAME, polled, failures=failures, overdue=overdue)
     assert NAME in decision.message
-    assert not (overdue and decision.waiting is Waiting.WAIT)
+    assert not (overdue and decision.state is WaitState.WAIT)
     raised: Exception | None = None
     try:
         decision.raise_if_fruitless()
     except (ClaidError, JobFailedError, JobTimeoutError, OSError) as error:
         raised = error
-    assert (raised is None) == (decision.succeeded or decision.waiting is Waiting.WAIT)
-    assert not (decision.succeeded and decision.waiting is Waiting.WAIT)
+    assert (raised is None) == (decision.succeeded or decision.state is WaitState.WAIT)
+    assert not (decision.succeeded and decision.state is WaitState.WAIT)
 
 
 @given(count=st.integers(0, 10_000), interval=st.floats(0, 1e5), left=st.floats(0, 1e6))

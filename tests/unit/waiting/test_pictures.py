@@ -3,11 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_claid.client import ClaidScopeError, ClaidServerError, ClaidValidationError
+from airflow_claid.client import (
+    ClaidMissingConnectionError,
+    ClaidRateLimitError,
+    ClaidScopeError,
+    ClaidServerError,
+    ClaidValidationError,
+)
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
-from airflow_claid.waiting.pictures import PATIENCE, Outcome, Poll, Watch, decide
+from airflow_claid.waiting.decision import PATIENCE, WaitState
+from airflow_claid.waiting.pictures import Poll, Watch, decide
 
 WATCH = Watch("s3://shop/spring/", 2)
 TWO = Poll(("s3://shop/spring/a.png", "s3://shop/spring/b.png"))
@@ -17,7 +23,7 @@ LASTING = (
     ClaidValidationError("not mapped"),
     ClaidScopeError("no"),
     DownloadRefusedError("host"),
-    AirflowNotFoundException("conn"),
+    ClaidMissingConnectionError("conn"),
 )
 
 
@@ -25,7 +31,7 @@ LASTING = (
 @pytest.mark.parametrize("failures", [0, PATIENCE - 1])
 def test_enough_good_images_end_the_wait_whenever_they_are_seen(overdue: bool, failures: int) -> None:
     decision = decide(WATCH, TWO, failures=failures, overdue=overdue)
-    assert (decision.outcome, decision.paths) == (Outcome.ARRIVED, TWO.good)
+    assert (decision.state, decision.paths) == (WaitState.ENDED, TWO.good)
 
 
 def test_more_than_enough_are_all_given() -> None:
@@ -34,8 +40,8 @@ def test_more_than_enough_are_all_given() -> None:
 
 def test_too_few_are_waited_for_until_the_time_is_over() -> None:
     waiting = decide(WATCH, ONE, failures=PATIENCE - 1)
-    assert (waiting.outcome, waiting.failures, waiting.paths) == (Outcome.WAIT, 0, ())
-    assert decide(WATCH, ONE, overdue=True).outcome is Outcome.TIMED_OUT
+    assert (waiting.state, waiting.failures, waiting.paths) == (WaitState.WAIT, 0, ())
+    assert decide(WATCH, ONE, overdue=True).state is WaitState.TIMED_OUT
 
 
 def test_the_message_tells_what_is_there_and_why_it_does_not_count() -> None:
@@ -52,28 +58,33 @@ def test_a_passing_failure_is_tried_again_until_it_is_the_fifth_in_a_row(error: 
     failures = 0
     for _ in range(PATIENCE - 1):
         decision = decide(WATCH, error, failures=failures)
-        assert decision.outcome is Outcome.WAIT
+        assert decision.state is WaitState.WAIT
         failures = decision.failures
     last = decide(WATCH, error, failures=failures)
-    assert last.outcome is Outcome.FAILED
+    assert last.state is WaitState.UNREACHABLE
     assert f"{type(error).__name__}: {error} (failed polls in a row: 5; the wait ends at 5)" in last.message
 
 
-def test_a_look_that_succeeds_ends_the_count() -> None:
+def test_a_poll_that_succeeds_ends_the_count() -> None:
     assert decide(WATCH, OSError("slow"), failures=decide(WATCH, ONE, failures=4).failures).failures == 1
 
 
+def test_a_used_up_quota_is_no_failure() -> None:
+    decision = decide(WATCH, ClaidRateLimitError("used up", retry_after=9), failures=PATIENCE - 1)
+    assert (decision.state, decision.failures) == (WaitState.WAIT, PATIENCE - 1)
+
+
 def test_a_failure_when_the_time_is_over_is_a_timeout() -> None:
-    assert decide(WATCH, OSError("slow"), overdue=True).outcome is Outcome.TIMED_OUT
+    assert decide(WATCH, OSError("slow"), overdue=True).state is WaitState.TIMED_OUT
 
 
 def test_where_nothing_can_be_remembered_the_first_failure_ends_the_wait() -> None:
-    assert decide(WATCH, OSError("slow"), patience=1).outcome is Outcome.FAILED
+    assert decide(WATCH, OSError("slow"), patience=1).state is WaitState.UNREACHABLE
 
 
 @pytest.mark.parametrize("error", LASTING)
 def test_a_lasting_failure_ends_the_wait_at_once(error: Exception) -> None:
-    assert decide(WATCH, error).outcome is Outcome.REFUSED
+    assert decide(WATCH, error).state is WaitState.REFUSED
 
 
 @pytest.mark.parametrize(
