@@ -15,7 +15,7 @@ import psutil
 from benchmarks.processes import cpu_of, cpu_of_tree, descendant
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
-from tests.postgresql import database, for_sqlalchemy
+from tests.support.postgresql import database, for_sqlalchemy, postgresql_server
 
 DAGS = Path(__file__).parent / "dags"
 SLOTS = 32
@@ -70,7 +70,8 @@ def running_airflow(
     """
     with (
         tempfile.TemporaryDirectory(prefix="bench-airflow-", ignore_cleanup_errors=True) as folder,
-        database() as address,
+        postgresql_server() as server,
+        database(server) as address,
     ):
         home, dags = Path(folder) / "home", Path(folder) / "dags"
         home.mkdir()

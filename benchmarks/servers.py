@@ -14,7 +14,8 @@ from typing import Any
 import boto3
 import requests
 
-from tests.conftest import free_port, s3_connection, served
+from tests.conftest import s3_connection
+from tests.support.processes import free_port, served
 
 KEY = "sandbox-key"
 S3_KEYS = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}

@@ -1,6 +1,6 @@
 """Four Celery workers that share one account's quota by a Redis, and the same with the Redis killed on the way.
 
-The Redis of the quota is one of its own, a ``redis-server`` on a free port; Celery's own is another.
+The quota has a Redis of its own, and so has Celery.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.allowance import allowed, used
@@ -20,9 +18,11 @@ from benchmarks.plain_task import write_prompts
 from benchmarks.running_airflow import DAGS
 from benchmarks.servers import ClaidProcess, claid, connections
 from benchmarks.tables import Table, percent
-from tests.conftest import free_port
 from tests.integration.celery_airflow import Cluster, celery_airflow
 from tests.integration.conftest import Airflow
+from tests.support.postgresql import postgresql_server
+from tests.support.processes import free_port
+from tests.support.redis import redis_process, redis_server
 
 QUOTA = "600/60,20/1"
 WORKERS = 4
@@ -48,7 +48,11 @@ def run() -> list[Table]:
             to_claid = connections(sandbox, bucket)
             to_claid["claid_default"]["extra"]["quota_store"] = f"redis://127.0.0.1:{port}/0"
             airflow = Airflow(home, dags, to_claid, {"BENCH_SHARES": str(WORKERS)})
-            with celery_airflow(airflow, WORKERS) as cluster:
+            with (
+                postgresql_server() as postgresql,
+                redis_server() as broker,
+                celery_airflow(airflow, WORKERS, postgresql=postgresql, broker=broker) as cluster,
+            ):
                 whole = _catalogue(cluster, sandbox, folder, port, "there", kill=False)
                 cut = _catalogue(cluster, sandbox, folder, port, f"killed after {KILLED_AFTER:.0f} s", kill=True)
     for title, accepted, refused in (whole, cut):
@@ -69,7 +73,7 @@ def _catalogue(
     sandbox.reset()
     time.sleep(1)
     prompts = write_prompts(folder / f"{title}.jsonl", PROMPTS, f"A lamp with the Redis {title}")
-    with _redis(port) as server:
+    with redis_process(port) as server:
         killer = threading.Thread(target=_kill, args=(server, sandbox))
         if kill:
             killer.start()
@@ -91,18 +95,6 @@ def _kill(server: subprocess.Popen[bytes], sandbox: ClaidProcess) -> None:
         time.sleep(0.2)
     time.sleep(KILLED_AFTER)
     server.kill()
-
-
-@contextmanager
-def _redis(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    server = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL
-    )
-    try:
-        yield server
-    finally:
-        server.kill()
-        server.wait()
 
 
 if __name__ == "__main__":

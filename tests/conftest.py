@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,9 @@ from hypothesis import settings  # noqa: E402
 from airflow_claid.client import ClaidClient  # noqa: E402
 from airflow_claid.client.quota.quota import Quota  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
+from tests.support.postgresql import postgresql_server  # noqa: E402
+from tests.support.processes import free_port, served  # noqa: E402
+from tests.support.redis import redis_server  # noqa: E402
 from tests.support.scripted_server import ScriptedServer  # noqa: E402
 
 settings.register_profile("busy machine", deadline=None)
@@ -74,6 +74,20 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 
 @pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    with postgresql_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a Redis."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     port = free_port()
     with served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as address:
@@ -115,31 +129,3 @@ def s3_connection(endpoint: str) -> dict[str, Any]:
     """Fields of an Airflow connection to S3 at an endpoint of one's own."""
     extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
     return {"conn_type": "aws", "login": "test-key", "password": "test-secret", "extra": extra}
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
-
-
-@contextmanager
-def served(arguments: list[str], port: int, seconds: float = 60.0) -> Iterator[str]:
-    """Run a server until the block ends; give its address once it listens."""
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + seconds
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{arguments} does not listen on {port}")
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as opened:
-        return opened.connect_ex(("127.0.0.1", port)) == 0

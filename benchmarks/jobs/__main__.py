@@ -19,7 +19,7 @@ from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from benchmarks.jobs.triggerer import ROOT, Airflow, Weight
 from benchmarks.jobs.ways import WAYS, Way
-from tests.postgresql import SERVER, database
+from tests.support.postgresql import database, postgresql_server
 
 DOCS = ROOT / "docs" / "waiting.md"
 QUOTA = "20/1,1200/60"
@@ -139,7 +139,6 @@ def main() -> int:
         "--first-end", type=float, default=80.0, help="seconds from the triggerer's start to the first end"
     )
     parser.add_argument("--spread", type=float, default=60.0, help="seconds over which the jobs end")
-    parser.add_argument("--postgres", default=SERVER, help="server for the metadata")
     parser.add_argument("--update-docs", action="store_true", help="write the table into docs/waiting.md")
     given = parser.parse_args()
     plan = Plan(given.jobs, given.interval, given.first_end, given.spread)
@@ -148,7 +147,8 @@ def main() -> int:
     settings = SandboxSettings(quota="", image_size=64)
     with (
         tempfile.TemporaryDirectory(prefix="bench-jobs-") as home,
-        database(given.postgres) as address,
+        postgresql_server() as server,
+        database(server) as address,
         Sandbox(settings) as sandbox,
     ):
         key = {"Authorization": f"Bearer {sandbox.api_key}"}

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 
-from tests.postgresql import for_sqlalchemy
+from tests.support.postgresql import for_sqlalchemy
 
 ROOT = Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")

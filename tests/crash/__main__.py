@@ -13,13 +13,13 @@ from pathlib import Path
 import boto3
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings, StorageSettings
-from tests.conftest import free_port, served
 from tests.crash import same_moment
 from tests.crash.holding_proxy import HoldingProxy
 from tests.crash.moments import MOMENTS, Moment, Stage, half_downloaded
 from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.processes import free_port, served
 
 ASKED = 2
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "crashes.md"

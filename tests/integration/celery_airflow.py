@@ -13,12 +13,10 @@ from pathlib import Path
 
 import redis
 
-from tests.conftest import free_port
 from tests.integration.conftest import Airflow
 from tests.integration.standalone import _QUICK, Standalone, _healthy, _stop
-from tests.postgresql import database, for_sqlalchemy
-
-BROKER = "redis://127.0.0.1:6379/0"
+from tests.support.postgresql import database, for_sqlalchemy
+from tests.support.processes import ended_at_our_death, free_port
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,18 @@ class Cluster:
 
 
 @contextmanager
-def celery_airflow(airflow: Airflow, workers: int, seconds: float = 300) -> Iterator[Cluster]:
-    """Run scheduler, API and so many workers, each with one slot, until the block ends; then nothing is left of it."""
+def celery_airflow(
+    airflow: Airflow, workers: int, *, postgresql: str, broker: str, seconds: float = 300
+) -> Iterator[Cluster]:
+    """Run scheduler, API and workers until the block ends; then nothing is left of it.
+
+    :param workers: how many; each has one slot.
+    :param postgresql: address of the server for the metadata.
+    :param broker: address of Celery's Redis.
+    """
     name = f"airflow_claid_{uuid.uuid4().hex[:12]}"
     url = f"http://127.0.0.1:{free_port()}"
-    with database() as address, _keys_of(name), ExitStack() as processes:
+    with database(postgresql) as address, _keys_removed(broker, name), ExitStack() as processes:
         airflow.settings |= _QUICK | {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -48,7 +53,7 @@ def celery_airflow(airflow: Airflow, workers: int, seconds: float = 300) -> Iter
             "AIRFLOW__API_AUTH__JWT_SECRET": uuid.uuid4().hex * 2,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address),
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{for_sqlalchemy(address)}",
-            "AIRFLOW__CELERY__BROKER_URL": BROKER,
+            "AIRFLOW__CELERY__BROKER_URL": broker,
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__GLOBAL_KEYPREFIX": f"{name}/",
             "AIRFLOW__OPERATORS__DEFAULT_QUEUE": name,
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
@@ -94,18 +99,19 @@ def _running(airflow: Airflow, name: str, *arguments: str) -> Iterator[tuple[sub
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        yield process, output
-    finally:
-        _stop(process)
+    with ended_at_our_death(process):
+        try:
+            yield process, output
+        finally:
+            _stop(process)
 
 
 @contextmanager
-def _keys_of(name: str) -> Iterator[None]:
-    """Remove what Celery has put into the Redis under this name."""
+def _keys_removed(broker: str, name: str) -> Iterator[None]:
+    """Remove what Celery has put into the Redis under this name, when the block ends."""
     try:
         yield
     finally:
-        server = redis.Redis.from_url(BROKER)
+        server = redis.Redis.from_url(broker)
         for key in server.scan_iter(f"{name}/*", count=1000):
             server.delete(key)

@@ -14,8 +14,8 @@ from typing import Any
 
 import requests
 
-from tests.conftest import free_port
 from tests.integration.conftest import Airflow
+from tests.support.processes import ended_at_our_death, free_port
 
 _QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
@@ -131,15 +131,16 @@ def standalone(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        deadline = time.monotonic() + seconds
-        while not _healthy(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Airflow did not start:\n{output.read_text()[-3000:]}")
-            time.sleep(0.3)
-        yield Standalone(airflow, url)
-    finally:
-        _stop(process)
+    with ended_at_our_death(process):
+        try:
+            deadline = time.monotonic() + seconds
+            while not _healthy(url):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"Airflow did not start:\n{output.read_text()[-3000:]}")
+                time.sleep(0.3)
+            yield Standalone(airflow, url)
+        finally:
+            _stop(process)
 
 
 def _healthy(url: str) -> bool:

@@ -10,7 +10,7 @@ import redis
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.settings import Latency
-from tests.integration.celery_airflow import BROKER, celery_airflow
+from tests.integration.celery_airflow import celery_airflow
 from tests.integration.conftest import Airflow
 
 PROMPTS = 50
@@ -28,7 +28,7 @@ with DAG("catalogue", params={{"output": ""}}):
 """
 
 
-def test_two_workers_share_the_quota_and_pay_each_prompt_once(tmp_path: Path) -> None:
+def test_two_workers_share_the_quota_and_pay_each_prompt_once(tmp_path: Path, postgresql: str, redis_url: str) -> None:
     home, dags = tmp_path / "home", tmp_path / "dags"
     home.mkdir()
     dags.mkdir()
@@ -38,15 +38,16 @@ def test_two_workers_share_the_quota_and_pay_each_prompt_once(tmp_path: Path) ->
             "conn_type": "claid",
             "password": sandbox.api_key,
             "host": sandbox.url,
-            "extra": {"quota_store": BROKER},
+            "extra": {"quota_store": redis_url},
         }
         try:
-            with celery_airflow(Airflow(home, dags, {"claid_default": claid}), workers=SHARES) as cluster:
+            airflow = Airflow(home, dags, {"claid_default": claid})
+            with celery_airflow(airflow, SHARES, postgresql=postgresql, broker=redis_url) as cluster:
                 run = cluster.api.trigger("catalogue", {"output": f"file://{tmp_path}/pictures/"})
                 assert cluster.api.ended("catalogue", run) == "success", cluster.api.logs()[-3000:]
                 assert cluster.tasks_taken() == [1, 1]
         finally:
-            windows = _windows_removed(sandbox)
+            windows = _windows_removed(sandbox, redis_url)
         assert windows
         asked = sandbox.ledger("generate_image")
         assert Counter(entry.request["input"] for entry in asked if entry.status == 200) == {
@@ -58,9 +59,9 @@ def test_two_workers_share_the_quota_and_pay_each_prompt_once(tmp_path: Path) ->
     assert len(list((tmp_path / "pictures").glob("*.png"))) == PROMPTS
 
 
-def _windows_removed(sandbox: Sandbox) -> int:
-    """Remove what the workers counted in the Redis; tell how many keys that were."""
+def _windows_removed(sandbox: Sandbox, redis_url: str) -> int:
+    """Remove what the workers counted in the Redis, and return how many keys that were."""
     account = hashlib.sha256(f"{sandbox.url}/v1\n{sandbox.api_key}".encode()).hexdigest()[:32]
-    server = redis.Redis.from_url(BROKER)
+    server = redis.Redis.from_url(redis_url)
     found = list(server.scan_iter(f"LIMITS:airflow-claid/{account}/*", count=1000))
     return sum(server.delete(name) for name in found)

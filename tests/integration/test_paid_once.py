@@ -13,7 +13,7 @@ import pytest
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.conftest import ROOT, Airflow
 from tests.integration.standalone import Standalone, standalone
-from tests.postgresql import database, for_sqlalchemy
+from tests.support.postgresql import database, for_sqlalchemy
 
 DAGS = """
 from airflow.sdk import DAG
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(folder: Path, sandbox_of_module: Sandbox) -> Iterator[Standalone]:
+def running(folder: Path, sandbox_of_module: Sandbox, postgresql: str) -> Iterator[Standalone]:
     """Airflow on PostgreSQL.
 
     With SQLite, ``backfill create`` beside a busy scheduler may find the database locked; it then deletes the runs that
@@ -70,7 +70,7 @@ def running(folder: Path, sandbox_of_module: Sandbox) -> Iterator[Standalone]:
     shutil.copytree(ROOT / "dags_examples" / "data" / "catalogue", dags / "data" / "catalogue")
     claid = {"conn_type": "claid", "password": sandbox_of_module.api_key, "host": sandbox_of_module.url}
     impatient = {**claid, "extra": {"max_wait": 0}}
-    with database() as address:
+    with database(postgresql) as address:
         settings = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address)}
         airflow = Airflow(home, dags, {"claid_default": claid, "claid_impatient": impatient}, settings)
         with standalone(airflow) as running:

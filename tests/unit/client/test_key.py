@@ -12,7 +12,7 @@ import requests
 from airflow_claid.client import ClaidClient, ClaidError
 from airflow_claid.client.transport import BearerKey
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import free_port
+from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
 

@@ -20,8 +20,8 @@ from airflow_claid.client import (
 )
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import free_port
 from tests.support.clock import Clock
+from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
 

@@ -11,8 +11,8 @@ from airflow_claid.delivery import downloads
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules, without_query
 from airflow_claid.errors import DeadLinkError, DownloadFailedError, DownloadRefusedError, PictureError
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import free_port
 from tests.support.pictures import noise
+from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer
 
 PNG = {"Content-Type": "image/png"}

@@ -13,7 +13,8 @@ from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR
 from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
-from tests.conftest import Connect, free_port
+from tests.conftest import Connect
+from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.operators.conftest import TaskInstance, TaskRun
 

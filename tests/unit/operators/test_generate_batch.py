@@ -27,7 +27,8 @@ from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidPicturesLink
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
-from tests.conftest import Connect, free_port, s3_connection
+from tests.conftest import Connect, s3_connection
+from tests.support.processes import free_port
 from tests.support.receipt_files import last_state
 from tests.unit.operators.conftest import NewTry, TaskRun
 

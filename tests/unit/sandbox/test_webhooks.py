@@ -16,7 +16,7 @@ import requests
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import read_settings
-from tests.conftest import free_port
+from tests.support.processes import free_port
 from tests.support.sandbox_client import Client, png
 from tests.support.scripted_server import Reply, ScriptedServer
 from tests.support.submissions import EDIT, SUBMISSIONS, Submission

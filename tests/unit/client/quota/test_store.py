@@ -10,6 +10,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -19,38 +21,41 @@ from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group, Policy, RateLimit
 from airflow_claid.client.quota.store import QuotaStore, SharedWindows
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
-from tests.conftest import free_port
+from tests.support.processes import free_port
 
-REDIS = "redis://localhost:6379/0"
 POLICIES = (Policy(10, 60), Policy(4, 1))
 SLACK = 0.04
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _running_redis() -> None:
-    try:
-        redis.Redis.from_url(REDIS, socket_connect_timeout=2).ping()
-    except redis.RedisError:
-        pytest.skip("no Redis on localhost:6379")
+@dataclass(frozen=True)
+class Account:
+    """An account of Claid's whose workers share its quota by a Redis."""
+
+    redis_url: str
+    key: str
+
+    def store(self, base_url: str = "https://api.claid.ai/v1", url: str = "") -> QuotaStore:
+        return QuotaStore(url or self.redis_url, base_url, self.key)
+
+    def windows(self, group: str = "image", url: str = "") -> SharedWindows:
+        return self.store(url=url).of(group)
+
+    def names(self, base_url: str = "https://api.claid.ai/v1") -> list[str]:
+        """Return the names under which the Redis has what this account's workers have counted."""
+        pattern = f"LIMITS:airflow-claid/*{self.store(base_url)._account}*"
+        return [name.decode() for name in redis.Redis.from_url(self.redis_url).scan_iter(pattern, count=1000)]
+
+    def forget(self, base_url: str = "https://api.claid.ai/v1") -> None:
+        for name in self.names(base_url):
+            redis.Redis.from_url(self.redis_url).delete(name)
 
 
 @pytest.fixture
-def key() -> Iterator[str]:
-    """An API key whose traces in the Redis are removed."""
-    made = f"key-{uuid.uuid4().hex}"
+def account(redis_url: str) -> Iterator[Account]:
+    """An account whose traces in the Redis are removed."""
+    made = Account(redis_url, f"key-{uuid.uuid4().hex}")
     yield made
-    server = redis.Redis.from_url(REDIS)
-    for name in server.scan_iter("LIMITS:airflow-claid/*", count=1000):
-        if any(account in name.decode() for account in (account_of(made), account_of(made, "http://127.0.0.1"))):
-            server.delete(name)
-
-
-def account_of(key: str, base_url: str = "https://api.claid.ai/v1") -> str:
-    return QuotaStore(REDIS, base_url, key)._account
-
-
-def windows(key: str, url: str = REDIS, group: str = "image") -> SharedWindows:
-    return QuotaStore(url, "https://api.claid.ai/v1", key).of(group)
+    made.forget()
 
 
 def take(shared: SharedWindows, left: float = 1.0) -> float | None:
@@ -58,16 +63,16 @@ def take(shared: SharedWindows, left: float = 1.0) -> float | None:
     return taken.wait if taken else None
 
 
-def test_workers_count_together(key: str) -> None:
-    one, other = windows(key), windows(key)
+def test_workers_count_together(account: Account) -> None:
+    one, other = account.windows(), account.windows()
     assert [take(shared) for shared in (one, other, one, other)] == [0, 0, 0, 0]
     wait = take(one)
     assert wait is not None
     assert 0.5 < wait <= 1.04
 
 
-def test_a_window_is_kept_a_little_longer_than_its_policy_says(key: str) -> None:
-    shared = windows(key)
+def test_a_window_is_kept_a_little_longer_than_its_policy_says(account: Account) -> None:
+    shared = account.windows()
     begun = time.monotonic()
     for _ in range(4):
         assert take(shared) == 0
@@ -76,15 +81,15 @@ def test_a_window_is_kept_a_little_longer_than_its_policy_says(key: str) -> None
     assert 1 + SLACK <= time.monotonic() - begun < 2
 
 
-def test_what_is_left_to_strangers_is_not_taken(key: str) -> None:
-    shared = windows(key)
+def test_what_is_left_to_strangers_is_not_taken(account: Account) -> None:
+    shared = account.windows()
     assert [take(shared, 0.2), take(shared, 0.2)] == [0, 0]
     assert take(shared, 0.2)
     assert take(shared, 1.0) == 0
 
 
-def test_a_request_that_is_sent_in_any_case_is_counted_even_if_the_window_is_full(key: str) -> None:
-    shared = windows(key)
+def test_a_request_that_is_sent_in_any_case_is_counted_even_if_the_window_is_full(account: Account) -> None:
+    shared = account.windows()
     for _ in range(4):
         assert take(shared) == 0
     shared.add(POLICIES)
@@ -94,21 +99,22 @@ def test_a_request_that_is_sent_in_any_case_is_counted_even_if_the_window_is_ful
     assert take(shared)
 
 
-def test_accounts_and_groups_count_apart(key: str) -> None:
-    for shared in (windows(key), windows(key, group="video"), windows(key + "x")):
+def test_accounts_and_groups_count_apart(account: Account) -> None:
+    other = Account(account.redis_url, account.key + "x")
+    for shared in (account.windows(), account.windows("video"), other.windows()):
         assert [take(shared) for _ in range(4)] == [0] * 4
-    redis.Redis.from_url(REDIS).delete(*redis.Redis.from_url(REDIS).keys(f"*{account_of(key + 'x')}*"))
+    other.forget()
 
 
-def test_the_key_is_stored_nowhere(key: str) -> None:
-    take(windows(key))
-    names = [name.decode() for name in redis.Redis.from_url(REDIS).keys("LIMITS:airflow-claid/*")]
-    assert any(account_of(key) in name for name in names)
-    assert not any(key in name for name in names)
+def test_the_key_is_stored_nowhere(account: Account) -> None:
+    take(account.windows())
+    names = [name.decode() for name in redis.Redis.from_url(account.redis_url).keys("LIMITS:airflow-claid/*")]
+    assert account.names()
+    assert not any(account.key in name for name in names)
 
 
-def test_what_one_worker_has_learned_of_the_account_another_knows_before_its_first_answer(key: str) -> None:
-    quotas = [AccountQuota(QuotaStore(REDIS, "https://api.claid.ai/v1", key)) for _ in range(2)]
+def test_what_one_worker_has_learned_of_the_account_another_knows_before_its_first_answer(account: Account) -> None:
+    quotas = [AccountQuota(account.store()) for _ in range(2)]
     learned = RateLimit((Policy(600, 60), Policy(20, 1)), 599, 60)
     quotas[0].of(Group.IMAGE).observe(learned, quotas[0].of(Group.IMAGE).book())
     assert not quotas[1].of(Group.IMAGE).book().wait
@@ -117,9 +123,9 @@ def test_what_one_worker_has_learned_of_the_account_another_knows_before_its_fir
 
 
 def test_a_store_that_cannot_be_reached_is_told_once_and_each_goes_on_alone(
-    key: str, caplog: pytest.LogCaptureFixture
+    account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shared = windows(key, f"redis://user:pass-word@127.0.0.1:{free_port()}/0")
+    shared = account.windows(url=f"redis://user:pass-word@127.0.0.1:{free_port()}/0")
     quota = Quota(POLICIES, store=shared)
     assert not quota.book().wait
     assert not Quota(POLICIES, store=shared).book().wait
@@ -130,16 +136,16 @@ def test_a_store_that_cannot_be_reached_is_told_once_and_each_goes_on_alone(
 
 
 def test_a_store_that_is_back_is_used_again(
-    key: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_claid.client.quota.store._TRIED_AGAIN_AFTER", 0.0)
     caplog.set_level(logging.INFO)
-    way = WayToRedis()
-    shared = windows(key, f"redis://127.0.0.1:{way.port}/0")
+    way = WayToRedis(account.redis_url)
+    shared = account.windows(url=way.url)
     assert take(shared) == 0
     way.cut()
     assert (take(shared), take(shared)) == (None, None)
-    way = WayToRedis(way.port)
+    way = WayToRedis(account.redis_url, way.port)
     assert take(shared) == 0
     way.cut()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
@@ -149,9 +155,13 @@ def test_a_store_that_is_back_is_used_again(
 class WayToRedis:
     """A port that leads to the Redis until it is cut."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, redis_url: str, port: int = 0) -> None:
+        url = urlsplit(redis_url)
+        self._redis = (url.hostname, url.port or 6379)
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port = int(self._listening.getsockname()[1])
+        credentials, at, _ = url.netloc.rpartition("@")
+        self.url = url._replace(netloc=f"{credentials}{at}127.0.0.1:{self.port}").geturl()
         self._open = [self._listening]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -159,7 +169,7 @@ class WayToRedis:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
-                far = socket.create_connection(("localhost", 6379))
+                far = socket.create_connection(self._redis)
                 self._open += [near, far]
                 for source, target in ((near, far), (far, near)):
                     threading.Thread(target=pump, args=(source, target), daemon=True).start()
@@ -178,11 +188,11 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def test_a_missing_library_is_told_with_the_extra_that_brings_it(
-    key: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "airflow_claid.client.quota.redis_windows", raising=False)
     monkeypatch.setitem(sys.modules, "limits.storage", None)
-    shared = windows(key)
+    shared = account.windows()
     assert (take(shared), take(shared)) == (None, None)
     [warning] = caplog.records
     assert "airflow-claid[redis]" in warning.getMessage()
@@ -215,12 +225,14 @@ with ClaidClient(key, url, quota_store=store, pool_size=8) as client, ThreadPool
 """
 
 
-def test_processes_that_share_a_store_use_the_quota_of_a_real_server_together_without_a_429(key: str) -> None:
+def test_processes_that_share_a_store_use_the_quota_of_a_real_server_together_without_a_429(account: Account) -> None:
     """In real time: 42 requests and one that asks for the quota, at 10 a second, take four pauses of a second."""
-    settings = SandboxSettings(keys=(KeySettings(key),), quota="300/60,10/1", image_size=64)
+    settings = SandboxSettings(keys=(KeySettings(account.key),), quota="300/60,10/1", image_size=64)
     with Sandbox(settings) as sandbox:
         workers = [
-            subprocess.Popen([sys.executable, "-c", WORKER, sandbox.url, key, REDIS], stdout=subprocess.PIPE)
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER, sandbox.url, account.key, account.redis_url], stdout=subprocess.PIPE
+            )
             for _ in range(3)
         ]
         try:
@@ -229,9 +241,8 @@ def test_processes_that_share_a_store_use_the_quota_of_a_real_server_together_wi
             for worker in workers:
                 worker.kill()
         entries = sandbox.ledger("generate_image")
-    account = account_of(key, f"{sandbox.url}/v1")
-    server = redis.Redis.from_url(REDIS)
-    server.delete(*server.keys(f"*{account}*"))
+    assert account.names(f"{sandbox.url}/v1")
+    account.forget(f"{sandbox.url}/v1")
     assert done == [14, 14, 14]
     statuses = [entry.status for entry in entries]
     assert statuses.count(200) == 42
