@@ -12,6 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
+# As pip does, uv trusts the certificates of the system: those of a company's TLS proxy are among them.
+export UV_SYSTEM_CERTS ?= 1
+
 .PHONY: demo up test crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
