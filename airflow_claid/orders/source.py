@@ -149,8 +149,9 @@ def _signed(path: str) -> str | None:
     """Return a link that Claid can read for an hour; ``None`` where the storage cannot sign, or not for outside."""
     if local_path(path) is not None:
         return None
+    opened = located(path, "input")
     try:
-        link = located(path, "input").sign(expiration=_SIGNED_FOR)
+        link = opened.sign(expiration=_SIGNED_FOR)
     except Exception as error:  # noqa: BLE001 - each file system refuses in a way of its own
         log.info("%s cannot be signed (%s); it is sent along instead", path, type(error).__name__)
         return None
