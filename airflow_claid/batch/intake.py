@@ -11,7 +11,6 @@ from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.places import PlaceKind
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Intake:
 
     def _namesake(self, number: int, order: Order) -> int | None:
         """Return the row that has written, or will write, files of the same names."""
-        if order.name is None or order.place.kind is not PlaceKind.OBJECT_STORAGE:
+        if order.name is None or not order.place.is_written_by_airflow:
             return None
         first = self._first_by_name.setdefault(hash(order.name), number)
         return first if first != number else None

@@ -21,8 +21,6 @@ from airflow_claid.storage.places import RECEIPTS_FOLDER
 
 log = logging.getLogger(__name__)
 
-_LOCAL = ("file", "local")
-
 
 class Manifest:
     """Writes the manifest of a batch, in parts as it goes and whole at the end.

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_claid.storage.listing import listed
+from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import BLOCK_BYTES, located
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class ManifestIndex:
         try:
             if former is not None:
                 self._take_file(former, current=False)
-            numbered = ((PART_NAME.fullmatch(file.uri.rpartition("/")[2]), file.uri) for file in listed(folder))
+            numbered = ((PART_NAME.fullmatch(file.uri.rpartition("/")[2]), file.uri) for file in list_files(folder))
             for _, part in sorted((int(match[1]), uri) for match, uri in numbered if match):
                 self._take_file(part, current=True)
                 self.parts.append(part)

@@ -26,6 +26,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_claid.batch.columns import COLUMNS, Columns, Unusable
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
+from airflow_claid.storage.addresses import relative_path_problem
 from airflow_claid.storage.object_storage import located
 
 log = logging.getLogger(__name__)
@@ -192,18 +193,15 @@ def _of_file(address: str, renamed: Mapping[str, str], *, whole: bool) -> Iterat
 
 
 def _existing(address: str) -> ObjectStoragePath:
-    scheme, separator, rest = address.partition("://")
-    if not separator:
+    if "://" not in address:
         remedy = f"use {'file://' + address!r}" if address.startswith("/") else "use s3://…, gs://… or file:///…"
         raise ClaidValidationError(
             f"prompts={shortened(address)} is a text, but neither a list of prompts nor the address of a file: "
             f"{remedy}; for a list from another task give task.output, not a template, or let the DAG have "
             "render_template_as_native_obj=True"
         )
-    if scheme in ("file", "local") and not rest.startswith("/"):
-        raise _wrong(
-            address, f"is no absolute path, and every worker would take it for another: use '{scheme}:///{rest}'"
-        )
+    if problem := relative_path_problem(address):
+        raise _wrong(address, problem)
     path = located(address, "prompts")
     path.fs.invalidate_cache()
     try:

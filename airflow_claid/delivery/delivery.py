@@ -1,4 +1,4 @@
-"""Delivery: what Claid made is brought to its place, checked, and told from the content filter's black."""
+"""Delivery: what Claid made is brought to its place, and checked for damaged and blocked pictures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
 from airflow_claid.errors import DeadLinkError
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.listing import listed
+from airflow_claid.storage.addresses import is_connected
+from airflow_claid.storage.connected import ConnectedStorages
+from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
     checksum_if_there,
     checksum_of,
@@ -23,18 +24,10 @@ from airflow_claid.storage.object_storage import (
     remove,
     write_whole,
 )
-from airflow_claid.storage.places import PlaceKind
 
 log = logging.getLogger(__name__)
 
 TEMPORARY_LIFE = timedelta(hours=24)
-
-
-class StorageMap(Protocol):
-    """Knows in which bucket, and by which Airflow connection, a connected storage lies."""
-
-    def bucket_uri(self, storage_uri: str) -> str | None:
-        """Turn ``storage://NAME/PATH`` into an address that Airflow can read; ``None`` where it is not mapped."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +35,14 @@ class Delivery:
     """Brings pictures to their place.
 
     :param downloader: fetches temporary links.
-    :param storages: finds connected storages' buckets.
+    :param storages: finds the addresses by which Airflow reads connected storages.
     :param now: the time, in UTC.
     """
 
     downloader: Downloader
-    storages: StorageMap
+    storages: ConnectedStorages
     now: Callable[[], datetime]
-    _told: set[str] = field(default_factory=set, init=False, repr=False)
+    _warned_of: set[str] = field(default_factory=set, init=False, repr=False)
 
     def deliver(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         """Bring one picture to its place and say where it is.
@@ -58,9 +51,9 @@ class Delivery:
 
         :raises PictureError: if it could not be fetched or is not what was announced.
         """
-        if order.place.kind is PlaceKind.TEMPORARY:
+        if order.place.is_temporary:
             return self._leave(order, image)
-        if order.place.kind is PlaceKind.CONNECTED:
+        if order.place.is_written_by_claid:
             return self._look_at(order, image)
         return self._carry(order, image)
 
@@ -75,25 +68,22 @@ class Delivery:
             return False
         if image.expires_at is not None:
             return self.now() + margin < datetime.fromisoformat(image.expires_at)
-        readable = self._readable(image.path)
+        readable = self.storages.find_readable_uri(image.path)
         if readable is None or image.checksum is None:
             return True
         return checksum_if_there(readable) == image.checksum
 
-    def _readable(self, path: str) -> str | None:
-        return self.storages.bucket_uri(path) if path.startswith("storage://") else path
-
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
-        """Poll at Claid's own destination for pictures whose answer was lost.
+        """Look at Claid's own destination for pictures whose answer was lost.
 
         :param destination: a ``storage://`` folder, or one file.
         :returns: what is there; ``None`` where the storage is not mapped and cannot be looked at.
         """
-        readable = self.storages.bucket_uri(destination)
+        readable = self.storages.find_readable_uri(destination)
         if readable is None:
             return None
         if destination.endswith("/"):
-            files = listed(readable)
+            files = list_files(readable)
             return [
                 DeliveredImage(position, None, None, claid_storage_uri=destination + file.uri.rpartition("/")[2])
                 for position, file in enumerate(files, start=1)
@@ -101,8 +91,8 @@ class Delivery:
         return [DeliveredImage(1, None, None, claid_storage_uri=destination)] if find(readable) else []
 
     def state_of(self, destination: str) -> str | None:
-        """Tell what is at an exact destination now, to know later whether it was written anew."""
-        readable = self.storages.bucket_uri(destination)
+        """Return what is at an exact destination now, to know later whether it was written anew."""
+        readable = self.storages.find_readable_uri(destination)
         file = find(readable) if readable and not destination.endswith("/") else None
         return file.state if file else None
 
@@ -121,7 +111,7 @@ class Delivery:
 
     def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
         path = image.claid_storage_uri or image.object_uri
-        readable = self.storages.bucket_uri(path) if path and path.startswith("storage://") else None
+        readable = self.storages.find_readable_uri(path) if path and is_connected(path) else None
         file = find(readable) if readable else None
         content = checksum = None
         if file is not None:
@@ -147,8 +137,8 @@ class Delivery:
                 "storage in the Claid connection's extra",
                 path,
             )
-        elif order.place.storage_name not in self._told:
-            self._told.add(order.place.storage_name)
+        elif order.place.storage_name not in self._warned_of:
+            self._warned_of.add(order.place.storage_name)
             log.warning(
                 "Pictures in the connected storage %r cannot be read from here, so blacked-out ones are not "
                 "recognised: map the storage to an Airflow connection in the Claid connection's extra",
@@ -160,10 +150,10 @@ class Delivery:
         content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
         announced = (image.width, image.height)
         if order.video:
-            seen = inspect_video(content, announced=announced)
+            facts = inspect_video(content, announced=announced)
         else:
-            seen = inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
-        blocked = order.filtered and seen.blocked
+            facts = inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
+        blocked = order.filtered and facts.blocked
         path = None if blocked else order.place.folder + order.file_name(image.position)
         file = None
         if path is not None:
@@ -172,12 +162,12 @@ class Delivery:
         return image.evolve(
             path=path,
             blocked=blocked,
-            width=seen.width,
-            height=seen.height,
-            mime=seen.mime,
-            bytes=seen.bytes,
-            sha256=seen.sha256,
-            checksum=file.checksum or seen.sha256 if file else None,
+            width=facts.width,
+            height=facts.height,
+            mime=facts.mime,
+            bytes=facts.bytes,
+            sha256=facts.sha256,
+            checksum=file.checksum or facts.sha256 if file else None,
             tmp_url=None,
             expires_at=None,
             object_key=None,
@@ -188,7 +178,7 @@ class Delivery:
 
     def _landed(self, image: DeliveredImage) -> bytes:
         """Read a picture that Claid wrote beside its place, to be taken over."""
-        readable = self.storages.bucket_uri(image.claid_storage_uri or "")
+        readable = self.storages.find_readable_uri(image.claid_storage_uri or "")
         content = read_if_there(readable) if readable else None
         if content is None:
             where = image.claid_storage_uri or "A link that was signed, and so was not kept in the receipt,"
@@ -207,8 +197,8 @@ class Delivery:
         """Remove what was taken over from where Claid wrote it; what stays behind is litter, not a fault."""
         try:
             for image in self.at_destination(destination) or ():
-                readable = self.storages.bucket_uri(image.claid_storage_uri or "")
-                if readable is not None:
+                readable = self.storages.find_readable_uri(image.claid_storage_uri or "")
+                if readable:
                     remove(readable)
         except OSError as error:
             log.warning("%s was taken over but could not be removed (%s)", destination, type(error).__name__)

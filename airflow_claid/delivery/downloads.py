@@ -88,7 +88,7 @@ class Downloader:
         self._session.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
     def fetch(self, url: str) -> bytes:
-        """Give a picture's bytes, all of them.
+        """Return a picture's bytes, all of them.
 
         :raises DownloadRefusedError: if the rules forbid it.
         :raises DeadLinkError: if the link no longer gives it.
@@ -102,19 +102,19 @@ class Downloader:
         return content
 
     def fetch_if_small(self, url: str, limit: int) -> bytes | None:
-        """Give a picture's bytes where it announces no more than ``limit`` of them, else ``None`` without reading."""
+        """Return a picture's bytes where it announces no more than ``limit`` of them, else ``None`` without reading."""
         self.rules.check(url)
         return _attempts(self._read, url, limit)
 
     def _environment(self, url: str) -> tuple[dict[str, str], bool | str]:
-        """Give the proxies and certificates for a host, which are looked up once."""
+        """Return the proxies and certificates for a host, which are looked up once."""
         host = urlsplit(url).netloc
         if host not in self._environments:
             self._environments[host] = environment(url)
         return self._environments[host]
 
     def _read(self, url: str, limit: int) -> bytes | None:
-        """Give the bytes, or ``None`` where there are more than the limit."""
+        """Return the bytes, or ``None`` where there are more than the limit."""
         try:
             proxies, verify = self._environment(url)
             with self._session.get(

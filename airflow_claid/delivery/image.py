@@ -62,7 +62,7 @@ class DeliveredImage:
         )
 
     def without_signed_links(self) -> DeliveredImage:
-        """Give a copy for a receipt: a signed link opens a bucket to whoever reads it, so it is not kept."""
+        """Return a copy for a receipt: a signed link opens a bucket to whoever reads it, so it is not kept."""
         tmp_url = None if self.tmp_url and is_signed(self.tmp_url) else self.tmp_url
         path = None if self.path and is_signed(self.path) else self.path
         return self.evolve(tmp_url=tmp_url, path=path)
@@ -73,15 +73,15 @@ class DeliveredImage:
         return self.path is not None and not self.blocked
 
     def evolve(self, **changes: Any) -> DeliveredImage:
-        """Give a copy with some facts changed."""
+        """Return a copy with some facts changed."""
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all facts as JSON."""
+        """Return all facts as JSON."""
         return vars(self).copy()
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> DeliveredImage:
-        """Read what :meth:`to_json` gave; facts that this version does not know are left out."""
+        """Read what :meth:`to_json` returned; facts that this version does not know are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in facts.items() if name in known})

@@ -51,7 +51,7 @@ def inspect(content: bytes, *, announced: tuple[int | None, int | None], max_pix
             width, height = image.size
             if width * height > max_pixels:
                 raise DownloadRefusedError(f"the picture has {width}x{height} pixels; the cap is {max_pixels} in all")
-            if any(said is not None and said != is_ for said, is_ in zip(announced, image.size, strict=True)):
+            if any(side not in (None, actual) for side, actual in zip(announced, image.size, strict=True)):
                 raise DownloadRefusedError(
                     f"the picture has {width}x{height} pixels, but {announced[0]}x{announced[1]} were announced"
                 )
@@ -91,7 +91,7 @@ def inspect_video(content: bytes, *, announced: tuple[int | None, int | None]) -
 
 
 def most_bytes_when_black(pixels: int) -> int:
-    """Give the most bytes that a plain black picture of so many pixels can have; only smaller files are suspects."""
+    """Return the most bytes that a plain black picture of so many pixels can have; only smaller files are suspects."""
     return max(4096, pixels // _PIXELS_PER_BYTE_WHEN_PLAIN)
 
 

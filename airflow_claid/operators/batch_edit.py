@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from airflow_claid.client import BatchEditRequest, ClaidValidationError, JobKind
 from airflow_claid.client.text import shortened
@@ -13,7 +12,7 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs, lying_at
+from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
 from airflow_claid.orders.order import Order
@@ -27,6 +26,7 @@ from airflow_claid.parameters import (
     sides_as_numbers,
     truth,
 )
+from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.places import Place, PlaceKind, folder_place, stem_of
 from airflow_claid.version_compat import AirflowFailException
 
@@ -157,9 +157,9 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     def _as_given(self, place: Place, image: DeliveredImage) -> DeliveredImage:
         given = folder_place(self.output_path)
-        if given.kind is not PlaceKind.OBJECT_STORAGE or not (image.path or "").startswith(place.folder):
+        if not given.is_written_by_airflow or not (image.path or "").startswith(place.folder):
             return image
-        return image.evolve(path=given.folder + unquote((image.path or "").removeprefix(place.folder)))
+        return image.evolve(path=given.uri_of(place.path_in(image.path or "")))
 
     def _request(self) -> BatchEditRequest:
         output = {"format": optional(self.output_format), "metadata": optional(self.metadata)}
@@ -231,7 +231,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
     def _place(self) -> Place:
         """Give the place as Claid writes it."""
         place = folder_place(self.output_path)
-        if place.kind is PlaceKind.OBJECT_STORAGE:
+        if place.is_written_by_airflow:
             covered = self.hook.storages.covering(place.folder)
             if covered is None:
                 raise ClaidValidationError(
@@ -244,26 +244,24 @@ class ImageFolderEditOperator(ClaidJobOperator):
         return place
 
     def _has_folder(self, place: Place) -> bool:
-        return bool(place.folder) and self.hook.storages.bucket_uri(place.folder) is not None
+        return bool(place.folder) and self.hook.storages.find_readable_uri(place.folder) is not None
 
     def _seen(self, given: str, place: Place) -> BatchFolder:
         """Poll into the folder, and make sure that what is written does not fall into it."""
         storages = self.hook.storages
-        connected = given.startswith("storage://")
-        address = given if connected else storages.covering(given)
+        address = given if is_connected(given) else storages.covering(given)
         if address is None:
             raise ClaidValidationError(
                 f"input={given!r} is in no connected storage, so Claid cannot list it: connect the bucket "
                 "(ConnectStorageOperator) and map it in the extra of the Claid connection, or use ImageEditOperator "
                 "with a list"
             )
-        readable = storages.bucket_uri(address)
-        written = lying_at(place.folder, storages.bucket_uri(place.folder) if place.folder else None)
-        if written.startswith(lying_at(address, readable)):
+        if storages.plain_uri(place.folder).startswith(storages.plain_uri(address)):
             raise ClaidValidationError(
                 f"output={self.output_path!r} lies in the input folder {given!r}, so the next run would edit what this "
                 "one wrote: give a folder beside it"
             )
+        readable = storages.find_readable_uri(address)
         return BatchFolder.seen(address, readable, recursive=truth(self.recursive, "recursive"))
 
     def _sources(self) -> tuple[Source, ...]:

@@ -14,7 +14,7 @@ from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
-from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
+from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -160,13 +160,8 @@ class ImageEditOperator(ClaidJobOperator):
                     suffix=suffix,
                 )
             )
-        _check_files(orders, self._lies_at)
+        _check_files(orders, self.hook.storages.plain_uri)
         return list(orders)
-
-    def _lies_at(self, path: str) -> str:
-        """Give the file that an address means, whatever storage or connection it names."""
-        readable = self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None
-        return without_connection(readable or path)
 
 
 class ImageUpscaleOperator(ImageEditOperator):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from airflow.sdk import ObjectStoragePath
 
@@ -29,16 +28,15 @@ from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import choice, is_literal, number, refusing_at_once, seconds
+from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.listing import Inventory
 from airflow_claid.storage.object_storage import checksum_if_there, located
 from airflow_claid.storage.places import (
     RECEIPTS_FOLDER,
     Place,
-    PlaceKind,
     checked_name,
     generation_place,
     stem_of,
-    without_connection,
 )
 from airflow_claid.version_compat import AirflowException, AirflowFailException, AirflowSkipException, task_state_store
 
@@ -167,13 +165,13 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             given = _given(self.prompts)
             total = count_rows(given, columns=self.columns or None, shard=shard)
             self._check_place(place)
-            folder = self._writable(place)
+            folder = self.hook.storages.readable_uri(place.folder)
             source = self._source(given, place, shard)
             content = checksum_if_there(given, "prompts") if isinstance(given, str) else None
             address = self._manifest_address(given, folder, source)
             manifest = Manifest(folder, fingerprint(**source, place={"content": content}), address)
             try:
-                pictures = Inventory(folder, recursive=place.kind is PlaceKind.CONNECTED)
+                pictures = Inventory(folder, recursive=place.is_written_by_claid)
                 regenerate, landing = self._terms().regenerate, self._landing(place)
                 client, fulfilment = self.hook.client, self._fulfilment(context)
                 self._batch = Batch(
@@ -271,12 +269,6 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             error_threshold=float(threshold),
         )
 
-    def _writable(self, place: Place) -> str:
-        """Give the place's folder as Airflow writes to it."""
-        if place.kind is PlaceKind.OBJECT_STORAGE:
-            return place.folder
-        return self.hook.storages.readable_uri(place.folder)
-
     def _source(self, given: _Given, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
         """Tell which batch it is: the same in each attempt and each run, whatever a file holds by then."""
         if isinstance(given, str):
@@ -296,8 +288,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
 
     def _manifest_address(self, given: _Given, folder: str, source: Mapping[str, Any]) -> str:
         if self.manifest not in (None, "", "None"):
-            address = str(self.manifest)
-            address = self.hook.storages.readable_uri(address) if address.startswith("storage://") else address
+            address = self.hook.storages.readable_uri(str(self.manifest))
             located(address, "manifest")
             return address
         stem = stem_of(given) if isinstance(given, str) else "prompts"
@@ -342,7 +333,7 @@ def _flat(items: Sequence[Any]) -> Iterator[Any]:
 
 def _folder(output: object) -> Place:
     place = generation_place(output)  # type: ignore[arg-type]
-    if place.kind is PlaceKind.TEMPORARY:
+    if place.is_temporary:
         raise ClaidValidationError(
             f"output={output!r}: a batch keeps its receipts and its manifest beside the pictures: give a folder, "
             "s3://…/, gs://…/, file:///…/ or storage://NAME/…/"
@@ -364,14 +355,9 @@ def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> 
     facts = zip(row.get("paths", ()), row.get("checksums", ()), row.get("bytes", ()), strict=False)
     return len(row.get("paths", ())) == len(row.get("checksums", ())) == len(row.get("bytes", ())) and all(
         without_connection(path).startswith(without_connection(place.folder))
-        and inventory.holds(_name_in(path, place), checksum=checksum, size=size)
+        and inventory.holds(place.path_in(path), checksum=checksum, size=size)
         for path, checksum, size in facts
     )
-
-
-def _name_in(path: str, place: Place) -> str:
-    name = without_connection(path)[len(without_connection(place.folder)) :]
-    return unquote(name) if place.kind is PlaceKind.CONNECTED else name
 
 
 def _with_what_is_left(error: Exception, counts: BatchCounts, total: int) -> Exception:

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_claid.storage.places import Place, PlaceKind, without_connection
+from airflow_claid.storage.addresses import host_of, is_connected, is_link, path_of, scheme_of, without_connection
+from airflow_claid.storage.places import Place
 from airflow_claid.storage.signed_links import is_signed
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ClaidPicturesLink(BaseOperatorLink):
     name = "Pictures"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Give the page that the operator found last; empty where there is none."""
+        """Return the page that the operator found last; empty where there is none."""
         return str(getattr(operator, "pictures_page", ""))
 
 
@@ -45,44 +46,44 @@ class ClaidStatusLink(BaseOperatorLink):
     name = "Claid status"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Give the page's address."""
+        """Return the page's address."""
         return STATUS_PAGE
 
 
-def pictures_page(place: Place, paths: Sequence[str], bucket_uri: Callable[[str], str | None]) -> str:
-    """Give the page that shows pictures best: of one the picture's, of several in one folder the folder's.
+def pictures_page(place: Place, paths: Sequence[str], find_readable_uri: Callable[[str], str | None]) -> str:
+    """Return the page that shows pictures best: of one the picture's, of several in one folder the folder's.
 
-    :param place: where they go; its page is given while there are none.
+    :param place: where they go; its page is shown while there are none.
     :param paths: the pictures that are known.
-    :param bucket_uri: turns ``storage://NAME/PATH`` into a bucket's address, or gives ``None``.
+    :param find_readable_uri: finds the address by which Airflow reads a file or folder; ``None`` where there is none.
     """
     folders = {path.rpartition("/")[0] + "/" for path in paths}
-    if place.kind is PlaceKind.TEMPORARY or len(paths) == 1:
+    if place.is_temporary or len(paths) == 1:
         address = paths[0] if paths else ""
     else:
         address = folders.pop() if len(folders) == 1 else place.folder + (place.file or "")
-    return page_of((bucket_uri(address) if address.startswith("storage://") else None) or address)
+    return page_of(find_readable_uri(address) or address)
 
 
 def page_of(address: str) -> str:
-    """Give the page on which a person sees a picture or a folder; empty where there is none.
+    """Return the page on which a person sees a picture or a folder; empty where there is none.
 
     It holds no credentials: no signed link, of other links not the query, of buckets not the connection's id.
     """
-    scheme, _, rest = without_connection(address).partition("://")
-    bucket, _, key = rest.partition("/")
-    path = quote(key)
-    if scheme in ("http", "https"):
+    if is_link(address):
         return "" if is_signed(address) else _without_query(address)
+    if is_connected(address):
+        return DASHBOARD
+    plain = without_connection(address)
+    scheme, bucket, key = scheme_of(plain), host_of(plain), path_of(plain)
+    path = quote(key)
     if scheme == "s3":
         view = "object" if key and not key.endswith("/") else "buckets"
         return f"{_S3_CONSOLE}/{view}/{bucket}" + (f"?prefix={path}" if key else "")
     if scheme == "gs":
         view = "/_details" if key and not key.endswith("/") else ""
         return f"{_GOOGLE_CONSOLE}{view}/{bucket}" + (f"/{path}" if key else "")
-    if scheme == "file":
-        return address
-    return DASHBOARD if scheme == "storage" else ""
+    return address if scheme == "file" else ""
 
 
 def _without_query(link: str) -> str:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from airflow_claid.client import BatchEditRequest, ClaidClient, JobKind, prices
 from airflow_claid.orders.order import Order, Sent, as_sent
 from airflow_claid.orders.source import Source
-from airflow_claid.storage.listing import listed, listed_below
-from airflow_claid.storage.places import PlaceKind, without_connection
+from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.listing import list_files
 
 READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff", ".bmp", ".gif")
 """Of the pictures that Claid edits (docs.claid.ai)."""
@@ -46,7 +46,7 @@ class BatchFolder:
         """
         if readable is None:
             return cls(address, recursive)
-        files = listed_below(readable) if recursive else listed(readable)
+        files = list_files(readable, recursive=recursive)
         found = {file.uri.removeprefix(readable): file for file in files}
         pictures = {name: file for name, file in found.items() if name.lower().endswith(READABLE_SUFFIXES)}
         states = {name: file.checksum or file.state for name, file in pictures.items()}
@@ -137,7 +137,7 @@ class BatchEditOrder(Order):
 
     def destination(self, edition: int) -> str | None:
         """Give the folder itself: Claid keeps the inputs' names."""
-        return self.place.folder if self.place.kind is PlaceKind.CONNECTED else None
+        return self.place.folder if self.place.is_written_by_claid else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
         """Give what submits the job."""

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_claid.client import ClaidClient, EditRequest, JobKind, UploadRequest, prices
 from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
 from airflow_claid.orders.source import Source
-from airflow_claid.storage.places import PlaceKind, without_connection
+from airflow_claid.storage.addresses import without_connection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class EditOrder(Order):
 
     def destination(self, edition: int) -> str | None:
         """Give the exact file, so that a lost answer can be looked up."""
-        if self.place.kind is PlaceKind.CONNECTED:
+        if self.place.is_written_by_claid:
             return self.place.folder + self.file_name(1)
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
 

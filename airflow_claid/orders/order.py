@@ -15,7 +15,8 @@ from airflow_claid.client import (
     OutputImage,
 )
 from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.storage.places import Place, PlaceKind, without_connection
+from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.places import Place
 
 LANDING_FOLDER = "_claid/landing/"
 _SHORT = 16
@@ -143,7 +144,7 @@ class Order(ABC):
 
         Only a folder of its own tells, when an answer is lost, which pictures were its.
         """
-        if self.place.kind is PlaceKind.CONNECTED:
+        if self.place.is_written_by_claid:
             return f"{self.place.folder}{self._own_name(edition)}/"
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
 

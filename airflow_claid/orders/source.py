@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.addresses import is_connected, is_link, last_of, local_path, scheme_of, without_connection
 from airflow_claid.storage.object_storage import checksum_if_there, located, read_if_there
-from airflow_claid.storage.places import last_of, stem_of, without_connection
+from airflow_claid.storage.places import stem_of
 from airflow_claid.storage.signed_links import unsigned
 
 log = logging.getLogger(__name__)
 
-_REACHABLE = {"http", "https", "storage"}
 _SIGNED_FOR = 3600
 
 
@@ -31,7 +31,7 @@ class Source:
 
     :param path: its address as the user gave it.
     :param version: tells one content of the address from another; ``None`` for an address that Claid reads.
-    :param address: gives the address at which Claid can read it; ``None`` where it must be sent along. A signed
+    :param address: returns the address at which Claid can read it; ``None`` where it must be sent along. A signed
         link is made anew each time and kept nowhere.
     """
 
@@ -60,7 +60,7 @@ class Source:
         return last_of(self.path) or "image"
 
     def reached(self) -> str:
-        """Give the address at which Claid reads it now.
+        """Return the address at which Claid reads it now.
 
         :raises ClaidValidationError: if it can no longer be reached.
         """
@@ -70,7 +70,7 @@ class Source:
         return address
 
     def content(self) -> bytes:
-        """Give the bytes to send along.
+        """Return the bytes to send along.
 
         :raises ClaidValidationError: if the file is not there.
         """
@@ -97,12 +97,11 @@ def source(
     :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
     :raises ClaidValidationError: if it is no such address, or there is no such file.
     """
-    scheme, separator, _ = path.partition("://")
-    if not separator:
+    if "://" not in path:
         raise ClaidValidationError(
             f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
         )
-    if scheme in _REACHABLE:
+    if is_link(path) or is_connected(path):
         return Source(path, None, lambda: path)
     version = checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
     if version is None:
@@ -136,27 +135,27 @@ def reachable_source(
 
     :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
     """
-    found = source(path, storages, parameter, removed=removed)
-    if found.address() is None:
+    reachable = source(path, storages, parameter, removed=removed)
+    if reachable.address() is None:
         raise ClaidValidationError(
             f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "
             "its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or give "
             "the temporary link or storage:// path of an upstream task"
         )
-    return found
+    return reachable
 
 
 def _signed(path: str) -> str | None:
-    """Give a link that Claid can read for an hour; ``None`` where the storage cannot sign, or not for outside."""
-    opened = located(path, "input")
-    if opened.protocol in ("file", "local"):
+    """Return a link that Claid can read for an hour; ``None`` where the storage cannot sign, or not for outside."""
+    if local_path(path) is not None:
         return None
+    opened = located(path, "input")
     try:
         link = opened.sign(expiration=_SIGNED_FOR)
     except Exception as error:  # noqa: BLE001 - each file system refuses in a way of its own
         log.info("%s cannot be signed (%s); it is sent along instead", path, type(error).__name__)
         return None
-    return link if link.startswith("https://") else None
+    return link if scheme_of(link) == "https" else None
 
 
 def _missing(path: str, parameter: str = "input") -> ClaidValidationError:

@@ -1,4 +1,7 @@
-"""Connected storages seen from Airflow: ``storage://NAME/PATH`` to a bucket's address and back."""
+"""Connected storages seen from Airflow: ``storage://NAME/PATH`` to a bucket's address and back.
+
+Here alone is said by which address Airflow reads a file.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
-from airflow_claid.storage.places import without_connection
+from airflow_claid.storage.addresses import BUCKETS, CONNECTED, host_of, is_connected, path_of, without_connection
 
 log = logging.getLogger(__name__)
 
-_SCHEMES = {"s3": "s3", "gcs": "gs"}
+_SCHEMES = {bucket.storage_type: bucket.scheme for bucket in BUCKETS}
 
 
 class ConnectedStorages:
@@ -57,24 +60,26 @@ class ConnectedStorages:
                 "use one of type s3 or gcs"
             )
 
-    def bucket_uri(self, storage_uri: str) -> str | None:
-        """Turn ``storage://NAME/PATH`` into an address that Airflow can read.
+    def find_readable_uri(self, uri: str) -> str | None:
+        """Find the address by which Airflow reads a file or folder.
 
-        :returns: e.g. ``s3://CONNECTION@BUCKET/PREFIX/PATH``; ``None`` where the storage is not mapped.
+        :returns: of ``storage://NAME/PATH`` e.g. ``s3://CONNECTION@BUCKET/PREFIX/PATH``, or ``None`` where the storage
+            is not mapped; any other address as it is.
         """
-        name, _, path = storage_uri.removeprefix("storage://").partition("/")
-        root = self._root(name)
-        return None if root is None else root + unquote(path)
+        if not is_connected(uri):
+            return uri
+        root = self._root(host_of(uri))
+        return None if root is None else root + unquote(path_of(uri))
 
-    def readable_uri(self, storage_uri: str) -> str:
-        """Turn ``storage://NAME/PATH`` into an address that Airflow can read, for what cannot do without one.
+    def readable_uri(self, uri: str) -> str:
+        """Return the address by which Airflow reads a file or folder, for what cannot do without one.
 
         :raises ClaidValidationError: telling what is missing, and how to map the storage.
         """
-        found = self.bucket_uri(storage_uri)
-        if found is not None:
-            return found
-        name = storage_uri.removeprefix("storage://").partition("/")[0]
+        readable = self.find_readable_uri(uri)
+        if readable is not None:
+            return readable
+        name = host_of(uri)
         if self._by_name is None:
             problem = "cannot be looked up: give the API key the scope 'storage' in Claid's dashboard"
         elif name not in self._by_name:
@@ -88,9 +93,11 @@ class ConnectedStorages:
                 f"ID is the Airflow connection that reaches the bucket {self._by_name[name].parameters.bucket!r}, or "
                 "the address of a folder"
             )
-        raise ClaidValidationError(
-            f"{storage_uri!r}: Airflow must look there itself, but the storage {name!r} {problem}"
-        )
+        raise ClaidValidationError(f"{uri!r}: Airflow must look there itself, but the storage {name!r} {problem}")
+
+    def plain_uri(self, uri: str) -> str:
+        """Return the one address of a file or folder, whichever storage or connection it is named by."""
+        return without_connection(self.find_readable_uri(uri) or uri)
 
     def covering(self, uri: str) -> str | None:
         """Turn an address in a bucket into ``storage://NAME/PATH``; ``None`` where no mapped storage has it."""
@@ -98,11 +105,11 @@ class ConnectedStorages:
         for name in self._mapping:
             root = self._root(name)
             if root is not None and plain.startswith(without_connection(root)):
-                return f"storage://{name}/{quote(plain[len(without_connection(root)) :])}"
+                return f"{CONNECTED}://{name}/{quote(plain[len(without_connection(root)) :])}"
         return None
 
     def _root(self, name: str) -> str | None:
-        """Give the address, ending with ``/``, of what ``storage://NAME/`` is."""
+        """Return the address, ending with ``/``, of what ``storage://NAME/`` is."""
         target = self._mapping.get(name)
         storage = (self._by_name or {}).get(name) if target else None
         if target is None or storage is None or not storage.writable:

@@ -1,44 +1,30 @@
-"""The one way to list a folder."""
+"""The one way to list a folder.
+
+A folder that is not there is empty. Whatever else stops the listing, also in a folder within it, is raised: files that
+could not be seen are never taken for none.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from airflow_claid.storage.object_storage import CHECKSUM_KEYS, StoredFile, located, stored_file
+from airflow_claid.storage.addresses import local_path
+from airflow_claid.storage.object_storage import StoredFile, checksum_in, located, stored_file
 
-
-def listed(folder: str) -> list[StoredFile]:
-    """List the files directly in a folder, by name; a folder that is not there is empty."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    try:
-        infos = path.fs.ls(path.path, detail=True)
-    except FileNotFoundError:
-        return []
-    files = (info for info in infos if info["type"] == "file" and not info["name"].endswith("/"))
-    return sorted(
-        (stored_file(folder + info["name"].rpartition("/")[2], info) for info in files), key=lambda file: file.uri
-    )
+_Info = Mapping[str, Any]
+"""What a file system tells of a file."""
 
 
-def listed_below(folder: str) -> list[StoredFile]:
-    """List the files in a folder and in all folders in it, by name; a folder that is not there is empty."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    try:
-        infos = path.fs.find(path.path, detail=True)
-    except FileNotFoundError:
-        return []
-    root = path.path.rstrip("/") + "/"
-    return sorted(
-        (
-            stored_file(folder + name.removeprefix(root), info)
-            for name, info in infos.items()
-            if info["type"] == "file" and not name.endswith("/")
-        ),
-        key=lambda file: file.uri,
-    )
+def list_files(folder: str, *, recursive: bool = False) -> list[StoredFile]:
+    """List the files in a folder, sorted by address.
+
+    :param folder: address, ending with ``/``.
+    :param recursive: whether the folders in it count as well.
+    """
+    files = (stored_file(folder + name, info) for name, info in _infos(folder, recursive=recursive))
+    return sorted(files, key=lambda file: file.uri)
 
 
 class Inventory:
@@ -79,22 +65,43 @@ class Inventory:
     def _files(self) -> dict[int, int]:
         with self._lock:
             if self._listed is None:
-                found = _files_below(self._folder, recursive=self._recursive)
-                self._listed = {hash(name): hash(state) for name, state in found}
+                infos = _infos(self._folder, recursive=self._recursive)
+                self._listed = {hash(name): hash(checksum_in(info) or int(info["size"])) for name, info in infos}
             return self._listed
 
 
-def _files_below(folder: str, *, recursive: bool) -> Iterator[tuple[str, str | int]]:
+def _infos(folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
+    """List the files in a folder, one after the other, by their paths in it; the file system keeps none of it."""
     path = located(folder)
     path.fs.invalidate_cache()
     root = str(path.path).rstrip("/")
+    infos: Iterable[_Info]
     try:
-        infos = path.fs.find(root, detail=True).values() if recursive else path.fs.ls(root, detail=True)
+        if not recursive:
+            infos = path.fs.ls(root, detail=True)
+        elif local_path(folder) is None:
+            infos = path.fs.find(root, detail=True).values()
+        else:
+            infos = _below(path.fs, root)
     except FileNotFoundError:
         return
     for info in infos:
-        name = str(info["name"])
-        if info.get("type") == "file" and len(name) > len(root) + 1 and not name.endswith("/"):
-            checksum = next((str(info[key]) for key in CHECKSUM_KEYS if info.get(key)), None)
-            yield name[len(root) + 1 :], checksum if checksum is not None else int(info["size"])
+        name = str(info["name"])[len(root) + 1 :] if info.get("type") == "file" else ""
+        if name and not name.endswith("/"):
+            yield name, info
     path.fs.invalidate_cache()
+
+
+def _below(file_system: Any, root: str) -> Iterator[_Info]:
+    """List a local folder and those in it; one that is gone meanwhile is passed over.
+
+    By hand, for fsspec's ``find`` passes over a folder within that cannot be read as well.
+    """
+    folders = [root]
+    while folders:
+        try:
+            infos = file_system.ls(folders.pop(), detail=True)
+        except FileNotFoundError:
+            continue
+        folders += (str(info["name"]) for info in infos if info["type"] == "directory")
+        yield from infos

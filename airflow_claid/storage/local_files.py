@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -24,9 +25,18 @@ _BLOCK = 1 << 20
 
 def write_whole(final: str, content: bytes) -> None:
     """Write a file that appears under its name only when it is whole."""
+    _write_blocks(final, (content,))
+
+
+def write_streamed(final: str, lines: Iterable[bytes]) -> None:
+    """Write a file, line by line, that appears under its name only when it is whole."""
+    _write_blocks(final, _in_blocks(lines))
+
+
+def _write_blocks(final: str, blocks: Iterable[bytes]) -> None:
     partial = _beside(final)
     try:
-        _write(partial, content)
+        _write(partial, blocks)
         os.replace(partial, final)
     except BaseException:
         _remove(partial)
@@ -37,7 +47,7 @@ def create_whole(final: str, content: bytes) -> bool:
     """Write a file, whole, only if there is none of its name; tell whether it was written."""
     partial = _beside(final)
     try:
-        _write(partial, content)
+        _write(partial, (content,))
         try:
             os.link(partial, final)
         except FileExistsError:
@@ -59,7 +69,7 @@ def add(path: str, content: bytes) -> None:
     except (FileNotFoundError, PermissionError):
         write_whole(path, content)
     else:
-        _fill(file, b"\n" + content)
+        _fill(file, (b"\n" + content,))
 
 
 def read(path: str) -> bytes:
@@ -75,37 +85,57 @@ def read(path: str) -> bytes:
 
 
 def info_of(path: str) -> dict[str, Any] | None:
-    """Give what fsspec tells of a file; ``None`` only where it truly is not there."""
+    """Return what fsspec tells of a file; ``None`` only where it truly is not there."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return None
-    kind = "file" if stat.S_ISREG(found.st_mode) else "directory" if stat.S_ISDIR(found.st_mode) else "other"
-    return {"type": kind, "size": found.st_size, "mtime": found.st_mtime, "ino": found.st_ino}
+    kind = "file" if stat.S_ISREG(status.st_mode) else "directory" if stat.S_ISDIR(status.st_mode) else "other"
+    return {"type": kind, "size": status.st_size, "mtime": status.st_mtime, "ino": status.st_ino}
+
+
+def remove_empty_folders(path: str) -> None:
+    """Remove a folder and the one that it is in, as far as nothing is left in them."""
+    folder = path.rstrip("/")
+    with suppress(OSError):
+        os.rmdir(folder)
+        os.rmdir(os.path.dirname(folder))
 
 
 def _beside(final: str) -> str:
-    """Give a hidden name of nobody else's in the same folder."""
+    """Return a hidden name of nobody else's in the same folder."""
     folder, name = os.path.split(final)
     return f"{folder}/.{name}.{secrets.token_hex(4)}.partial"
 
 
-def _write(path: str, content: bytes) -> None:
+def _in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to blocks that are worth a system call each."""
+    block = bytearray()
+    for line in lines:
+        block += line
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
+
+
+def _write(path: str, blocks: Iterable[bytes]) -> None:
     """Write a new file to the disk, in a new folder where there is none."""
     try:
         file = os.open(path, _CREATE_NEW, 0o666)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         file = os.open(path, _CREATE_NEW, 0o666)
-    _fill(file, content)
+    _fill(file, blocks)
 
 
-def _fill(file: int, content: bytes) -> None:
+def _fill(file: int, blocks: Iterable[bytes]) -> None:
     """Write to an open file, see that it is on the disk, and close it."""
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(file, rest) :]
+        for block in blocks:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(file, rest) :]
         os.fsync(file)
     finally:
         os.close(file)

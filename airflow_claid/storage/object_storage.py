@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined,unused-ignore]
@@ -17,11 +14,16 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.storage import local_files
+from airflow_claid.storage.addresses import BUCKETS, local_path
 
 log = logging.getLogger(__name__)
 
-_LOCAL = {"file", "local"}
-_ELSEWHERE = {"s3", "s3a", "gs", "gcs"}
+BLOCK_BYTES = 8 << 20
+"""Bytes that are read or sent at once; S3 takes no less than 5 MiB, Google wants a multiple of 256 KiB."""
+
+_CHECKSUM_KEYS = ("ETag", "md5Hash", "crc32c", "content_md5")
+_TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")
+_PROVIDERS = ", ".join(f"airflow-claid[{bucket.extra}] for {bucket.scheme}://" for bucket in BUCKETS)
 
 
 def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
@@ -38,7 +40,7 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
         scheme = uri.split("://", 1)[0]
         raise ClaidValidationError(
             f"{parameter}={uri!r}: Airflow has no storage for {scheme!r} addresses ({error}). Install the provider "
-            "that has it (airflow-claid[amazon] for s3://, airflow-claid[google] for gs://)"
+            f"that has it ({_PROVIDERS})"
         ) from None
     except AirflowNotFoundException as error:
         raise ClaidMissingConnectionError(
@@ -50,7 +52,7 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
 
 def write_whole(uri: str, content: bytes) -> None:
     """Write a file that appears under its name only when it is whole."""
-    local = _on_this_machine(uri)
+    local = local_path(uri)
     if local is not None:
         local_files.write_whole(local, content)
         return
@@ -64,7 +66,7 @@ def create_whole(uri: str, content: bytes) -> bool:
     Of several who try at the same moment one succeeds, where the storage can tell (local folders, S3, Google Cloud
     Storage; elsewhere as far as its file system knows).
     """
-    local = _on_this_machine(uri)
+    local = local_path(uri)
     if local is not None:
         return local_files.create_whole(local, content)
     path = located(uri)
@@ -85,7 +87,7 @@ def add(uri: str, content: bytes) -> None:
 
     What was there stays, but a crash may leave a part of the new content behind it: the reader must tell.
     """
-    local = _on_this_machine(uri)
+    local = local_path(uri)
     if local is not None:
         local_files.add(local, content)
     else:
@@ -97,7 +99,7 @@ def read(uri: str) -> bytes:
 
     :raises FileNotFoundError: if it is not there.
     """
-    local = _on_this_machine(uri)
+    local = local_path(uri)
     if local is not None:
         return local_files.read(local)
     path = located(uri)
@@ -140,7 +142,7 @@ class StoredFile:
 
 
 def find(uri: str, parameter: str = "output") -> StoredFile | None:
-    """Poll for one file; ``None`` only where it truly is not there.
+    """Look for one file; ``None`` only where it truly is not there.
 
     :param parameter: the parameter that the address came from, for the error.
     """
@@ -149,7 +151,7 @@ def find(uri: str, parameter: str = "output") -> StoredFile | None:
 
 
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
-    """Give what :func:`checksum_of` gives for the file of an address; ``None`` only where there truly is none.
+    """Return what :func:`checksum_of` returns for the file of an address; ``None`` only where there truly is none.
 
     :param parameter: the parameter that the address came from, for the error.
     """
@@ -161,7 +163,7 @@ def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
 
 
 def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
-    """Give what tells one content of an address from another.
+    """Return what tells one content of an address from another.
 
     The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
     address again is the same.
@@ -172,19 +174,9 @@ def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
     return file.checksum or hashlib.sha256(read(file.uri) if content is None else content).hexdigest()
 
 
-def _on_this_machine(uri: str, parameter: str = "output") -> str | None:
-    """Give the path of a local file; ``None`` for one that is elsewhere."""
-    if uri.startswith("file:///"):
-        return uri[len("file://") :]
-    if uri.partition("://")[0] in _ELSEWHERE:
-        return None
-    path = located(uri, parameter)
-    return str(path.path) if path.protocol in _LOCAL else None
-
-
 def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
-    """Give what the storage tells of a file now; ``None`` only where it truly is not there."""
-    local = _on_this_machine(uri, parameter)
+    """Return what the storage tells of a file now; ``None`` only where it truly is not there."""
+    local = local_path(uri)
     if local is not None:
         return local_files.info_of(local)
     path = located(uri, parameter)
@@ -198,38 +190,22 @@ def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
 
 def stored_file(uri: str, info: Mapping[str, Any]) -> StoredFile:
     """Read what a file system tells of a file."""
-    state = "|".join(str(info[name]) for name in (*CHECKSUM_KEYS, *_TIMES, "size") if info.get(name))
-    return StoredFile(uri, int(info["size"]), state, _checksum(info))
+    state = "|".join(str(info[name]) for name in (*_CHECKSUM_KEYS, *_TIMES, "size") if info.get(name))
+    return StoredFile(uri, int(info["size"]), state, checksum_in(info))
 
 
-def _checksum(info: Mapping[str, Any]) -> str | None:
-    return next((str(info[name]) for name in CHECKSUM_KEYS if info.get(name)), None)
+def checksum_in(info: Mapping[str, Any]) -> str | None:
+    """Return the checksum of a file that a file system tells of; ``None`` where it tells none."""
+    return next((str(info[name]) for name in _CHECKSUM_KEYS if info.get(name)), None)
 
 
-CHECKSUM_KEYS = ("ETag", "md5Hash", "crc32c", "content_md5")
-_TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")
-
-
-BLOCK_BYTES = 8 << 20
-"""Bytes that are read or sent at once; S3 takes no less than 5 MiB, Google wants a multiple of 256 KiB."""
-
-
-def write_streamed(address: str, lines: Iterable[bytes]) -> None:
+def write_streamed(uri: str, lines: Iterable[bytes]) -> None:
     """Write a file, line by line, that appears under its name only when it is whole."""
-    path = located(address)
-    if path.protocol in _LOCAL:
-        final = Path(path.path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-        try:
-            with partial.open("wb") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(final)
-        finally:
-            partial.unlink(missing_ok=True)
+    local = local_path(uri)
+    if local is not None:
+        local_files.write_streamed(local, lines)
         return
+    path = located(uri)
     upload = path.fs.open(path.path, "wb", block_size=BLOCK_BYTES, autocommit=False)
     try:
         upload.writelines(lines)
@@ -243,9 +219,7 @@ def write_streamed(address: str, lines: Iterable[bytes]) -> None:
 
 
 def remove_empty_folders(folder: str) -> None:
-    """Remove a batch's local folder, and that of all batches, where nothing is left in them; a bucket has none."""
-    path = located(folder)
-    if path.protocol in _LOCAL:
-        with suppress(OSError):
-            Path(path.path).rmdir()
-            Path(path.path).parent.rmdir()
+    """Remove a local folder and the one that it is in, as far as nothing is left in them; a bucket has no folders."""
+    local = local_path(folder)
+    if local is not None:
+        local_files.remove_empty_folders(local)

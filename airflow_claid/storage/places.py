@@ -6,9 +6,17 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.addresses import (
+    host_of,
+    is_connected,
+    is_storage,
+    last_of,
+    relative_path_problem,
+    without_connection,
+)
 
 RECEIPTS_FOLDER = "_claid/"
 PICTURE_SUFFIXES = {
@@ -18,13 +26,11 @@ PICTURE_SUFFIXES = {
     "avif": ".avif",
     "tiff": ".tiff",
 }
-"""The file name's suffix that we give each of Claid's output formats."""
+"""The suffix of the file names in each of Claid's output formats."""
 
 VIDEO_SUFFIX = ".mp4"
 _VIDEO_SUFFIXES = {VIDEO_SUFFIX, ".m4v", ".mov", ".webm", ".avi", ".mkv", ".gif"}
 _KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", ".heic"}
-_NOT_WRITABLE = {"http", "https", "ftp", "ftps", "sftp", "data", "claid"}
-_SAME_SCHEME = {"s3a": "s3", "gcs": "gs", "local": "file"}
 _NAME_MAX_CHARACTERS = 150
 _NAME_MAX_BYTES = 200
 """In UTF-8: file systems take 255, of which our own additions need some."""
@@ -53,14 +59,38 @@ class Place:
     file: str | None = None
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether pictures stay where Claid keeps them for a day, and only links to them are handed on."""
+        return self.kind is PlaceKind.TEMPORARY
+
+    @property
+    def is_written_by_claid(self) -> bool:
+        """Whether Claid itself writes there: a connected storage, whose paths are quoted as in a link."""
+        return self.kind is PlaceKind.CONNECTED
+
+    @property
+    def is_written_by_airflow(self) -> bool:
+        """Whether the task fetches what Claid made and writes it there: object storage."""
+        return self.kind is PlaceKind.OBJECT_STORAGE
+
+    @property
     def storage_name(self) -> str:
         """Name of the connected storage."""
-        return _host(self.folder)
+        return host_of(self.folder)
 
     @property
     def receipts(self) -> str:
         """Folder of the receipts, beside the pictures."""
         return self.folder + RECEIPTS_FOLDER
+
+    def uri_of(self, path: str) -> str:
+        """Return the address of a file by its path in the folder."""
+        return self.folder + (quote(path) if self.is_written_by_claid else path)
+
+    def path_in(self, uri: str) -> str:
+        """Return the path in the folder of a file's address, whichever connection the two name."""
+        path = without_connection(uri).removeprefix(without_connection(self.folder))
+        return unquote(path) if self.is_written_by_claid else path
 
 
 TEMPORARY = Place(PlaceKind.TEMPORARY)
@@ -117,25 +147,23 @@ def _place(output: str | None, suffixes: Set[str]) -> Place:
         raise _refused(output, f"has no scheme: {local}, s3://…/, gs://…/ or storage://NAME/…/")
     if scheme != scheme.lower():
         raise _refused(output, f"must have its scheme in lower case: use '{scheme.lower()}://{rest}'")
-    if scheme in _NOT_WRITABLE:
+    if not is_storage(output):
         raise _refused(
             output,
             f"cannot be written to: {scheme!r} is no storage; use s3://…, gs://…, file:///… or storage://NAME/…/",
         )
-    if scheme in ("file", "local") and not rest.startswith("/"):
-        raise _refused(
-            output, f"is no absolute path, and every worker would take it for another: use '{scheme}:///{rest}'"
-        )
+    if problem := relative_path_problem(output):
+        raise _refused(output, problem)
     if not rest.strip("/"):
         raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
     if ".." in rest.split("/"):
         raise _refused(output, "must not climb with '..': name the folder itself")
-    return _connected(output, suffixes) if scheme == "storage" else _object_storage(output, suffixes)
+    return _connected(output, suffixes) if is_connected(output) else _object_storage(output, suffixes)
 
 
 def _connected(output: str, suffixes: Set[str]) -> Place:
     folder, last = _split(output)
-    name = _host(output)
+    name = host_of(output)
     if not name or "@" in name:
         raise _refused(output, "names no connected storage: use 'storage://NAME/PATH/'")
     if not last:
@@ -154,28 +182,15 @@ def _object_storage(output: str, suffixes: Set[str]) -> Place:
 
 def _split(output: str) -> tuple[str, str]:
     """Split an address into its folder, with the ``/``, and what comes after; a bucket alone is a folder."""
-    scheme, _, rest = output.partition("://")
+    rest = output.partition("://")[2]
     if "/" not in rest:
-        return output + "/", "" if scheme != "storage" else rest
+        return output + "/", rest if is_connected(output) else ""
     folder, _, last = output.rpartition("/")
     return folder + "/", last
 
 
-def _host(address: str) -> str:
-    return address.partition("://")[2].partition("/")[0]
-
-
 def _is_file(name: str, suffixes: Set[str]) -> bool:
     return any(name.lower().endswith(suffix) for suffix in suffixes)
-
-
-def without_connection(uri: str) -> str:
-    """Give an address without its ``conn_id@``: the same file, whoever opens it."""
-    scheme, separator, rest = uri.partition("://")
-    if not separator or scheme in _NOT_WRITABLE:
-        return uri
-    host, slash, path = rest.partition("/")
-    return f"{_SAME_SCHEME.get(scheme, scheme)}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def checked_name(name: object) -> str:
@@ -208,16 +223,8 @@ def _is_too_long(name: str) -> bool:
     return len(name) > _NAME_MAX_CHARACTERS or len(name.encode(errors="replace")) > _NAME_MAX_BYTES
 
 
-def last_of(path: str) -> str:
-    """Give the last part of an address; of a link, without its query, which an object's key does not have."""
-    rest = path.partition("://")[2]
-    if path.startswith(("http://", "https://")):
-        rest = re.split("[?#]", rest, maxsplit=1)[0]
-    return rest.partition("/")[2].rstrip("/").rpartition("/")[2]
-
-
 def stem_of(path: str) -> str:
-    """Give the file name of an address, cleaned and without its suffix."""
+    """Return the file name of an address, cleaned and without its suffix."""
     last = last_of(path)
     stem, dot, suffix = last.rpartition(".")
     return cleaned_name(stem if dot and stem and len(suffix) <= 5 else last)

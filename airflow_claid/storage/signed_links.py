@@ -20,7 +20,7 @@ def is_signed(link: str) -> bool:
 
 
 def unsigned(link: str) -> str:
-    """Give a link without its signature and what belongs to it: the same object, however often it is signed anew."""
+    """Return a link without its signature and what belongs to it: the same object, however often it is signed anew."""
     if not is_signed(link):
         return link
     parts = urlsplit(link)

@@ -9,7 +9,7 @@ class TaskStateStore(Protocol):
     """The part of Airflow's ``task_state_store`` that receipts need."""
 
     def get(self, key: str) -> Any:
-        """Give a value, or ``None``."""
+        """Return a value, or ``None``."""
 
     def set(self, key: str, value: Any) -> None:
         """Keep a value."""

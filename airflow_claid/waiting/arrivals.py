@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
-from urllib.parse import quote
 
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.judging import Verdict, judge, judge_whole
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError
+from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.connected import ConnectedStorages
-from airflow_claid.storage.listing import listed
+from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import StoredFile, find, located
-from airflow_claid.storage.places import RECEIPTS_FOLDER, PlaceKind
+from airflow_claid.storage.places import RECEIPTS_FOLDER
 from airflow_claid.waiting.pictures import Poll, Watch
 
 _PARTIAL = (".partial", ".part", ".tmp", ".crdownload")
@@ -56,16 +56,15 @@ class Arrivals:
             file = find(self._readable(place.folder + place.file))
             return _poll_of([(self._watch.output, self._verdict(file))] if file else [])
         folder = self._readable(place.folder)
-        files = _files_below(folder) if self._watch.recursive else listed(folder)
+        files = list_files(folder, recursive=self._watch.recursive)
         wanted = {name: file for file in files if _counts(name := file.uri[len(folder) :])}
-        naming = quote if place.kind is PlaceKind.CONNECTED else str
-        poll = _poll_of((place.folder + naming(name), self._verdict(file)) for name, file in wanted.items())
+        poll = _poll_of((place.uri_of(name), self._verdict(file)) for name, file in wanted.items())
         self._forget_all_but({file.uri for file in wanted.values()})
         return poll
 
     def _readable(self, uri: str) -> str:
         """Return the address by which Airflow reads what is watched."""
-        return self._claid.storages.readable_uri(uri) if uri.startswith("storage://") else uri
+        return self._claid.storages.readable_uri(uri) if is_connected(uri) else uri
 
     def _link(self) -> Verdict | None:
         downloader, link = self._claid.downloader, self._watch.output
@@ -120,26 +119,3 @@ def _reader(uri: str) -> Callable[[int, int], bytes]:
         return content
 
     return read
-
-
-def _files_below(folder: str) -> list[StoredFile]:
-    """List all files below a folder; one that is not there is empty."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    root = str(path.path).rstrip("/")
-    options = {"on_error": _unless_gone} if path.protocol in ("file", "local") else {}
-    try:
-        infos = path.fs.find(root, detail=True, **options)
-    except FileNotFoundError:
-        return []
-    return [
-        StoredFile(folder + name[len(root) + 1 :], int(info["size"]), repr(sorted(info.items(), key=lambda i: i[0])))
-        for name, info in infos.items()
-        if info.get("type") == "file" and len(name) > len(root) + 1 and not name.endswith("/")
-    ]
-
-
-def _unless_gone(error: OSError) -> None:
-    """Pass over a folder that has gone meanwhile, and over no other error."""
-    if not isinstance(error, FileNotFoundError):
-        raise error

@@ -9,17 +9,11 @@ from airflow_claid.client import ClaidValidationError
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
-from airflow_claid.operators.bases.inputs import lying_at
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
 from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once
-from airflow_claid.storage.places import (
-    PICTURE_SUFFIXES,
-    PlaceKind,
-    checked_name,
-    folder_place,
-)
+from airflow_claid.storage.places import PICTURE_SUFFIXES, checked_name, folder_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -106,20 +100,17 @@ class CreatingOperator(ClaidPayingOperator):
 
     def _refuse_overwriting(self, order: CreationOrder, sources: Sequence[Source]) -> None:
         """Refuse an order whose pictures would be written over those that it starts from."""
-        if order.place.kind is not PlaceKind.OBJECT_STORAGE:
+        if not order.place.is_written_by_airflow:
             return
-        there = {self._lies_at(source.path): source.path for source in sources}
+        plain_uri = self.hook.storages.plain_uri
+        there = {plain_uri(source.path): source.path for source in sources}
         for position in range(1, order.number_of_images + 1):
-            target = self._lies_at(order.place.folder + order.file_name(position))
+            target = plain_uri(order.place.folder + order.file_name(position))
             if target in there:
                 raise ClaidValidationError(
                     f"output={order.place.folder!r}, name={self.name!r} would overwrite the input {there[target]!r}: "
                     "give another folder or name"
                 )
-
-    def _lies_at(self, path: str) -> str:
-        """Give the file that an address means, whatever storage or connection it names."""
-        return lying_at(path, self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None)
 
 
 def _format_name(output_format: object) -> str:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.parameters import is_literal, optional, paths
-from airflow_claid.storage.places import Place, without_connection
+from airflow_claid.storage.places import Place
 
 STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
 
 
 STAND_IN_PROMPT = "a prompt that is not known yet"
-
-
-def lying_at(path: str, readable: str | None) -> str:
-    """Give the file that an address means, whatever connection it names."""
-    return without_connection(readable or path)
 
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:

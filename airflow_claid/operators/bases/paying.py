@@ -33,7 +33,7 @@ from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidS
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
 from airflow_claid.storage.object_storage import located
-from airflow_claid.storage.places import Place, PlaceKind
+from airflow_claid.storage.places import Place
 from airflow_claid.version_compat import (
     THREADS_AT_ONCE,
     AirflowException,
@@ -148,9 +148,10 @@ class ClaidPayingOperator(BaseOperator):
 
     def _find_page(self, place: Place, images: Sequence[DeliveredImage]) -> None:
         """Find the page of the pictures; Airflow asks for it when the process ends."""
-        known = (image.path or (image.tmp_url if place.kind is PlaceKind.TEMPORARY else None) for image in images)
+        known = (image.path or (image.tmp_url if place.is_temporary else None) for image in images)
+        paths = [path for path in known if path]
         try:
-            self.pictures_page = pictures_page(place, [path for path in known if path], self.hook.storages.bucket_uri)
+            self.pictures_page = pictures_page(place, paths, self.hook.storages.find_readable_uri)
         except (ClaidError, ValueError) as error:
             self.log.warning("The link to the pictures cannot be made (%s)", type(error).__name__)
 
@@ -190,10 +191,8 @@ class ClaidPayingOperator(BaseOperator):
 
     def _receipts(self, order: Order, context: Context) -> ReceiptStore:
         """Choose where an order's receipt is kept: beside the pictures, else with the task, else nowhere."""
-        if order.place.kind is PlaceKind.OBJECT_STORAGE:
-            return FolderReceipts(order.place.receipts)
-        if order.place.kind is PlaceKind.CONNECTED:
-            readable = self.hook.storages.bucket_uri(order.place.receipts)
+        if not order.place.is_temporary:
+            readable = self.hook.storages.find_readable_uri(order.place.receipts)
             if readable is not None:
                 return FolderReceipts(readable)
         store = task_state_store(context)
@@ -207,14 +206,14 @@ class ClaidPayingOperator(BaseOperator):
 
     def _check_place(self, place: Place) -> None:
         """Make sure, before credits are spent, that the place can be written to."""
-        if place.kind is PlaceKind.CONNECTED:
+        if place.is_written_by_claid:
             self.hook.storages.check_writable(place.storage_name)
-        elif place.kind is PlaceKind.OBJECT_STORAGE:
+        elif place.is_written_by_airflow:
             located(place.folder)
 
     def _landing(self, place: Place) -> str | None:
         """Give the place as a connected storage sees it, where one covers it, so that lost answers can be found."""
-        return self.hook.storages.covering(place.folder) if place.kind is PlaceKind.OBJECT_STORAGE else None
+        return self.hook.storages.covering(place.folder) if place.is_written_by_airflow else None
 
     def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
         """Push what the pictures are and what this execution cost, log it, and give the paths of the good ones."""

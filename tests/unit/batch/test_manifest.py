@@ -14,7 +14,7 @@ import pytest
 from airflow_claid.batch import manifest as module
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.manifest_index import ManifestIndex
-from airflow_claid.storage.listing import listed
+from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import read_if_there, write_whole
 from tests.conftest import Connect, s3_connection
 from tests.support.scripted_server import Reply, ScriptedServer
@@ -51,7 +51,7 @@ def opened(place: str, **terms: Any) -> Manifest:
 
 
 def parts_of(place: str) -> list[str]:
-    return [file.uri.rpartition("/")[2] for file in listed(f"{place}_claid/batches/{BATCH}/")]
+    return [file.uri.rpartition("/")[2] for file in list_files(f"{place}_claid/batches/{BATCH}/")]
 
 
 def row(number: int, status: str = "done", **more: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_the_manifest_has_each_row_in_the_order_of_the_input_and_the_parts_are_g
         row(number, prompt="自転車 \u2028 \ud800", credits=1.5) for number in range(1, 6)
     ]
     assert parts_of(place) == []
-    assert [file.uri for file in listed(place)] == [f"{place}manifest-spring.jsonl"]
+    assert [file.uri for file in list_files(place)] == [f"{place}manifest-spring.jsonl"]
 
 
 def test_nothing_but_the_manifest_is_left_on_a_local_disk(local: str, tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_finish_that_fails_leaves_the_former_manifest_and_the_parts(
         manifest.finish()
     assert written(manifest.address) == [row(7)]
     assert parts_of(place) == ["part-00001.jsonl"]
-    assert [file.uri for file in listed(place)] == [manifest.address]
+    assert [file.uri for file in list_files(place)] == [manifest.address]
     monkeypatch.setattr(manifest.index, "lines", lines)
     manifest.finish()
     manifest.close()

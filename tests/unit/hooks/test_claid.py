@@ -217,7 +217,7 @@ def test_the_mapping_of_storages_is_an_object_or_its_text(connect: Connect, sand
     sandbox.connect_storage("shop", bucket="pictures", path="catalogue")
     extra = {"storages": form({"shop": "aws_default"})}
     made = hook(connect, host=sandbox.url, password=sandbox.api_key, extra=extra)
-    assert made.storages.bucket_uri("storage://shop/a.png") == "s3://aws_default@pictures/catalogue/a.png"
+    assert made.storages.find_readable_uri("storage://shop/a.png") == "s3://aws_default@pictures/catalogue/a.png"
 
 
 @pytest.mark.parametrize("mapping", ["shop=aws_default", '["shop"]', ["shop"], {"shop": 5}, {"shop": {"conn": "aws"}}])

@@ -111,7 +111,7 @@ def paid_by_prompt(sandbox: Sandbox) -> Counter[str]:
 
 
 def delivered(run: TaskRun, operator: ImageGenerationBatchOperator, path: str) -> bytes:
-    address = operator.hook.storages.bucket_uri(path) if path.startswith("storage://") else path
+    address = operator.hook.storages.find_readable_uri(path)
     return ObjectStoragePath(str(address)).read_bytes()
 
 
@@ -397,7 +397,7 @@ def test_a_picture_that_was_removed_is_asked_for_again_and_only_that_one(
 ) -> None:
     operator = batch(output=place)
     (removed,) = rows_of(new_try()(operator))[1]["paths"]
-    address = operator.hook.storages.bucket_uri(removed) if removed.startswith("storage://") else removed
+    address = operator.hook.storages.find_readable_uri(removed)
     ObjectStoragePath(str(address)).unlink()
     summary = new_try(run_id="tuesday")(batch(output=place))
     assert (summary["reused"], summary["credits"], summary["done"]) == (2, 1, 3)

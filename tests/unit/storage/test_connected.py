@@ -51,7 +51,43 @@ def storages(sandbox: Sandbox, claid: ClaidClient) -> ConnectedStorages:
 def test_an_address_in_a_storage_becomes_one_in_its_bucket(
     storages: ConnectedStorages, storage_uri: str, address: str | None
 ) -> None:
-    assert storages.bucket_uri(storage_uri) == address
+    assert storages.find_readable_uri(storage_uri) == address
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://aws@pictures/a b.png", "file:///srv/50%25.png", "https://shop.example/a.png", ""]
+)
+def test_any_other_address_is_read_as_it_is(claid: ClaidClient, sandbox: Sandbox, uri: str) -> None:
+    storages = ConnectedStorages(claid, MAPPING)
+    assert storages.find_readable_uri(uri) == storages.readable_uri(uri) == uri
+    assert sandbox.ledger() == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "storage://shop/a%20b.png",
+        "s3://another@pictures/catalogue/2026/a b.png",
+        "s3a://pictures/catalogue/2026/a b.png",
+    ],
+)
+def test_one_file_has_one_plain_address(storages: ConnectedStorages, uri: str) -> None:
+    assert storages.plain_uri(uri) == "s3://pictures/catalogue/2026/a b.png"
+
+
+def test_a_file_that_airflow_cannot_read_has_the_address_that_claid_has_for_it(storages: ConnectedStorages) -> None:
+    assert storages.plain_uri("storage://unmapped/a%20b.png") == "storage://unmapped/a%20b.png"
+
+
+def test_what_cannot_do_without_a_readable_address_is_told_what_is_missing(storages: ConnectedStorages) -> None:
+    assert storages.readable_uri("storage://archive/b.png") == "gs://google_cloud_default@old/b.png"
+    for name, problem in (
+        ("unmapped", "is not mapped: put .* reaches the bucket 'secret'"),
+        ("nobody", "is not one of the account"),
+        ("web", "is a web folder"),
+    ):
+        with pytest.raises(ClaidValidationError, match=problem):
+            storages.readable_uri(f"storage://{name}/b.png")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +120,14 @@ def test_an_address_in_a_covered_bucket_becomes_one_in_the_storage(
 def test_there_and_back_is_the_same(storages: ConnectedStorages) -> None:
     for name in ("shop", "archive", "folder", "minio"):
         address = f"storage://{name}/spring/50%25%20red.png"
-        assert storages.covering(storages.bucket_uri(address) or "") == address
+        assert storages.covering(storages.find_readable_uri(address) or "") == address
 
 
 def test_what_claid_wrote_is_read_where_the_mapping_says(sandbox: Sandbox, claid: ClaidClient, tmp_path: Path) -> None:
     sandbox.connect_storage("local", bucket="pictures", path="catalogue", where=tmp_path)
     [image] = claid.generate_image("a red bicycle", output="storage://local/spring/").output
     storages = ConnectedStorages(claid, {"local": f"file://{tmp_path}"})
-    address = storages.bucket_uri(image.claid_storage_uri or "")
+    address = storages.find_readable_uri(image.claid_storage_uri or "")
     assert address is not None
     assert (read_if_there(address) or b"").startswith(b"\x89PNG")
 
@@ -121,14 +157,14 @@ def test_a_web_folder_cannot_be_written(storages: ConnectedStorages) -> None:
 
 def test_storages_are_asked_for_once(storages: ConnectedStorages, sandbox: Sandbox) -> None:
     storages.check_writable("shop")
-    storages.bucket_uri("storage://shop/a.png")
+    storages.find_readable_uri("storage://shop/a.png")
     storages.covering("s3://pictures/a.png")
     assert len(sandbox.ledger("list_storages")) == 1
 
 
 def test_without_a_mapping_nothing_is_asked(claid: ClaidClient, sandbox: Sandbox) -> None:
     storages = ConnectedStorages(claid, {})
-    assert storages.bucket_uri("storage://shop/a.png") is None
+    assert storages.find_readable_uri("storage://shop/a.png") is None
     assert storages.covering("s3://pictures/a.png") is None
     assert sandbox.ledger() == []
 
@@ -142,7 +178,7 @@ def test_a_key_without_the_scope_is_warned_of_once_and_stops_nothing(
         storages = ConnectedStorages(client, MAPPING)
         storages.check_writable("shop")
         storages.check_writable("anything")
-        assert storages.bucket_uri("storage://shop/a.png") is None
+        assert storages.find_readable_uri("storage://shop/a.png") is None
         assert storages.covering("s3://pictures/a.png") is None
     warnings = [record for record in caplog.records if "lacks the scope 'storage'" in record.getMessage()]
     assert len(warnings) == 1

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from airflow_claid.storage import local_files
-from airflow_claid.storage.local_files import add, create_whole, info_of, read, write_whole
+from airflow_claid.storage.local_files import (
+    add,
+    create_whole,
+    info_of,
+    read,
+    remove_empty_folders,
+    write_streamed,
+    write_whole,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -22,6 +31,26 @@ def test_what_is_written_is_read_whole(content: bytes, tmp_path: Path) -> None:
     write_whole(f"{tmp_path}/a/b/file", content)
     assert read(f"{tmp_path}/a/b/file") == content
     assert names(tmp_path / "a" / "b") == ["file"]
+
+
+@pytest.mark.parametrize("lines", [[], [b"one\n"], [b"%d\n" % number for number in range(400_000)]])
+def test_what_is_written_line_by_line_is_read_whole(lines: list[bytes], tmp_path: Path) -> None:
+    write_streamed(f"{tmp_path}/a/b/file", iter(lines))
+    assert read(f"{tmp_path}/a/b/file") == b"".join(lines)
+    assert names(tmp_path / "a" / "b") == ["file"]
+
+
+def test_lines_that_stop_on_the_way_leave_the_file_before_and_nothing_else(tmp_path: Path) -> None:
+    def stopping() -> Iterator[bytes]:
+        yield b"x" * (2 << 20)
+        assert len(names(tmp_path)) == 2
+        raise TimeoutError("slow")
+
+    write_whole(f"{tmp_path}/file", b"before")
+    with pytest.raises(TimeoutError):
+        write_streamed(f"{tmp_path}/file", stopping())
+    assert (tmp_path / "file").read_bytes() == b"before"
+    assert names(tmp_path) == ["file"]
 
 
 def test_only_the_first_is_created(tmp_path: Path) -> None:
@@ -69,6 +98,8 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before_and_nothing_else(
     monkeypatch.setattr(local_files.os, fails, refuse)
     with pytest.raises(OSError, match="No space left"):
         write_whole(f"{tmp_path}/file", b"after")
+    with pytest.raises(OSError, match="No space left"):
+        write_streamed(f"{tmp_path}/file", [b"after"])
     assert (tmp_path / "file").read_bytes() == b"before"
     assert names(tmp_path) == ["file"]
 
@@ -97,3 +128,14 @@ def test_a_file_a_folder_and_nothing_are_told_apart(tmp_path: Path) -> None:
     assert (info_of(f"{tmp_path}/file") or {})["size"] == 4
     assert (info_of(f"{tmp_path}") or {})["type"] == "directory"
     assert info_of(f"{tmp_path}/nothing") is None
+
+
+def test_folders_go_as_far_as_nothing_is_left_in_them(tmp_path: Path) -> None:
+    for kept in ("a/b/file", "a/file", "file"):
+        write_whole(f"{tmp_path}/{kept}", b"kept")
+        (tmp_path / "a" / "b").mkdir(parents=True, exist_ok=True)
+        remove_empty_folders(f"{tmp_path}/a/b/")
+        assert (tmp_path / "a" / "b").exists() == (kept == "a/b/file")
+        assert (tmp_path / "a").exists() == (kept != "file")
+        (tmp_path / kept).unlink()
+    remove_empty_folders(f"{tmp_path}/not/there/")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.storage.listing import listed, listed_below
+from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
     StoredFile,
     checksum_if_there,
@@ -52,13 +52,13 @@ def test_any_name_that_is_allowed_is_kept(folder: str, name: str) -> None:
     found = find(folder + name)
     assert found is not None
     assert (found.uri, found.size) == (folder + name, 7)
-    assert [file.uri for file in listed(folder)] == [folder + name]
+    assert [file.uri for file in list_files(folder)] == [folder + name]
 
 
 def test_what_is_not_there_is_none(folder: str) -> None:
     assert read_if_there(f"{folder}nothing.json") is None
     assert find(f"{folder}nothing.json") is None
-    assert listed(folder) == []
+    assert list_files(folder) == []
 
 
 def test_an_empty_file_is_there(folder: str) -> None:
@@ -75,18 +75,12 @@ def test_a_folder_is_not_a_file(folder: str) -> None:
 def test_a_file_that_comes_after_one_has_looked_is_found(folder: str) -> None:
     """File systems keep listings; an answer that was lost may arrive while we look for it."""
     assert find(f"{folder}late.png") is None
-    assert listed(folder) == []
+    assert list_files(folder) == []
     writer = threading.Thread(target=write_whole, args=(f"{folder}late.png", b"content"))
     writer.start()
     writer.join()
     assert find(f"{folder}late.png") is not None
-    assert [file.uri for file in listed(folder)] == [f"{folder}late.png"]
-
-
-def test_the_files_directly_in_a_folder_are_listed_by_name(folder: str) -> None:
-    for name in ("b.png", "a.png", "_claid/x.json", "deep/er/c.png"):
-        write_whole(folder + name, name.encode())
-    assert [(file.uri, file.size) for file in listed(folder)] == [(f"{folder}a.png", 5), (f"{folder}b.png", 5)]
+    assert [file.uri for file in list_files(folder)] == [f"{folder}late.png"]
 
 
 def test_a_file_that_is_written_anew_is_told_from_the_one_before(folder: str) -> None:
@@ -144,7 +138,7 @@ def test_many_threads_write_files_of_their_own(folder: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {file.uri: read_if_there(file.uri) for file in listed(folder)} == {
+    assert {file.uri: read_if_there(file.uri) for file in list_files(folder)} == {
         f"{folder}{number}.png": str(number).encode() for number in range(12)
     }
 
@@ -182,7 +176,7 @@ def refusing_s3(connect: Connect, scripted: ScriptedServer) -> str:
     return connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
 
 
-@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
+@pytest.mark.parametrize("look", [read_if_there, find, list_files, checksum_if_there])
 def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
     refusing_s3: str, scripted: ScriptedServer, look: Callable[[str], object]
 ) -> None:
@@ -198,7 +192,7 @@ def test_a_bucket_that_may_not_be_written_refuses_at_once(refusing_s3: str, scri
         write_whole(f"s3://{refusing_s3}@bucket/a.json", b"content")
 
 
-@pytest.mark.parametrize("look", [read_if_there, find, listed, checksum_if_there])
+@pytest.mark.parametrize("look", [read_if_there, find, list_files, checksum_if_there])
 def test_a_google_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
     connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, look: Callable[[str], object]
 ) -> None:
@@ -230,20 +224,3 @@ def test_of_many_who_create_a_file_at_once_one_succeeds(folder: str) -> None:
         assert created.count(True) == 1
         assert content == str(created.index(True)).encode()
     assert create_whole(f"{folder}once.json", b"again") is folder.startswith("gs://")
-
-
-@pytest.mark.parametrize("place", ["local", "s3", "gcs"])
-def test_files_below_a_folder_are_listed_by_their_paths_in_it(
-    place: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    root = f"file://{tmp_path}" if place == "local" else request.getfixturevalue(place)
-    for name in ("in/b.png", "in/deep/a b.png", "inside.png"):
-        write_whole(f"{root}/{name}", name.encode())
-    found = listed_below(f"{root}/in/")
-    assert [file.uri for file in found] == [f"{root}/in/b.png", f"{root}/in/deep/a b.png"]
-    assert [file.size for file in found] == [8, 15]
-    assert listed_below(f"{root}/none/") == []
-    if place != "local":
-        before = found[0].checksum
-        write_whole(f"{root}/in/b.png", b"in/b.png")
-        assert listed_below(f"{root}/in/")[0].checksum == before is not None

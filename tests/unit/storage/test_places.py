@@ -47,6 +47,39 @@ def test_a_folder_always_ends_with_a_slash(read: object, output: str, kind: Plac
     assert place.receipts == f"{folder}_claid/"
 
 
+@pytest.mark.parametrize(
+    ("output", "temporary", "claid", "airflow"),
+    [
+        (None, True, False, False),
+        ("storage://shop/", False, True, False),
+        ("s3://bucket/", False, False, True),
+        ("abfs://bucket/", False, False, True),
+        ("file:///srv/", False, False, True),
+    ],
+)
+def test_a_place_tells_who_writes_there(output: str | None, temporary: bool, claid: bool, airflow: bool) -> None:
+    place = edit_place(output)
+    assert (place.is_temporary, place.is_written_by_claid, place.is_written_by_airflow) == (temporary, claid, airflow)
+
+
+@pytest.mark.parametrize(
+    ("folder", "uri"),
+    [
+        ("s3://aws@bucket/in/", "s3://aws@bucket/in/deep/50% red#1.png"),
+        ("file:///srv/in/", "file:///srv/in/deep/50% red#1.png"),
+        ("storage://shop/my folder/", "storage://shop/my folder/deep/50%25%20red%231.png"),
+    ],
+)
+def test_a_file_has_an_address_by_its_path_in_the_folder_and_back(folder: str, uri: str) -> None:
+    place = edit_place(folder)
+    assert place.uri_of("deep/50% red#1.png") == uri
+    assert place.path_in(uri) == "deep/50% red#1.png"
+
+
+def test_the_path_in_a_folder_is_the_same_by_any_connection() -> None:
+    assert edit_place("s3://aws@bucket/in/").path_in("s3a://another@bucket/in/a.png") == "a.png"
+
+
 def test_a_connected_storage_knows_its_name() -> None:
     assert generation_place("storage://shop/spring/").storage_name == "shop"
 
