@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
+from airflow_claid.client import ClaidValidationError, JobKind
+from airflow_claid.client.models.base import checked
+from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
+from airflow_claid.operators.bases.inputs import lying_at
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
-from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place, without_connection
+from airflow_claid.storage.connected import ConnectedStorages
+from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_DEFAULT_FORMAT = "jpeg"
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
 
 
 class ImageEditOperator(ClaidJobOperator):
     """Edit one picture or several with any of Claid's operations.
 
-    Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
+    Estimated at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
     can reach are edited as jobs: all are submitted, then waited for, in the worker or (``deferrable``) in the
     triggerer; a retry waits for the same jobs. Others are sent along, several at a time, and are done when they are
     sent. A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
@@ -88,7 +91,7 @@ class ImageEditOperator(ClaidJobOperator):
         self.name = name
         with refusing_at_once():
             if is_literal([operations, output, output_format, metadata]):
-                self._checked_request(edit_place(output))
+                self._edit(edit_place(output))
             if is_literal(input) and not paths(input, "input"):
                 raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
             if name is not None and is_literal(name):
@@ -99,20 +102,19 @@ class ImageEditOperator(ClaidJobOperator):
         return f"input={shortened(self.input)}"
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        """Give the paths in the order of the inputs."""
+        """Return the paths in the order of the inputs."""
         super()._end(context, task_orders, results)
         inputs = paths(self.input, "input")
         edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
         return [path for path in (edited[one] for one in inputs) if path]
 
-    def _checked_request(self, place: Place) -> UploadRequest:
-        output: dict[str, Any] = {"format": self._format(place), "metadata": self.metadata}
-        return UploadRequest.of(
-            sides_as_numbers(self.operations), {name: value for name, value in output.items() if value}
-        )
+    def _edit(self, place: Place) -> Edit:
+        """Return what is done to each picture, checked."""
+        output = {"format": self._format(place), "metadata": self.metadata or None}
+        return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output})
 
     def _format(self, place: Place) -> str | Mapping[str, Any] | None:
-        """Give the format asked for; a file's suffix says it where nothing else does."""
+        """Return the format asked for; a file's suffix says it where nothing else does."""
         if place.file is None:
             return self.output_format or None
         suffix = "." + place.file.lower().rpartition(".")[2]
@@ -140,10 +142,8 @@ class ImageEditOperator(ClaidJobOperator):
                 f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
                 "folder that ends with '/', and no name"
             )
-        request = self._checked_request(place)
+        edit = self._edit(place)
         self._check_place(place)
-        asked = request.to_json()
-        suffix = PICTURE_SUFFIXES[_format_name(self._format(place) or _DEFAULT_FORMAT)]
         landing = self._landing(place)
         orders = []
         for path in inputs:
@@ -155,18 +155,12 @@ class ImageEditOperator(ClaidJobOperator):
                     landing=landing,
                     name=checked_name(self.name) if self.name not in (None, "") else found.stem,
                     source=found,
-                    operations=asked["operations"],
-                    output=asked.get("output") or {},
-                    suffix=suffix,
+                    operations=edit.operations,
+                    output=edit.output,
                 )
             )
-        _check_files(orders, self._lies_at)
+        _check_files(orders, self.hook.storages)
         return list(orders)
-
-    def _lies_at(self, path: str) -> str:
-        """Give the file that an address means, whatever storage or connection it names."""
-        readable = self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None
-        return without_connection(readable or path)
 
 
 class ImageUpscaleOperator(ImageEditOperator):
@@ -228,14 +222,14 @@ def _format_name(output_format: object) -> str:
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
 
-def _check_files(orders: Sequence[EditOrder], lies_at: Callable[[str], str]) -> None:
+def _check_files(orders: Sequence[EditOrder], storages: ConnectedStorages) -> None:
     """Refuse inputs that would be written to one file, or over themselves."""
     written: dict[str, str] = {}
     for order in orders:
         if not order.place.folder:
             continue
         target = order.place.folder + order.file_name(1)
-        if lies_at(target) == lies_at(order.source.path):
+        if lying_at(target, storages) == lying_at(order.source.path, storages):
             raise ClaidValidationError(
                 f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
                 "name"

@@ -13,13 +13,11 @@ from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import choice, is_literal, number, refusing_at_once
+from airflow_claid.parameters import choice, is_literal, known, number, refusing_at_once
 from airflow_claid.storage.places import checked_name, generation_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_STAND_IN_PROMPT = "a prompt that is not known yet"
 
 
 class ImageGenerationOperator(ClaidPayingOperator):
@@ -81,10 +79,9 @@ class ImageGenerationOperator(ClaidPayingOperator):
         self.name = name
         self.on_blocked = on_blocked
         with refusing_at_once():
-            GenerateRequest.of(
-                prompt if is_literal(prompt) else _STAND_IN_PROMPT,
-                number_of_images=number(number_of_images) if is_literal(number_of_images) else 1,
-                guidance_scale=number(guidance_scale) if is_literal(guidance_scale) else 5.0,
+            asked = known(self, ("prompt", "number_of_images", "guidance_scale"))
+            GenerateRequest.check_known(
+                asked["prompt"], number(asked["number_of_images"]), number(asked["guidance_scale"])
             )
             if is_literal(output):
                 generation_place(output)
@@ -104,7 +101,7 @@ class ImageGenerationOperator(ClaidPayingOperator):
         return good
 
     def _prompts(self) -> Sequence[str]:
-        """Give the prompts, each of which becomes a request of its own."""
+        """Return the prompts, each of which becomes a request of its own."""
         return [self.prompt]
 
     def _orders(self) -> list[Order]:

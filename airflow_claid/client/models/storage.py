@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from airflow_claid.client.errors import ClaidError, ClaidValidationError
-from airflow_claid.client.models.base import AnswerModel, RequestModel, checked, wrong
+from airflow_claid.client.models.base import UNKNOWN, AnswerModel, RequestModel, check_known, checked, wrong
 
 STORAGE_NAME_MAX_CHARACTERS = 50
 BucketType = Literal["s3", "gcs"]
@@ -181,6 +181,15 @@ class StorageIn(_WithSecret):
             {"bucket": bucket, "path": path, "credentials": _key_pair(access_key, secret_access_key)},
         )
         return checked(cls, {"name": name, "type": type, "parameters": parameters})
+
+    @classmethod
+    def check_bucket(cls, name: object, bucket: object, path: object) -> None:
+        """Check what is known of a bucket before its keys are; the rest is ``UNKNOWN``.
+
+        :raises ClaidValidationError: as :meth:`of_bucket`.
+        """
+        check_known(BucketParameters, {"bucket": bucket, "path": "" if path is None else path, "credentials": UNKNOWN})
+        check_known(cls, {"name": name, "type": UNKNOWN, "parameters": UNKNOWN})
 
     @classmethod
     def of_web_folder(cls, name: str, base_url: str) -> StorageIn:

@@ -23,12 +23,23 @@ def end_without_images(results: Sequence[Fulfilled], on_blocked: str) -> None:
     number = sum(len(result.images) for result in results)
     spent = sum(result.credits for result in results)
     subjects = ", ".join(shortened(result.order.prompt or result.order.subject) for result in results)
-    said = (
+    problem = (
         f"Claid's content filter blacked out all {number} images of the prompt {subjects} ({spent:g} credits spent by "
         "this run). Change the prompt"
     )
+    end_as_told(on_blocked, failed=f"{problem}, or set on_blocked='skip'.", skipped=f"{problem}.")
+    log.warning("%s; going on without images (on_blocked='keep')", problem)
+
+
+def end_as_told(on_blocked: str, *, failed: str, skipped: str | None) -> None:
+    """Fail or skip a task whose images were blocked, as ``on_blocked`` says.
+
+    :param failed: the message where the task fails.
+    :param skipped: the message where it is skipped; ``None`` where it is not, because some images are good.
+    :raises AirflowFailException: for ``"fail"``.
+    :raises AirflowSkipException: for ``"skip"``.
+    """
     if on_blocked == "fail":
-        raise AirflowFailException(f"{said}, or set on_blocked='skip'.")
-    if on_blocked == "skip":
-        raise AirflowSkipException(f"{said}.")
-    log.warning("%s; going on without images (on_blocked='keep')", said)
+        raise AirflowFailException(failed)
+    if on_blocked == "skip" and skipped is not None:
+        raise AirflowSkipException(skipped)

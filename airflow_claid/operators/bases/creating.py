@@ -13,18 +13,11 @@ from airflow_claid.operators.bases.inputs import lying_at
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
-from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once
-from airflow_claid.storage.places import (
-    PICTURE_SUFFIXES,
-    PlaceKind,
-    checked_name,
-    folder_place,
-)
+from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once, without_none
+from airflow_claid.storage.places import PlaceKind, checked_name, folder_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_DEFAULT_FORMAT = "png"
 
 
 class CreatingOperator(ClaidPayingOperator):
@@ -80,16 +73,8 @@ class CreatingOperator(ClaidPayingOperator):
             end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
         return good
 
-    def _asked_output(self, take: Any) -> dict[str, Any]:
-        """Give number of images and format as Claid names them; ``take`` as for :func:`literal_or`."""
-        output = {
-            "number_of_images": number(take(self.number_of_images, 1)),
-            "format": optional(take(self.output_format, None)),
-        }
-        return {name: value for name, value in output.items() if value is not None}
-
     def _where(self) -> dict[str, Any]:
-        """Give the part of an order that says where pictures go and under which name, checked."""
+        """Return the part of an order that says where pictures go and under which name, checked."""
         choice(self.on_blocked, "on_blocked", ON_BLOCKED)
         place = folder_place(self.output_path)
         self._check_place(place)
@@ -98,7 +83,6 @@ class CreatingOperator(ClaidPayingOperator):
             "place": place,
             "landing": self._landing(place),
             "name": checked_name(self.name) if self.name not in (None, "") else None,
-            "suffix": PICTURE_SUFFIXES[_format_name(optional(self.output_format))],
         }
 
     def _reachable(self, path: str, parameter: str = "input") -> Source:
@@ -108,22 +92,21 @@ class CreatingOperator(ClaidPayingOperator):
         """Refuse an order whose pictures would be written over those that it starts from."""
         if order.place.kind is not PlaceKind.OBJECT_STORAGE:
             return
-        there = {self._lies_at(source.path): source.path for source in sources}
+        storages = self.hook.storages
+        there = {lying_at(source.path, storages): source.path for source in sources}
         for position in range(1, order.number_of_images + 1):
-            target = self._lies_at(order.place.folder + order.file_name(position))
+            target = lying_at(order.place.folder + order.file_name(position), storages)
             if target in there:
                 raise ClaidValidationError(
                     f"output={order.place.folder!r}, name={self.name!r} would overwrite the input {there[target]!r}: "
                     "give another folder or name"
                 )
 
-    def _lies_at(self, path: str) -> str:
-        """Give the file that an address means, whatever storage or connection it names."""
-        return lying_at(path, self.hook.storages.bucket_uri(path) if path.startswith("storage://") else None)
 
-
-def _format_name(output_format: object) -> str:
-    """Give the name of a format that has been checked."""
-    if isinstance(output_format, Mapping):
-        return str(output_format["type"])
-    return str(output_format or _DEFAULT_FORMAT)
+def output_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return number of images and format, as Claid names them."""
+    output = {
+        "number_of_images": number(parameters["number_of_images"]),
+        "format": optional(parameters["output_format"]),
+    }
+    return without_none(output)

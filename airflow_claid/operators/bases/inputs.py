@@ -5,21 +5,18 @@ from __future__ import annotations
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.parameters import is_literal, optional, paths
+from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import Place, without_connection
 
-STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
 
-
-STAND_IN_PROMPT = "a prompt that is not known yet"
-
-
-def lying_at(path: str, readable: str | None) -> str:
-    """Give the file that an address means, whatever connection it names."""
-    return without_connection(readable or path)
+def lying_at(address: str, storages: ConnectedStorages) -> str:
+    """Return the file or folder that an address means, whatever storage or connection names it."""
+    readable = storages.bucket_uri(address) if address.startswith("storage://") else None
+    return without_connection(readable or address)
 
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:
-    """Give the paths of an ``input``, each once; one name or file does not do for several.
+    """Return the paths of an ``input``, each once; one name or file does not do for several.
 
     :raises ClaidValidationError: naming the parameter, its value and the remedy.
     """
@@ -34,7 +31,7 @@ def inputs_of(value: object, place: Place, name: object) -> list[str]:
 
 
 def one_path(value: object, name: str) -> str | None:
-    """Give the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
+    """Return the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
 
     :raises ClaidValidationError: if there are several.
     """
