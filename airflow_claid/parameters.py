@@ -131,11 +131,11 @@ def seconds(value: object, name: str) -> float:
 
 
 def _not_negative(value: object, name: str, unit: str, most: float = float("inf")) -> float:
-    found = number(value)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
+    amount = number(value)
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount <= most:
         limit = "" if most == float("inf") else f", up to {most}"
         raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, 0 or more{limit}")
-    return float(found)
+    return float(amount)
 
 
 def paths(value: object, name: str) -> list[str]:
@@ -143,10 +143,10 @@ def paths(value: object, name: str) -> list[str]:
 
     :raises ClaidValidationError: if it is none of these.
     """
-    found = list(flat(_rendered_list(value) if isinstance(value, str) else value))
-    if not all(isinstance(path, str) and path for path in found):
+    addresses = list(flat(_rendered_list(value) if isinstance(value, str) else value))
+    if not all(isinstance(path, str) and path for path in addresses):
         raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths")
-    return [str(path) for path in found]
+    return [str(path) for path in addresses]
 
 
 def _rendered_list(text: str) -> object:

@@ -133,10 +133,10 @@ class ImageFolderEditOperator(ClaidJobOperator):
             missing = max(result.order.number_of_images - made, len(reasons))
             if missing <= 0:
                 continue
-            said = "; ".join(reasons[:_SHOWN_REASONS]) or "Claid gave no reason"
+            problems = "; ".join(reasons[:_SHOWN_REASONS]) or "Claid gave no reason"
             message = (
                 f"{missing} pictures of {result.order.subject} could not be edited, the {made} others are in place and "
-                f"not paid again: {said}"
+                f"not paid again: {problems}"
             )
             if choice(self.on_error, "on_error", ON_ERROR) == "fail":
                 raise AirflowFailException(
@@ -173,11 +173,11 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
         :raises ClaidValidationError: if it is one among others, or ``recursive`` is for none.
         """
-        found = paths(self.input, "input")
-        folders = [path for path in found if path.endswith("/")]
-        if folders and len(found) > 1:
+        given = paths(self.input, "input")
+        folders = [path for path in given if path.endswith("/")]
+        if folders and len(given) > 1:
             raise ClaidValidationError(
-                f"input names the folder {folders[0]!r} among {len(found)} paths: give one folder, or a list of "
+                f"input names the folder {folders[0]!r} among {len(given)} paths: give one folder, or a list of "
                 "pictures"
             )
         if truth(self.recursive, "recursive") and not folders:

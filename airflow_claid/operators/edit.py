@@ -118,19 +118,19 @@ class ImageEditOperator(ClaidJobOperator):
         if place.file is None:
             return self.output_format or None
         suffix = "." + place.file.lower().rpartition(".")[2]
-        said = _FORMAT_OF_SUFFIX.get(suffix)
-        if said is None:
+        named = _FORMAT_OF_SUFFIX.get(suffix)
+        if named is None:
             raise ClaidValidationError(
                 f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
                 f"{', '.join(_FORMAT_OF_SUFFIX)}"
             )
-        if self.output_format and _format_name(self.output_format) != said:
+        if self.output_format and _format_name(self.output_format) != named:
             raise ClaidValidationError(
                 f"output_format={self.output_format!r} does not go with the file name in "
                 f"output={self.output_path!r}: leave one of them out, or make "
                 "them the same"
             )
-        return self.output_format or said
+        return self.output_format or named
 
     def _orders(self) -> list[Order]:
         inputs = list(dict.fromkeys(paths(self.input, "input")))
@@ -147,14 +147,14 @@ class ImageEditOperator(ClaidJobOperator):
         landing = self._landing(place)
         orders = []
         for path in inputs:
-            found = source(path, self.hook.storages, removed=self._removed)
+            picture = source(path, self.hook.storages, removed=self._removed)
             orders.append(
                 EditOrder(
                     base_url=self.hook.client.base_url,
                     place=place,
                     landing=landing,
-                    name=checked_name(self.name) if self.name not in (None, "") else found.stem,
-                    source=found,
+                    name=checked_name(self.name) if self.name not in (None, "") else picture.stem,
+                    source=picture,
                     operations=edit.operations,
                     output=edit.output,
                 )

@@ -249,7 +249,7 @@ class BackgroundGenerationOperator(CreatingOperator):
         return without_none(scene)
 
     def _kind(self) -> str:
-        """Tell what the scene is made from.
+        """Return what the scene is made from.
 
         :raises ClaidValidationError: if nothing, or several things, say so.
         """

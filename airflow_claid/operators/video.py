@@ -177,7 +177,7 @@ def _seconds(duration: object) -> Any:
     """
     if duration is UNKNOWN:
         return duration
-    found = number(duration)
-    if isinstance(found, bool) or found not in (5, 10):
+    seconds = number(duration)
+    if isinstance(seconds, bool) or seconds not in (5, 10):
         raise ClaidValidationError(f"duration={duration!r} must be 5 or 10 seconds")
-    return str(int(found))
+    return str(int(seconds))

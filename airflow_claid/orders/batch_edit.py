@@ -50,11 +50,11 @@ class BatchFolder:
         if readable is None:
             return cls(address, recursive)
         files = listed_below(readable) if recursive else listed(readable)
-        found = {file.uri.removeprefix(readable): file for file in files}
-        pictures = {name: file for name, file in found.items() if name.lower().endswith(READABLE_SUFFIXES)}
+        by_name = {file.uri.removeprefix(readable): file for file in files}
+        pictures = {name: file for name, file in by_name.items() if name.lower().endswith(READABLE_SUFFIXES)}
         states = {name: file.checksum or file.state for name, file in pictures.items()}
         digest = hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
-        mixed = len(pictures) < len(found)
+        mixed = len(pictures) < len(by_name)
         alone = tuple(address + quote(name) for name in pictures) if mixed else ()
         return cls(address, recursive, len(pictures), digest, alone, tuple(pictures))
 

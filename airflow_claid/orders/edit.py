@@ -84,7 +84,7 @@ class EditOrder(Order):
 
 
 def whole_output(output: ImageOutput, destination: str | None) -> ImageOutput | None:
-    """Return an output with its destination; ``None`` where nothing is said about it."""
+    """Return an output with its destination; ``None`` where it would be empty."""
     whole = output.written_to(destination)
     return None if whole == ImageOutput() else whole
 

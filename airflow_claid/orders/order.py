@@ -88,7 +88,7 @@ class Order(ABC):
         return None
 
     def credits_when_done(self, pictures: int) -> float:
-        """Tell what it has cost in all, once it is known how many pictures it was about."""
+        """Return what it has cost in all, once it is known how many pictures it was about."""
         return self.credits
 
     @property

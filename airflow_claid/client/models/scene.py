@@ -86,7 +86,7 @@ class PaddingProduct(Padding):
 
 
 def _placement(value: Any) -> str:
-    """Tell the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
+    """Return the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
     kind = value.get("placement_type") if isinstance(value, Mapping) else getattr(value, "placement_type", None)
     return f"{kind if kind in ('original', 'padding') else 'absolute'} placement"
 
@@ -156,7 +156,7 @@ class TemplateScene(AfterTemplate):
 
 
 def _scene(value: Any) -> str:
-    """Tell the kind; its name is no field's, as above."""
+    """Return the kind; its name is no field's, as above."""
     has = value.__contains__ if isinstance(value, Mapping) else lambda name: hasattr(value, name)
     return f"{'effect' if has('effect') else 'template' if has('template_url') else 'prompt'} scene"
 

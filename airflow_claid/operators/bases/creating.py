@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
+from airflow_claid.operators.bases.blocked import FilteredOperator
 from airflow_claid.operators.bases.inputs import lying_at
-from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
-from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once, without_none
+from airflow_claid.parameters import is_literal, number, optional, refusing_at_once, without_none
 from airflow_claid.storage.places import PlaceKind, checked_name, folder_place
 
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
-
-class CreatingOperator(ClaidPayingOperator):
+class CreatingOperator(FilteredOperator):
     """Base of the operators that make new pictures from given ones.
 
     :param number_of_images: (templated) 1 to 4 for each request.
@@ -53,29 +47,20 @@ class CreatingOperator(ClaidPayingOperator):
         on_blocked: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(on_blocked=on_blocked, **kwargs)
         self.number_of_images = number_of_images
         self.output_path = output
         self.output_format = output_format
         self.name = name
-        self.on_blocked = on_blocked
         with refusing_at_once():
             if is_literal(output):
                 folder_place(output)
             if name is not None and is_literal(name):
                 checked_name(name)
-            if is_literal(on_blocked):
-                choice(on_blocked, "on_blocked", ON_BLOCKED)
-
-    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, task_orders, results)
-        if results and not good:
-            end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
-        return good
 
     def _where(self) -> dict[str, Any]:
         """Return the part of an order that says where pictures go and under which name, checked."""
-        choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+        self._check_on_blocked()
         place = folder_place(self.output_path)
         self._check_place(place)
         return {

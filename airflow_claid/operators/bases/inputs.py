@@ -20,14 +20,14 @@ def inputs_of(value: object, place: Place, name: object) -> list[str]:
 
     :raises ClaidValidationError: naming the parameter, its value and the remedy.
     """
-    found = list(dict.fromkeys(paths(value, "input")))
-    if len(found) > 1 and (place.file or optional(name) is not None):
+    inputs = list(dict.fromkeys(paths(value, "input")))
+    if len(inputs) > 1 and (place.file or optional(name) is not None):
         named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
         raise ClaidValidationError(
-            f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
+            f"{named} names one file for {len(inputs)} inputs: leave it out, give a folder that ends with '/', or map "
             "over the inputs with a name each (.expand_kwargs)"
         )
-    return found
+    return inputs
 
 
 def one_path(value: object, name: str) -> str | None:
@@ -35,12 +35,12 @@ def one_path(value: object, name: str) -> str | None:
 
     :raises ClaidValidationError: if there are several.
     """
-    found = [] if optional(value) is None else paths(value, name)
-    if len(found) > 1:
+    addresses = [] if optional(value) is None else paths(value, name)
+    if len(addresses) > 1:
         raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand)"
+            f"{name}={shortened(value)} must be one path, not {len(addresses)}: map over them (.expand)"
         )
-    return found[0] if found else None
+    return addresses[0] if addresses else None
 
 
 def check_inputs(value: object, name: str = "input") -> None:
