@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.lists import flat
+from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
 from airflow_claid.version_compat import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off", "none", ""}
 _LONGEST = 10 * 365 * 24 * 3600
-"""Seconds: ten years. A time without an end could not be reckoned with, which would show after credits are spent."""
+"""Seconds: ten years. A time without an end would fail only after credits are spent."""
 
 
 @contextmanager
@@ -41,19 +46,24 @@ def is_literal(value: object) -> bool:
     return False
 
 
-def literal_or(value: Any, stand_in: Any) -> Any:
-    """Give a value that is known when the DAG is parsed, else what stands in for it in the check."""
-    return value if is_literal(value) else stand_in
+def given(operator: BaseOperator, names: Iterable[str]) -> dict[str, Any]:
+    """Return the named parameters of an operator, as they are when the task runs."""
+    return {name: getattr(operator, name) for name in names}
 
 
-def rendered(value: Any, stand_in: Any) -> Any:  # noqa: ARG001 - has the form of literal_or
-    """Give the value itself: all are known when the task runs; goes where :func:`literal_or` does."""
-    return value
+def known(operator: BaseOperator, names: Iterable[str]) -> dict[str, Any]:
+    """Return the same when the DAG is parsed: ``UNKNOWN`` where a template or an upstream task tells the value."""
+    return {name: value if is_literal(value) else UNKNOWN for name, value in given(operator, names).items()}
 
 
 def optional(value: Any) -> Any:
-    """Give ``None`` for what a template rendered to nothing."""
+    """Return ``None`` for what a template rendered to nothing."""
     return None if isinstance(value, str) and value.strip() in ("", "None") else value
+
+
+def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are set."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def number(value: object) -> Any:
@@ -121,35 +131,26 @@ def seconds(value: object, name: str) -> float:
 
 
 def _not_negative(value: object, name: str, unit: str, most: float = float("inf")) -> float:
-    found = number(value)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= most:
+    amount = number(value)
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount <= most:
         limit = "" if most == float("inf") else f", up to {most}"
         raise ClaidValidationError(f"{name}={value!r} must be a number of {unit}, 0 or more{limit}")
-    return float(found)
+    return float(amount)
 
 
 def paths(value: object, name: str) -> list[str]:
-    """Give a list of paths from one path, a list, the results of a mapped task, or text that a template rendered.
+    """Return a list of paths from one path, a list, the results of a mapped task, or text that a template rendered.
 
     :raises ClaidValidationError: if it is none of these.
     """
-    found = list(_flat(_rendered_list(value) if isinstance(value, str) else value))
-    if not all(isinstance(path, str) and path for path in found):
+    addresses = list(flat(_rendered_list(value) if isinstance(value, str) else value))
+    if not all(isinstance(path, str) and path for path in addresses):
         raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths")
-    return [str(path) for path in found]
-
-
-def _flat(value: object) -> Iterator[object]:
-    """Go through a list, and through the lists in it: a mapped task gives one of each."""
-    if not _is_sequence(value):
-        yield value
-        return
-    for item in value:
-        yield from _flat(item)
+    return [str(path) for path in addresses]
 
 
 def _rendered_list(text: str) -> object:
-    """Read a list that a template rendered to text, as JSON or as Python writes it; else give the text."""
+    """Read a list that a template rendered to text, as JSON or as Python writes it; else return the text."""
     return _rendered(text) if text.strip().startswith("[") else text.strip()
 
 
@@ -160,8 +161,3 @@ def _rendered(text: str) -> object:
         except (ValueError, SyntaxError):
             continue
     return text
-
-
-def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
-    """Whether it is a list, or what Airflow gives for the results of a mapped task, which only behaves like one."""
-    return hasattr(value, "__getitem__") and hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))

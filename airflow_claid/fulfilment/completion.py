@@ -15,7 +15,6 @@ from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.places import PlaceKind
 from airflow_claid.waiting.decision import WaitState
 from airflow_claid.waiting.jobs import JobDecision, decide, pause
 
@@ -134,7 +133,7 @@ class Completion:
             delivered = delivery.deliver(order, image)
             images = (other if other.position != image.position else delivered for other in receipt.images)
             receipt = receipt.evolve(images=tuple(images))
-            if len(receipt.images) > 1 and order.place.kind is PlaceKind.OBJECT_STORAGE:
+            if len(receipt.images) > 1 and order.place.is_written_by_airflow:
                 self._store.write(receipt)
         blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
         receipt = receipt.evolve(

@@ -19,7 +19,6 @@ from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.places import PlaceKind
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +137,6 @@ class Fulfilment(Resources):
 
 def _as_addressed(order: Order, image: DeliveredImage) -> DeliveredImage:
     """Name a picture's path by the connection that this order uses, not by the one of the run that paid."""
-    if order.place.kind is not PlaceKind.OBJECT_STORAGE or image.path is None:
+    if not order.place.is_written_by_airflow or image.path is None:
         return image
     return image.evolve(path=order.place.folder + order.file_name(image.position))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_claid.client import AIEditRequest, JobKind
+from airflow_claid.client import JobKind
+from airflow_claid.client.models.ai_edit import AIEditOptions
+from airflow_claid.client.models.base import RequestModel, check_known, checked
+from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.creating import CreatingOperator
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
+from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.inputs import check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.ai_edit import AIEditOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import literal_or, number, optional, refusing_at_once, rendered
+from airflow_claid.parameters import given, known, number, optional, refusing_at_once, without_none
 from airflow_claid.storage.places import folder_place
 
 _NAMES = {
@@ -25,6 +28,26 @@ _NAMES = {
     "output.format": "output_format",
     "options": "aspect_ratio, inference_steps, guidance_scale",
 }
+
+
+class _Asked(RequestModel):
+    """What is asked for each of the pictures."""
+
+    options: AIEditOptions
+    output: CreatedOutput
+
+
+def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    options = {
+        "model": optional(parameters["model"]),
+        "aspect_ratio": optional(parameters["aspect_ratio"]),
+        "inference_steps": number(optional(parameters["inference_steps"])),
+        "guidance_scale": number(optional(parameters["guidance_scale"])),
+    }
+    return {
+        "options": {"prompt": parameters["prompt"], **without_none(options)},
+        "output": output_of(parameters),
+    }
 
 
 class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
@@ -89,26 +112,14 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
         self.guidance_scale = guidance_scale
         with refusing_at_once():
             check_inputs(input)
-            self._request(literal_or)
+            check_known(_Asked, _asked(known(self, ImageAIEditOperator.template_fields)), _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"prompt={shortened(self.prompt)}"
 
-    def _request(self, take: Any) -> AIEditRequest:
-        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
-        options = {
-            "prompt": take(self.prompt, STAND_IN_PROMPT),
-            "model": optional(take(self.model, "v1")),
-            "aspect_ratio": optional(take(self.aspect_ratio, None)),
-            "inference_steps": number(optional(take(self.inference_steps, None))),
-            "guidance_scale": number(optional(take(self.guidance_scale, None))),
-        }
-        given = {name: value for name, value in options.items() if value is not None or name == "prompt"}
-        return AIEditRequest.of(STAND_IN_INPUT, given, self._asked_output(take), _NAMES)
-
     def _orders(self) -> list[Order]:
-        asked = self._request(rendered).to_json()
+        asked = checked(_Asked, _asked(given(self, ImageAIEditOperator.template_fields)), _NAMES)
         inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
         where = self._where()
         if not inputs:
@@ -116,7 +127,7 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
         orders: list[Order] = []
         for path in inputs:
             source = self._reachable(path)
-            order = AIEditOrder(**where, source=source, options=asked["options"], output=asked["output"])
+            order = AIEditOrder(**where, source=source, options=asked.options, output=asked.output)
             self._refuse_overwriting(order, [source])
             orders.append(order)
         return orders

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client import BatchEditRequest, ClaidValidationError, JobKind
+from airflow_claid.client import ClaidValidationError, JobKind
+from airflow_claid.client.models.base import checked
+from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, check_inputs
+from airflow_claid.operators.bases.inputs import check_inputs
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
 from airflow_claid.orders.order import Order
@@ -44,7 +46,7 @@ _NAMES = {"output.format": "output_format", "output.metadata": "metadata"}
 class ImageFolderEditOperator(ClaidJobOperator):
     """Edit a whole folder of pictures, or a list, by one request and one job.
 
-    Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). A folder that the Claid
+    Estimated at 1 credit a picture (Claid's current documentation names no price for editing). A folder that the Claid
     connection maps is listed first: the price is known before it is paid, files that are no pictures are left out, and
     a folder whose pictures have changed is a new request, for all of its pictures. A retry, a clear, a new run or a
     backfill of the same request pays nothing again; a retry waits for the same job.
@@ -111,7 +113,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         with refusing_at_once():
             check_inputs(input)
             if is_literal([operations, output_format, metadata]):
-                self._request()
+                self._edit()
             if is_literal(output):
                 folder_place(output)
             if is_literal(on_error):
@@ -131,10 +133,10 @@ class ImageFolderEditOperator(ClaidJobOperator):
             missing = max(result.order.number_of_images - made, len(reasons))
             if missing <= 0:
                 continue
-            said = "; ".join(reasons[:_SHOWN_REASONS]) or "Claid gave no reason"
+            problems = "; ".join(reasons[:_SHOWN_REASONS]) or "Claid gave no reason"
             message = (
                 f"{missing} pictures of {result.order.subject} could not be edited, the {made} others are in place and "
-                f"not paid again: {said}"
+                f"not paid again: {problems}"
             )
             if choice(self.on_error, "on_error", ON_ERROR) == "fail":
                 raise AirflowFailException(
@@ -145,7 +147,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         return good
 
     def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
-        """Give the paths as the output was given, also where Claid knows the folder as a connected storage."""
+        """Return the paths as the output was given, also where Claid knows the folder as a connected storage."""
         return super()._hand_on(
             context,
             [
@@ -161,21 +163,21 @@ class ImageFolderEditOperator(ClaidJobOperator):
             return image
         return image.evolve(path=given.uri_of(place.path_in(image.path or "")))
 
-    def _request(self) -> BatchEditRequest:
-        output = {"format": optional(self.output_format), "metadata": optional(self.metadata)}
-        given = {name: value for name, value in output.items() if value}
-        return BatchEditRequest.of([STAND_IN_INPUT], sides_as_numbers(self.operations), given, _NAMES)
+    def _edit(self) -> Edit:
+        """Return what is done to each picture, checked."""
+        output = {"format": optional(self.output_format) or None, "metadata": optional(self.metadata) or None}
+        return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output}, _NAMES)
 
     def _folder_given(self) -> str | None:
-        """Give the folder, where the input is one.
+        """Return the folder, where the input is one.
 
         :raises ClaidValidationError: if it is one among others, or ``recursive`` is for none.
         """
-        found = paths(self.input, "input")
-        folders = [path for path in found if path.endswith("/")]
-        if folders and len(found) > 1:
+        given = paths(self.input, "input")
+        folders = [path for path in given if path.endswith("/")]
+        if folders and len(given) > 1:
             raise ClaidValidationError(
-                f"input names the folder {folders[0]!r} among {len(found)} paths: give one folder, or a list of "
+                f"input names the folder {folders[0]!r} among {len(given)} paths: give one folder, or a list of "
                 "pictures"
             )
         if truth(self.recursive, "recursive") and not folders:
@@ -194,7 +196,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     def _orders_of(self, as_it_was: BatchFolder | None) -> list[Order]:
         choice(self.on_error, "on_error", ON_ERROR)
-        asked = self._request().to_json()
+        edit = self._edit()
         place = self._place()
         given = self._folder_given()
         folder = as_it_was or (self._seen(given, place) if given else None)
@@ -223,13 +225,13 @@ class ImageFolderEditOperator(ClaidJobOperator):
             name=None,
             folder=folder,
             sources=sources,
-            operations=asked["operations"],
-            output=asked.get("output") or {},
+            operations=edit.operations,
+            output=edit.output,
         )
         return [order]
 
     def _place(self) -> Place:
-        """Give the place as Claid writes it."""
+        """Return the place as Claid writes it."""
         place = folder_place(self.output_path)
         if place.is_written_by_airflow:
             covered = self.hook.storages.covering(place.folder)
@@ -247,7 +249,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         return bool(place.folder) and self.hook.storages.find_readable_uri(place.folder) is not None
 
     def _seen(self, given: str, place: Place) -> BatchFolder:
-        """Poll into the folder, and make sure that what is written does not fall into it."""
+        """List the folder, and make sure that what is written does not fall into it."""
         storages = self.hook.storages
         address = given if is_connected(given) else storages.covering(given)
         if address is None:
@@ -261,8 +263,9 @@ class ImageFolderEditOperator(ClaidJobOperator):
                 f"output={self.output_path!r} lies in the input folder {given!r}, so the next run would edit what this "
                 "one wrote: give a folder beside it"
             )
-        readable = storages.find_readable_uri(address)
-        return BatchFolder.seen(address, readable, recursive=truth(self.recursive, "recursive"))
+        return BatchFolder.seen(
+            address, storages.find_readable_uri(address), recursive=truth(self.recursive, "recursive")
+        )
 
     def _sources(self) -> tuple[Source, ...]:
         given = dict.fromkeys(paths(self.input, "input"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client import ClaidValidationError, JobKind, UploadRequest
+from airflow_claid.client import ClaidValidationError, JobKind
+from airflow_claid.client.models.base import checked
+from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
@@ -14,19 +16,19 @@ from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
 from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
+from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_DEFAULT_FORMAT = "jpeg"
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
 
 
 class ImageEditOperator(ClaidJobOperator):
     """Edit one picture or several with any of Claid's operations.
 
-    Reckoned at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
+    Estimated at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
     can reach are edited as jobs: all are submitted, then waited for, in the worker or (``deferrable``) in the
     triggerer; a retry waits for the same jobs. Others are sent along, several at a time, and are done when they are
     sent. A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
@@ -88,7 +90,7 @@ class ImageEditOperator(ClaidJobOperator):
         self.name = name
         with refusing_at_once():
             if is_literal([operations, output, output_format, metadata]):
-                self._checked_request(edit_place(output))
+                self._edit(edit_place(output))
             if is_literal(input) and not paths(input, "input"):
                 raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
             if name is not None and is_literal(name):
@@ -99,36 +101,35 @@ class ImageEditOperator(ClaidJobOperator):
         return f"input={shortened(self.input)}"
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        """Give the paths in the order of the inputs."""
+        """Return the paths in the order of the inputs."""
         super()._end(context, task_orders, results)
         inputs = paths(self.input, "input")
         edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
         return [path for path in (edited[one] for one in inputs) if path]
 
-    def _checked_request(self, place: Place) -> UploadRequest:
-        output: dict[str, Any] = {"format": self._format(place), "metadata": self.metadata}
-        return UploadRequest.of(
-            sides_as_numbers(self.operations), {name: value for name, value in output.items() if value}
-        )
+    def _edit(self, place: Place) -> Edit:
+        """Return what is done to each picture, checked."""
+        output = {"format": self._format(place), "metadata": self.metadata or None}
+        return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output})
 
     def _format(self, place: Place) -> str | Mapping[str, Any] | None:
-        """Give the format asked for; a file's suffix says it where nothing else does."""
+        """Return the format asked for; a file's suffix says it where nothing else does."""
         if place.file is None:
             return self.output_format or None
         suffix = "." + place.file.lower().rpartition(".")[2]
-        said = _FORMAT_OF_SUFFIX.get(suffix)
-        if said is None:
+        named = _FORMAT_OF_SUFFIX.get(suffix)
+        if named is None:
             raise ClaidValidationError(
                 f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
                 f"{', '.join(_FORMAT_OF_SUFFIX)}"
             )
-        if self.output_format and _format_name(self.output_format) != said:
+        if self.output_format and _format_name(self.output_format) != named:
             raise ClaidValidationError(
                 f"output_format={self.output_format!r} does not go with the file name in "
                 f"output={self.output_path!r}: leave one of them out, or make "
                 "them the same"
             )
-        return self.output_format or said
+        return self.output_format or named
 
     def _orders(self) -> list[Order]:
         inputs = list(dict.fromkeys(paths(self.input, "input")))
@@ -140,27 +141,24 @@ class ImageEditOperator(ClaidJobOperator):
                 f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
                 "folder that ends with '/', and no name"
             )
-        request = self._checked_request(place)
+        edit = self._edit(place)
         self._check_place(place)
-        asked = request.to_json()
-        suffix = PICTURE_SUFFIXES[_format_name(self._format(place) or _DEFAULT_FORMAT)]
         landing = self._landing(place)
         orders = []
         for path in inputs:
-            found = source(path, self.hook.storages, removed=self._removed)
+            picture = source(path, self.hook.storages, removed=self._removed)
             orders.append(
                 EditOrder(
                     base_url=self.hook.client.base_url,
                     place=place,
                     landing=landing,
-                    name=checked_name(self.name) if self.name not in (None, "") else found.stem,
-                    source=found,
-                    operations=asked["operations"],
-                    output=asked.get("output") or {},
-                    suffix=suffix,
+                    name=checked_name(self.name) if self.name not in (None, "") else picture.stem,
+                    source=picture,
+                    operations=edit.operations,
+                    output=edit.output,
                 )
             )
-        _check_files(orders, self.hook.storages.plain_uri)
+        _check_files(orders, self.hook.storages)
         return list(orders)
 
 
@@ -223,14 +221,14 @@ def _format_name(output_format: object) -> str:
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
 
-def _check_files(orders: Sequence[EditOrder], lies_at: Callable[[str], str]) -> None:
+def _check_files(orders: Sequence[EditOrder], storages: ConnectedStorages) -> None:
     """Refuse inputs that would be written to one file, or over themselves."""
     written: dict[str, str] = {}
     for order in orders:
         if not order.place.folder:
             continue
         target = order.place.folder + order.file_name(1)
-        if lies_at(target) == lies_at(order.source.path):
+        if storages.plain_uri(target) == storages.plain_uri(order.source.path):
             raise ClaidValidationError(
                 f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
                 "name"

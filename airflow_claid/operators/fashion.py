@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from airflow_claid.client import FashionRequest, JobKind
+from airflow_claid.client import JobKind
+from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
+from airflow_claid.client.models.creation import CreatedOutput
+from airflow_claid.client.models.fashion import FashionOptions, garments
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.creating import CreatingOperator
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, one_path
+from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.inputs import one_path
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.fashion import FashionOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import is_literal, literal_or, optional, paths, refusing_at_once, rendered
+from airflow_claid.parameters import given, known, optional, paths, refusing_at_once, without_none
 
 _NAMES = {
-    "input.clothing": "clothing",
     "options.pose": "pose",
     "options.background": "background",
     "options.aspect_ratio": "aspect_ratio",
     "output.number_of_images": "number_of_images",
     "output.format": "output_format",
 }
+
+
+class _Asked(RequestModel):
+    """What is asked, with the garments as the task names them."""
+
+    clothing: Annotated[tuple[str, ...], garments]
+    options: FashionOptions
+    output: CreatedOutput
+
+
+def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    clothing = parameters["clothing"]
+    return {
+        "clothing": clothing if clothing is UNKNOWN else paths(clothing, "clothing"),
+        "options": without_none({name: optional(parameters[name]) for name in ("pose", "background", "aspect_ratio")}),
+        "output": output_of(parameters),
+    }
 
 
 class FashionModelOperator(CreatingOperator, ClaidJobOperator):
@@ -80,36 +99,24 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
         self.background = background
         self.aspect_ratio = aspect_ratio
         with refusing_at_once():
-            self._request(literal_or, len(paths(clothing, "clothing")) if is_literal(clothing) else 1)
+            check_known(_Asked, _asked(known(self, FashionModelOperator.template_fields)), _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"clothing={shortened(self.clothing)}"
 
-    def _request(self, take: Any, garments: int) -> FashionRequest:
-        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
-        options = {
-            "pose": optional(take(self.pose, None)),
-            "background": optional(take(self.background, None)),
-            "aspect_ratio": optional(take(self.aspect_ratio, None)),
-        }
-        given = {name: value for name, value in options.items() if value is not None}
-        clothing = [STAND_IN_INPUT] * garments
-        return FashionRequest.of({"clothing": clothing}, given, self._asked_output(take), _NAMES)
-
     def _orders(self) -> list[Order]:
-        garments = paths(self.clothing, "clothing")
-        asked = self._request(rendered, len(garments)).to_json()
+        asked = checked(_Asked, _asked(given(self, FashionModelOperator.template_fields)), _NAMES)
         where = self._where()
-        sources = tuple(self._reachable(path, "clothing") for path in garments)
+        sources = tuple(self._reachable(path, "clothing") for path in asked.clothing)
         person = one_path(self.model, "model")
         order = FashionOrder(
             **where,
             source=sources[0],
             garments=sources,
             person=self._reachable(person, "model") if person else None,
-            options=asked["options"],
-            output=asked["output"],
+            options=asked.options,
+            output=asked.output,
         )
         self._refuse_overwriting(order, [*sources, *([order.person] if order.person else [])])
         return [order]

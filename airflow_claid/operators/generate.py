@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
+from airflow_claid.operators.bases.blocked import FilteredOperator
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import choice, is_literal, number, refusing_at_once
+from airflow_claid.parameters import is_literal, known, number, refusing_at_once
 from airflow_claid.storage.places import checked_name, generation_place
 
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
-_STAND_IN_PROMPT = "a prompt that is not known yet"
-
-
-class ImageGenerationOperator(ClaidPayingOperator):
+class ImageGenerationOperator(FilteredOperator):
     """Generate 1024x1024 PNG images from a prompt.
 
     Costs 1 credit an image. Claid's own default is 4 images, which is 4 credits; here it is 1.
@@ -73,42 +66,32 @@ class ImageGenerationOperator(ClaidPayingOperator):
         on_blocked: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(on_blocked=on_blocked, **kwargs)
         self.prompt = prompt
         self.number_of_images = number_of_images
         self.guidance_scale = guidance_scale
         self.output_path = output
         self.name = name
-        self.on_blocked = on_blocked
         with refusing_at_once():
-            GenerateRequest.of(
-                prompt if is_literal(prompt) else _STAND_IN_PROMPT,
-                number_of_images=number(number_of_images) if is_literal(number_of_images) else 1,
-                guidance_scale=number(guidance_scale) if is_literal(guidance_scale) else 5.0,
+            asked = known(self, ("prompt", "number_of_images", "guidance_scale"))
+            GenerateRequest.check_known(
+                asked["prompt"], number(asked["number_of_images"]), number(asked["guidance_scale"])
             )
             if is_literal(output):
                 generation_place(output)
             if name is not None and is_literal(name):
                 checked_name(name)
-            if is_literal(on_blocked):
-                choice(on_blocked, "on_blocked", ON_BLOCKED)
 
     @property
     def _subject(self) -> str:
         return f"prompt={shortened(self.prompt)}"
 
-    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, task_orders, results)
-        if results and not good:
-            end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
-        return good
-
     def _prompts(self) -> Sequence[str]:
-        """Give the prompts, each of which becomes a request of its own."""
+        """Return the prompts, each of which becomes a request of its own."""
         return [self.prompt]
 
     def _orders(self) -> list[Order]:
-        choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+        self._check_on_blocked()
         requests = [self._request(prompt) for prompt in self._prompts()]
         place = generation_place(self.output_path)
         if not requests:

@@ -18,11 +18,13 @@ from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.prompts import PromptRow, count_rows, rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
+from airflow_claid.client.lists import flat
+from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import is_retryable
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
-from airflow_claid.operators.bases.blocked import ON_BLOCKED
+from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_as_told
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.generate import GenerateOrder
@@ -38,7 +40,7 @@ from airflow_claid.storage.places import (
     generation_place,
     stem_of,
 )
-from airflow_claid.version_compat import AirflowException, AirflowFailException, AirflowSkipException, task_state_store
+from airflow_claid.version_compat import AirflowException, AirflowFailException, task_state_store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -145,7 +147,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         self._killed = False
         with refusing_at_once():
             if is_literal([number_of_images, guidance_scale]):
-                self._request("a prompt that is not known yet", None, None)
+                GenerateRequest.check_known(UNKNOWN, number(number_of_images), number(guidance_scale))
             if is_literal(output):
                 _folder(output)
             if is_literal([concurrency, on_error, error_threshold, self.max_credits]):
@@ -304,11 +306,15 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             )
             raise (AirflowException if counts.by_status["failed"] else AirflowFailException)(said)
         blocked = counts.by_status["blocked"]
-        said = f"Claid's content filter blacked out {blocked} prompts; the manifest names them: {summary['manifest']}"
-        if blocked and self.on_blocked == "fail":
-            raise AirflowFailException(f"{said}. Change the prompts, or set on_blocked='keep'")
-        if blocked and self.on_blocked == "skip" and not counts.by_status["done"]:
-            raise AirflowSkipException(said)
+        if blocked:
+            said = (
+                f"Claid's content filter blacked out {blocked} prompts; the manifest names them: {summary['manifest']}"
+            )
+            end_as_told(
+                self.on_blocked,
+                failed=f"{said}. Change the prompts, or set on_blocked='keep'",
+                skipped=None if counts.by_status["done"] else said,
+            )
 
 
 def _given(prompts: object) -> _Given:
@@ -319,16 +325,8 @@ def _given(prompts: object) -> _Given:
     if isinstance(prompts, (str, ObjectStoragePath)):
         return str(prompts)
     if isinstance(prompts, Sequence) and not isinstance(prompts, bytes):
-        return list(_flat(prompts))
+        return list(flat(prompts))
     raise ClaidValidationError(f"prompts={shortened(prompts)} is neither a list nor the address of a file")
-
-
-def _flat(items: Sequence[Any]) -> Iterator[Any]:
-    for item in items:
-        if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
-            yield from _flat(item)
-        else:
-            yield item
 
 
 def _folder(output: object) -> Place:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from airflow_claid.client import ClaidValidationError, SceneRequest
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
+from airflow_claid.client.models.scene import AfterTemplate, EffectScene, Placement, PromptScene, SceneOutput
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.creating import CreatingOperator
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of, one_path
+from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.inputs import check_inputs, inputs_of, one_path
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.scene import SceneOrder
 from airflow_claid.parameters import (
     choice,
+    given,
     is_literal,
-    literal_or,
+    known,
     number,
     optional,
     refusing_at_once,
-    rendered,
     truth,
+    without_none,
 )
 from airflow_claid.storage.places import folder_place
 
@@ -56,11 +59,28 @@ _NAMES = {
     "output.format": "output_format",
 }
 
+_Scene = TypeVar("_Scene", EffectScene, PromptScene, AfterTemplate)
+
+
+class _Asked(RequestModel, Generic[_Scene]):
+    """What is asked for each of the products."""
+
+    object: Placement
+    scene: _Scene
+    output: SceneOutput
+
+
+_ASKED: Mapping[str, type[_Asked[Any]]] = {
+    "prompt": _Asked[PromptScene],
+    "template": _Asked[AfterTemplate],
+    "effect": _Asked[EffectScene],
+}
+
 
 class BackgroundGenerationOperator(CreatingOperator):
     """Put one product or several into a scene: from a prompt, after a template picture, or on a colour with a shadow.
 
-    Reckoned at 1 credit an image (the documentation names no price), and half a credit more for each request whose
+    Estimated at 1 credit an image (the documentation names no price), and half a credit more for each request whose
     prompt Claid writes. Claid's own default is 4 images; here it is 1. Each input is a request of its own, answered
     at once. Needs the scope ``image_generation``. A retry, a clear, a new run or a backfill of the same request pays
     nothing again, as for :class:`ImageGenerationOperator`.
@@ -166,28 +186,30 @@ class BackgroundGenerationOperator(CreatingOperator):
         with refusing_at_once():
             check_inputs(input)
             if is_literal([template, effect, write_prompt]):
-                self._request(literal_or)
+                asked = self._asked(known(self, BackgroundGenerationOperator.template_fields))
+                check_known(_ASKED[self._kind()], asked, _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"input={shortened(self.input)}"
 
-    def _request(self, take: Any) -> SceneRequest:
-        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
-        return SceneRequest.of(
-            {"image_url": STAND_IN_INPUT, **self._placement(take)}, self._scene(take), self._asked_output(take), _NAMES
-        )
+    def _asked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "object": self._placement(parameters),
+            "scene": self._scene(parameters),
+            "output": output_of(parameters),
+        }
 
-    def _placement(self, take: Any) -> dict[str, Any]:
-        absolute = {name: optional(take(getattr(self, name), None)) for name in _OF_ABSOLUTE}
-        padding = optional(take(self.padding, "10%"))
-        kind = optional(take(self.placement, None))
-        if kind is None:
+    def _placement(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        absolute = {name: optional(parameters[name]) for name in _OF_ABSOLUTE}
+        padding, placement = optional(parameters["padding"]), optional(parameters["placement"])
+        kind = placement
+        if kind in (None, UNKNOWN):
             kind = "absolute" if padding is None else "padding"
         choice(kind, "placement", PLACEMENTS)
-        given = [name for name, value in absolute.items() if value is not None]
-        stray = [*(given if kind != "absolute" else ()), *(["padding"] if padding and kind != "padding" else ())]
-        if stray and is_literal(self.placement):
+        stray = [name for name, value in absolute.items() if value not in (None, UNKNOWN) and kind != "absolute"]
+        stray += ["padding"] if padding and kind != "padding" else []
+        if stray and placement is not UNKNOWN:
             raise ClaidValidationError(
                 f"{stray[0]}={getattr(self, stray[0])!r} does not go with placement={kind!r}: leave one of them out"
             )
@@ -196,40 +218,38 @@ class BackgroundGenerationOperator(CreatingOperator):
         if kind != "absolute":
             return {"placement_type": kind, **({"padding": padding} if kind == "padding" else {})}
         position = absolute.pop("position")
-        numbers = {_OF_ABSOLUTE[name]: number(value) for name, value in absolute.items() if value is not None}
-        return {"placement_type": kind, **numbers, **({"position": _point(position)} if position is not None else {})}
+        numbers = {_OF_ABSOLUTE[name]: number(value) for name, value in absolute.items()}
+        return without_none({"placement_type": kind, **numbers, "position": _point(position)})
 
-    def _scene(self, take: Any) -> dict[str, Any]:
+    def _scene(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         kind = self._kind()
-        said = {
-            name: optional(take(getattr(self, name), None))
+        asked = {
+            name: optional(parameters[name])
             for name in ("view", "template_mode", "color", "aspect_ratio", "negative_prompt", "guidelines")
         }
-        said["write_prompt"] = truth(take(self.write_prompt, False), "write_prompt") or None
-        prompt = optional(take(self.prompt, STAND_IN_PROMPT))
-        for name, value in {**said, "prompt": prompt}.items():
-            if value is not None and name not in (*_GOES_WITH[kind], kind):
+        asked["write_prompt"] = truth(parameters["write_prompt"], "write_prompt") or None
+        asked["prompt"] = optional(parameters["prompt"])
+        for name, value in asked.items():
+            is_given = value is not None and (value is not UNKNOWN or name == "prompt")
+            if is_given and name not in (*_GOES_WITH[kind], kind):
                 raise ClaidValidationError(
                     f"{name}={shortened(getattr(self, name))} does not go with {_KIND_NAMES[kind]}: leave it out"
                 )
-        write, guidelines = said.pop("write_prompt"), said.pop("guidelines")
-        if guidelines is not None and not write and is_literal(self.write_prompt):
+        write, guidelines = asked.pop("write_prompt"), asked.pop("guidelines")
+        if guidelines not in (None, UNKNOWN) and not write:
             raise ClaidValidationError(
                 f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
                 "half a credit more, or leave them out"
             )
         if write:
-            prompt = {"generate": True, "text": prompt, "guidelines": guidelines}
-        if kind == "template":
-            said["template_url"] = STAND_IN_INPUT
-            if said["view"] is None and is_literal(self.view):
-                raise ClaidValidationError("view=None: a scene after a template needs view='front' or view='top'")
-            said["view"] = said["view"] or "front"
-        scene = {**_known(take(self.options, None)), **said, "prompt": prompt, "effect": optional(self.effect)}
-        return {name: _set(value) for name, value in scene.items() if value is not None}
+            asked["prompt"] = without_none({"generate": True, "text": asked["prompt"], "guidelines": guidelines})
+        if kind == "template" and asked["view"] is None:
+            raise ClaidValidationError("view=None: a scene after a template needs view='front' or view='top'")
+        scene = {**_options(parameters["options"]), **asked, "effect": optional(self.effect)}
+        return without_none(scene)
 
     def _kind(self) -> str:
-        """Tell what the scene is made from.
+        """Return what the scene is made from.
 
         :raises ClaidValidationError: if nothing, or several things, say so.
         """
@@ -250,8 +270,8 @@ class BackgroundGenerationOperator(CreatingOperator):
         return "prompt"
 
     def _orders(self) -> list[Order]:
-        request = self._request(rendered)
-        asked = request.to_json()
+        parameters = self._asked(given(self, BackgroundGenerationOperator.template_fields))
+        asked = checked(_ASKED[self._kind()], parameters, _NAMES)
         inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
         where = self._where()
         if not inputs:
@@ -264,17 +284,19 @@ class BackgroundGenerationOperator(CreatingOperator):
             order = SceneOrder(
                 **where,
                 source=source,
-                placement={name: value for name, value in asked["object"].items() if name != "image_url"},
-                scene={name: value for name, value in asked["scene"].items() if name != "template_url"},
+                placement=asked.object,
+                scene=asked.scene,
                 template=drawn_after,
-                output=asked["output"],
+                output=asked.output,
             )
             self._refuse_overwriting(order, [source, *([drawn_after] if drawn_after else [])])
             orders.append(order)
         return orders
 
 
-def _point(position: object) -> dict[str, Any]:
+def _point(position: object) -> object:
+    if position in (None, UNKNOWN):
+        return position
     if isinstance(position, Mapping):
         return {str(name): number(value) for name, value in position.items()}
     if not isinstance(position, (list, tuple)) or len(position) != 2:
@@ -284,12 +306,9 @@ def _point(position: object) -> dict[str, Any]:
     return {"x": number(position[0]), "y": number(position[1])}
 
 
-def _known(options: object) -> dict[str, Any]:
-    if options is None or isinstance(options, Mapping):
-        return {name: number(value) if name == "steps" else value for name, value in (options or {}).items()}
+def _options(options: object) -> dict[str, Any]:
+    if options in (None, UNKNOWN):
+        return {}
+    if isinstance(options, Mapping):
+        return {name: number(value) if name == "steps" else value for name, value in options.items()}
     raise ClaidValidationError(f"options={shortened(options)} must be a dict such as {{'preference': 'best'}}")
-
-
-def _set(value: Any) -> Any:
-    """Leave out what is not set in a part of the request."""
-    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value

@@ -12,17 +12,17 @@ from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
 from airflow_claid.client import ClaidError, ClaidRequestError, ClaidValidationError, Storage
+from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.models.storage import BucketType, StorageIn, StoragePatch
 from airflow_claid.client.text import shortened
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.bases.paying import failing_at_once
-from airflow_claid.parameters import is_literal, refusing_at_once, truth
+from airflow_claid.parameters import is_literal, known, refusing_at_once, truth
 from airflow_claid.version_compat import AirflowFailException, AirflowNotFoundException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-_STAND_IN = "known-later"
 _TEMPORARY_KEY = "ASIA"
 """How the ids of AWS's temporary (session) keys begin (AWS, IAM identifiers)."""
 
@@ -82,11 +82,8 @@ class ConnectStorageOperator(BaseOperator):
         self.rotate = rotate
         self.claid_conn_id = claid_conn_id
         with refusing_at_once():
-            _checked(
-                name=name if is_literal(name) else _STAND_IN,
-                bucket=bucket if is_literal(bucket) else _STAND_IN,
-                path=path if is_literal(path) else "",
-            )
+            parameters = known(self, ("name", "bucket", "path"))
+            StorageIn.check_bucket(parameters["name"], parameters["bucket"], parameters["path"])
             if is_literal(rotate):
                 truth(rotate, "rotate")
 
@@ -99,7 +96,7 @@ class ConnectStorageOperator(BaseOperator):
         """Connect the storage, or change what differs, and give its address."""
         with failing_at_once(f"name={shortened(self.name)}"):
             rotate = truth(self.rotate, "rotate")
-            _checked(self.name, self.bucket, self.path)
+            StorageIn.check_bucket(self.name, self.bucket, self.path)
             wanted = self._wanted()
             there = _storage_named(self.hook, wanted.name)
             if there is None:
@@ -167,7 +164,7 @@ class DisconnectStorageOperator(BaseOperator):
         self.claid_conn_id = claid_conn_id
         with refusing_at_once():
             if is_literal(name):
-                _checked(name)
+                StorageIn.check_bucket(name, UNKNOWN, UNKNOWN)
             if is_literal(missing_ok):
                 truth(missing_ok, "missing_ok")
 
@@ -180,7 +177,7 @@ class DisconnectStorageOperator(BaseOperator):
         """Remove the storage, if it is there."""
         with failing_at_once(f"name={shortened(self.name)}"):
             missing_ok = truth(self.missing_ok, "missing_ok")
-            _checked(self.name)
+            StorageIn.check_bucket(self.name, UNKNOWN, UNKNOWN)
             there = _storage_named(self.hook, self.name)
             if there is not None and self._removed(there):
                 self.log.info("Disconnected the storage %r; its bucket keeps all it has", self.name)
@@ -200,17 +197,6 @@ class DisconnectStorageOperator(BaseOperator):
                 raise
             return False
         return True
-
-
-def _checked(name: object, bucket: object = _STAND_IN, path: object = "") -> None:
-    """Check what is known of a storage before its keys are."""
-    StorageIn.of_bucket(
-        name,  # type: ignore[arg-type]
-        bucket=bucket,  # type: ignore[arg-type]
-        path="" if path is None else path,  # type: ignore[arg-type]
-        access_key=_STAND_IN,
-        secret_access_key=_STAND_IN,
-    )
 
 
 def _storage_named(hook: ClaidHook, name: str) -> Storage | None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_claid.client import ClaidValidationError, JobKind, VideoRequest
+from airflow_claid.client import ClaidValidationError, JobKind
+from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
+from airflow_claid.client.models.video import VideoOptions
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.inputs import STAND_IN_INPUT, STAND_IN_PROMPT, check_inputs, inputs_of
+from airflow_claid.operators.bases.inputs import check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import reachable_source
 from airflow_claid.orders.video import VideoOrder
-from airflow_claid.parameters import (
-    is_literal,
-    literal_or,
-    number,
-    optional,
-    refusing_at_once,
-    rendered,
-    truth,
-)
+from airflow_claid.parameters import given, is_literal, known, number, optional, refusing_at_once, truth, without_none
 from airflow_claid.storage.places import checked_name, video_place
 
 _NAMES = {
@@ -31,6 +25,42 @@ _NAMES = {
     "options.duration": "duration",
     "options.guidance_scale": "guidance_scale",
 }
+
+
+class _Asked(RequestModel):
+    """What is asked for each of the pictures."""
+
+    options: VideoOptions
+
+
+def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    options = {
+        "prompt": _prompt(parameters),
+        "negative_prompt": optional(parameters["negative_prompt"]),
+        "duration": _seconds(parameters["duration"]),
+        "guidance_scale": number(optional(parameters["guidance_scale"])),
+    }
+    return {"options": without_none(options)}
+
+
+def _prompt(parameters: Mapping[str, Any]) -> Any:
+    """Return the prompt, or what Claid is to write one by.
+
+    :raises ClaidValidationError: if there is neither, or guidelines that Claid has no use for.
+    """
+    prompt, guidelines = optional(parameters["prompt"]), optional(parameters["guidelines"])
+    if truth(parameters["write_prompt"], "write_prompt"):
+        return without_none({"generate": True, "text": prompt, "guidelines": guidelines})
+    if guidelines not in (None, UNKNOWN):
+        raise ClaidValidationError(
+            f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, or "
+            "leave them out"
+        )
+    if prompt is None:
+        raise ClaidValidationError(
+            f"prompt={parameters['prompt']!r}: say what moves, or have Claid write it with write_prompt=True"
+        )
+    return prompt
 
 
 class ImageToVideoOperator(ClaidJobOperator):
@@ -112,38 +142,14 @@ class ImageToVideoOperator(ClaidJobOperator):
             if name is not None and is_literal(name):
                 checked_name(name)
             if is_literal(write_prompt):
-                self._request(literal_or)
+                check_known(_Asked, _asked(known(self, ImageToVideoOperator.template_fields)), _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"input={shortened(self.input)}"
 
-    def _request(self, take: Any) -> VideoRequest:
-        """Check what is asked; ``take`` is :func:`literal_or` when the DAG is parsed."""
-        write = truth(self.write_prompt, "write_prompt")
-        prompt = optional(take(self.prompt, STAND_IN_PROMPT))
-        guidelines = optional(take(self.guidelines, None))
-        if guidelines is not None and not write:
-            raise ClaidValidationError(
-                f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, or "
-                "leave them out"
-            )
-        if prompt is None and not write:
-            raise ClaidValidationError(
-                f"prompt={self.prompt!r}: say what moves, or have Claid write it with write_prompt=True"
-            )
-        written = {"generate": True, "text": prompt, "guidelines": guidelines}
-        options = {
-            "prompt": {name: value for name, value in written.items() if value is not None} if write else prompt,
-            "negative_prompt": optional(take(self.negative_prompt, None)),
-            "duration": _seconds(take(self.duration, 5)),
-            "guidance_scale": number(optional(take(self.guidance_scale, None))),
-        }
-        given = {name: value for name, value in options.items() if value is not None}
-        return VideoRequest.of(STAND_IN_INPUT, given, names=_NAMES)
-
     def _orders(self) -> list[Order]:
-        asked = self._request(rendered).to_json()
+        asked = checked(_Asked, _asked(given(self, ImageToVideoOperator.template_fields)), _NAMES)
         place = video_place(self.output_path)
         inputs = inputs_of(self.input, place, self.name)
         self._check_place(place)
@@ -158,18 +164,20 @@ class ImageToVideoOperator(ClaidJobOperator):
                 landing=landing,
                 name=name,
                 source=reachable_source(path, self.hook.storages, removed=self._removed),
-                options=asked["options"],
+                options=asked.options,
             )
             for path in inputs
         ]
 
 
-def _seconds(duration: object) -> str:
-    """Give the seconds as Claid writes them.
+def _seconds(duration: object) -> Any:
+    """Return the seconds as Claid writes them.
 
     :raises ClaidValidationError: if it is neither 5 nor 10.
     """
-    found = number(duration)
-    if isinstance(found, bool) or found not in (5, 10):
+    if duration is UNKNOWN:
+        return duration
+    seconds = number(duration)
+    if isinstance(seconds, bool) or seconds not in (5, 10):
         raise ClaidValidationError(f"duration={duration!r} must be 5 or 10 seconds")
-    return str(int(found))
+    return str(int(seconds))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import AIEditRequest, ClaidClient, JobKind, prices
+from airflow_claid.client.models.ai_edit import AIEditOptions
+from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.order import Sent, as_sent
 
@@ -15,10 +17,11 @@ from airflow_claid.orders.order import Sent, as_sent
 class AIEditOrder(CreationOrder):
     """A picture changed as a prompt says.
 
-    :param options: prompt and the rest, as Claid names them.
+    :param options: prompt and the rest.
     """
 
-    options: Mapping[str, Any]
+    options: AIEditOptions
+    output: CreatedOutput
 
     operation = "submit_ai_edit"
     job_kind = JobKind.AI_EDIT
@@ -26,12 +29,12 @@ class AIEditOrder(CreationOrder):
     @property
     def asked(self) -> dict[str, Any]:
         """The picture and what is to change."""
-        return {"input": self.source.facts, "options": dict(self.options)}
+        return {"input": self.source.facts, "options": self.options.to_json()}
 
     @property
     def prompt(self) -> str:
         """The prompt."""
-        return str(self.options["prompt"])
+        return self.options.prompt
 
     @property
     def credits(self) -> float:
@@ -39,6 +42,8 @@ class AIEditOrder(CreationOrder):
         return self.number_of_images * prices.AI_EDITED_IMAGE
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits the job."""
-        request = AIEditRequest.of(self.source.reached(), self.options, self._whole_output(edition))
+        """Return what submits the job."""
+        request = AIEditRequest.of(
+            self.source.reached(), self.options, self.output.written_to(self.destination(edition))
+        )
         return lambda client: as_sent(client.submit_ai_edit(request))

@@ -10,6 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_claid.client import BatchEditRequest, ClaidClient, JobKind, prices
+from airflow_claid.client.models.edit import ImageOutput
+from airflow_claid.client.models.edit_operations import Operations
+from airflow_claid.orders.edit import whole_output
 from airflow_claid.orders.order import Order, Sent, as_sent
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
@@ -40,18 +43,18 @@ class BatchFolder:
 
     @classmethod
     def seen(cls, address: str, readable: str | None, *, recursive: bool) -> BatchFolder:
-        """Poll into a folder.
+        """List a folder.
 
         :param readable: its address in object storage; ``None`` where it cannot be listed from here.
         """
         if readable is None:
             return cls(address, recursive)
         files = list_files(readable, recursive=recursive)
-        found = {file.uri.removeprefix(readable): file for file in files}
-        pictures = {name: file for name, file in found.items() if name.lower().endswith(READABLE_SUFFIXES)}
+        by_name = {file.uri.removeprefix(readable): file for file in files}
+        pictures = {name: file for name, file in by_name.items() if name.lower().endswith(READABLE_SUFFIXES)}
         states = {name: file.checksum or file.state for name, file in pictures.items()}
         digest = hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
-        mixed = len(pictures) < len(found)
+        mixed = len(pictures) < len(by_name)
         alone = tuple(address + quote(name) for name in pictures) if mixed else ()
         return cls(address, recursive, len(pictures), digest, alone, tuple(pictures))
 
@@ -80,14 +83,14 @@ class BatchEditOrder(Order):
 
     :param folder: the folder that they are in; ``None`` for a list.
     :param sources: the list; empty for a folder.
-    :param operations: Claid's operations, checked.
-    :param output: format and metadata, as Claid names them.
+    :param operations: what is done to them.
+    :param output: format and metadata.
     """
 
     folder: BatchFolder | None
     sources: tuple[Source, ...]
-    operations: Mapping[str, Any]
-    output: Mapping[str, Any]
+    operations: Operations
+    output: ImageOutput
 
     operation = "submit_batch_edit"
     job_kind = JobKind.BATCH_EDIT
@@ -100,8 +103,8 @@ class BatchEditOrder(Order):
         """What is done to which contents of which addresses."""
         return {
             "input": self.folder.facts if self.folder else [source.facts for source in self.sources],
-            "operations": dict(self.operations),
-            "output": dict(self.output),
+            "operations": self.operations.to_json(),
+            "output": self.output.to_json(),
         }
 
     @property
@@ -136,13 +139,12 @@ class BatchEditOrder(Order):
         return f"{self.label}_{position}"
 
     def destination(self, edition: int) -> str | None:
-        """Give the folder itself: Claid keeps the inputs' names."""
+        """Return the folder itself: Claid keeps the inputs' names."""
         return self.place.folder if self.place.is_written_by_claid else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits the job."""
-        destination = self.destination(edition)
-        output = {**self.output, **({"destination": destination} if destination else {})} or None
+        """Return what submits the job."""
+        output = whole_output(self.output, self.destination(edition))
         request = BatchEditRequest.of(self._asked_input(), self.operations, output)
         return lambda client: as_sent(client.submit_batch_edit(request))
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_claid.client.models.creation import CreatedOutput, count_of
+from airflow_claid.client.models.edit import format_name
+from airflow_claid.client.models.scene import SceneOutput
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source
+from airflow_claid.storage.places import PICTURE_SUFFIXES
+
+_DEFAULT_FORMAT = "png"
+"""Claid's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +22,11 @@ class CreationOrder(Order):
     """New pictures made from given ones.
 
     :param source: the picture that it starts from; of several, the first.
-    :param output: number of images and format, as Claid names them.
-    :param suffix: of the files that are written.
+    :param output: number of images and format.
     """
 
     source: Source
-    output: Mapping[str, Any]
-    suffix: str
+    output: CreatedOutput | SceneOutput
 
     filtered = True
 
@@ -34,7 +38,7 @@ class CreationOrder(Order):
     @property
     def body(self) -> dict[str, Any]:
         """What is asked of which content of which addresses."""
-        return {**self.asked, "output": dict(self.output)}
+        return {**self.asked, "output": self.output.to_json()}
 
     @property
     def subject(self) -> str:
@@ -49,7 +53,7 @@ class CreationOrder(Order):
     @property
     def number_of_images(self) -> int:
         """How many pictures are asked for."""
-        return int(self.output["number_of_images"])
+        return count_of(self.output)
 
     @property
     def label(self) -> str:
@@ -58,12 +62,8 @@ class CreationOrder(Order):
 
     def file_name(self, position: int) -> str:
         """Number the pictures: ``NAME_1.png``, ``NAME_2.png``."""
-        return f"{self.label}_{position}{self.suffix}"
+        return f"{self.label}_{position}{PICTURE_SUFFIXES[format_name(self.output.format, _DEFAULT_FORMAT)]}"
 
     def destination(self, edition: int) -> str | None:
-        """Give a sub-folder of the request's own: Claid chooses the file names."""
+        """Return a sub-folder of the request's own: Claid chooses the file names."""
         return self._own_folder(edition)
-
-    def _whole_output(self, edition: int) -> dict[str, Any]:
-        destination = self.destination(edition)
-        return {**self.output, **({"destination": destination} if destination else {})}

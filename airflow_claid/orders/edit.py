@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import ClaidClient, EditRequest, JobKind, UploadRequest, prices
+from airflow_claid.client.models.edit import ImageOutput, format_name
+from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.places import PICTURE_SUFFIXES
+
+_DEFAULT_FORMAT = "jpeg"
+"""Claid's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,15 +23,13 @@ class EditOrder(Order):
     """One picture edited.
 
     :param source: the picture to edit.
-    :param operations: Claid's operations, checked.
-    :param output: format and metadata, as Claid names them.
-    :param suffix: of the file that is written.
+    :param operations: what is done to it.
+    :param output: format and metadata.
     """
 
     source: Source
-    operations: Mapping[str, Any]
-    output: Mapping[str, Any]
-    suffix: str
+    operations: Operations
+    output: ImageOutput
 
     operation = "edit_image"
     job_kind = JobKind.EDIT
@@ -39,8 +43,8 @@ class EditOrder(Order):
         return {
             "input": without_connection(self.subject),
             "version": self.source.version,
-            "operations": dict(self.operations),
-            "output": dict(self.output),
+            "operations": self.operations.to_json(),
+            "output": self.output.to_json(),
         }
 
     @property
@@ -53,20 +57,24 @@ class EditOrder(Order):
         """The input's address."""
         return self.subject
 
+    @property
+    def suffix(self) -> str:
+        """The suffix of the file that is written."""
+        return PICTURE_SUFFIXES[format_name(self.output.format, _DEFAULT_FORMAT)]
+
     def file_name(self, position: int) -> str:
         """The file that ``output`` names, or the input's name with the format's suffix."""
         return self.place.file or f"{self.label}{self.suffix}"
 
     def destination(self, edition: int) -> str | None:
-        """Give the exact file, so that a lost answer can be looked up."""
+        """Return the exact file, so that a lost answer can be looked up."""
         if self.place.is_written_by_claid:
             return self.place.folder + self.file_name(1)
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits a job, or sends the picture along where Claid cannot reach it."""
-        destination = self.destination(edition)
-        output = {**self.output, **({"destination": destination} if destination else {})} or None
+        """Return what submits a job, or sends the picture along where Claid cannot reach it."""
+        output = whole_output(self.output, self.destination(edition))
         address = self.source.address()
         if address is not None:
             request = EditRequest.of(address, self.operations, output)
@@ -74,6 +82,12 @@ class EditOrder(Order):
         upload = UploadRequest.of(self.operations, output)
         content = self.source.content()
         return lambda client: _uploaded(client, upload, self.source.file_name, content)
+
+
+def whole_output(output: ImageOutput, destination: str | None) -> ImageOutput | None:
+    """Return an output with its destination; ``None`` where it would be empty."""
+    whole = output.written_to(destination)
+    return None if whole == ImageOutput() else whole
 
 
 def _submitted(client: ClaidClient, request: EditRequest) -> Sent:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import ClaidClient, FashionRequest, JobKind, prices
+from airflow_claid.client.models.creation import CreatedOutput
+from airflow_claid.client.models.fashion import FashionOptions
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.order import Sent, as_sent
 from airflow_claid.orders.source import Source
@@ -18,12 +20,13 @@ class FashionOrder(CreationOrder):
 
     :param garments: 1 to 5 pictures, of which ``source`` is the first.
     :param person: who wears them; ``None`` for one whom Claid makes.
-    :param options: pose, background and aspect ratio, as Claid names them.
+    :param options: pose, background and aspect ratio.
     """
 
     garments: tuple[Source, ...]
     person: Source | None
-    options: Mapping[str, Any]
+    options: FashionOptions
+    output: CreatedOutput
 
     operation = "submit_fashion_model"
     job_kind = JobKind.FASHION_MODEL
@@ -34,14 +37,14 @@ class FashionOrder(CreationOrder):
         return {
             "clothing": [garment.facts for garment in self.garments],
             "model": self.person.facts if self.person else None,
-            "options": dict(self.options),
+            "options": self.options.to_json(),
         }
 
     @property
     def prompt(self) -> str | None:
         """Pose and background, where they are given."""
-        said = [self.options[name] for name in ("pose", "background") if self.options.get(name)]
-        return ", ".join(said) or None
+        words = [text for text in (self.options.pose, self.options.background) if text]
+        return ", ".join(words) or None
 
     @property
     def credits(self) -> float:
@@ -49,9 +52,10 @@ class FashionOrder(CreationOrder):
         return self.number_of_images * prices.FASHION_IMAGE
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits the job."""
-        inputs: dict[str, Any] = {"clothing": [garment.reached() for garment in self.garments]}
-        if self.person is not None:
-            inputs["model"] = self.person.reached()
-        request = FashionRequest.of(inputs, self.options, self._whole_output(edition))
+        """Return what submits the job."""
+        pictures = {
+            "clothing": [garment.reached() for garment in self.garments],
+            "model": self.person.reached() if self.person else None,
+        }
+        request = FashionRequest.of(pictures, self.options, self.output.written_to(self.destination(edition)))
         return lambda client: as_sent(client.submit_fashion_model(request))

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def fingerprint(*, base_url: str, operation: str, body: Mapping[str, Any], place: Mapping[str, Any]) -> str:
-    """Give the SHA-256, in hex, of the canonical JSON of all that makes a request what it is.
+    """Return the SHA-256, in hex, of the canonical JSON of all that makes a request what it is.
 
     :param base_url: with the version, so that a sandbox's picture is never taken for a real one.
     :param operation: the contract's operation id.

@@ -49,11 +49,11 @@ class GenerateOrder(Order):
         return f"{self.label}_{position}.png"
 
     def destination(self, edition: int) -> str | None:
-        """Give a sub-folder of the request's own."""
+        """Return a sub-folder of the request's own."""
         return self._own_folder(edition)
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what generates the images."""
+        """Return what generates the images."""
         request = self.request.written_to(self.destination(edition))
 
         def send(client: ClaidClient) -> Sent:

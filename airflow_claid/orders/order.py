@@ -89,7 +89,7 @@ class Order(ABC):
         return None
 
     def credits_when_done(self, pictures: int) -> float:
-        """Tell what it has cost in all, once it is known how many pictures it was about."""
+        """Return what it has cost in all, once it is known how many pictures it was about."""
         return self.credits
 
     @property
@@ -117,7 +117,7 @@ class Order(ABC):
 
     @abstractmethod
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Get everything ready and give what sends it. Calling that is the moment that costs.
+        """Get everything ready and return what sends it. Calling that is the moment that costs.
 
         :raises ClaidValidationError: if what is to be sent is not there; nothing was sent.
         """
@@ -135,12 +135,12 @@ class Order(ABC):
         return self.name or self.fingerprint[:_SHORT]
 
     def _own_name(self, edition: int) -> str:
-        """Give a name that no other request has, and no other edition of this one."""
+        """Return a name that no other request has, and no other edition of this one."""
         parts = (self.name, self.fingerprint[:_SHORT], str(edition) if edition > 1 else None)
         return "-".join(part for part in parts if part)
 
     def _own_folder(self, edition: int) -> str | None:
-        """Give a sub-folder that no other request has, for pictures whose file names Claid chooses.
+        """Return a sub-folder that no other request has, for pictures whose file names Claid chooses.
 
         Only a folder of its own tells, when an answer is lost, which pictures were its.
         """
@@ -150,5 +150,5 @@ class Order(ABC):
 
 
 def as_sent(job: Job) -> Sent:
-    """Give what came back at once where a job was submitted."""
+    """Return what came back at once where a job was submitted."""
     return Sent(job.request_id, job_id=job.id)

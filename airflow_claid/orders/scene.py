@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import ClaidClient, SceneRequest, prices
+from airflow_claid.client.models.scene import (
+    AfterTemplate,
+    EffectScene,
+    Placement,
+    PromptScene,
+    SceneOutput,
+    WrittenPrompt,
+    is_written,
+    prompt_in,
+)
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.order import Sent
 from airflow_claid.orders.source import Source
@@ -16,14 +26,15 @@ from airflow_claid.orders.source import Source
 class SceneOrder(CreationOrder):
     """A product in a scene.
 
-    :param placement: where in the picture the product is, as Claid names it, without the picture's address.
-    :param scene: what is around it, as Claid names it, without the template's address.
+    :param placement: where in the picture the product is.
+    :param scene: what is around it.
     :param template: the template picture, where there is one.
     """
 
-    placement: Mapping[str, Any]
-    scene: Mapping[str, Any]
+    placement: Placement
+    scene: EffectScene | PromptScene | AfterTemplate
     template: Source | None
+    output: SceneOutput
 
     operation = "create_scene"
 
@@ -31,29 +42,28 @@ class SceneOrder(CreationOrder):
     def asked(self) -> dict[str, Any]:
         """The product, where it is, and what is around it."""
         return {
-            "object": {"input": self.source.facts, **self.placement},
-            "scene": dict(self.scene),
+            "object": {"input": self.source.facts, **self.placement.to_json()},
+            "scene": self.scene.to_json(),
             "template": self.template.facts if self.template else None,
         }
 
     @property
     def prompt(self) -> str | None:
         """The prompt, or what Claid is to write one by."""
-        said = self.scene.get("prompt")
-        return (said.get("text") or said.get("guidelines")) if isinstance(said, Mapping) else said
+        prompt = prompt_in(self.scene)
+        return (prompt.text or prompt.guidelines) if isinstance(prompt, WrittenPrompt) else prompt
 
     @property
     def credits(self) -> float:
         """One credit an image; half a credit more where Claid writes the prompt."""
-        said = self.scene.get("prompt")
-        written = isinstance(said, Mapping) and bool(said.get("generate"))
-        return self.number_of_images * prices.SCENE_IMAGE + (prices.WRITTEN_SCENE_PROMPT if written else 0.0)
+        written = prices.WRITTEN_SCENE_PROMPT if is_written(prompt_in(self.scene)) else 0.0
+        return self.number_of_images * prices.SCENE_IMAGE + written
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what makes the scene."""
-        scene = {**self.scene, **({"template_url": self.template.reached()} if self.template else {})}
-        product = {**self.placement, "image_url": self.source.reached()}
-        request = SceneRequest.of(product, scene, self._whole_output(edition))
+        """Return what makes the scene."""
+        scene = {**dict(self.scene), **({"template_url": self.template.reached()} if self.template else {})}
+        product = {**dict(self.placement), "image_url": self.source.reached()}
+        request = SceneRequest.of(product, scene, self.output.written_to(self.destination(edition)))
 
         def send(client: ClaidClient) -> Sent:
             result = client.create_scene(request)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import ClaidClient, JobKind, VideoRequest, prices
+from airflow_claid.client.models.video import VideoOptions, VideoPrompt
 from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent, as_sent
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.places import VIDEO_SUFFIX
@@ -17,11 +18,11 @@ class VideoOrder(Order):
     """One picture set in motion.
 
     :param source: the picture.
-    :param options: prompt, duration and the rest, as Claid names them.
+    :param options: prompt, duration and the rest.
     """
 
     source: Source
-    options: Mapping[str, Any]
+    options: VideoOptions
 
     operation = "submit_video"
     job_kind = JobKind.VIDEO
@@ -32,7 +33,7 @@ class VideoOrder(Order):
     @property
     def body(self) -> dict[str, Any]:
         """The picture and what is to move."""
-        return {"input": self.source.facts, "options": dict(self.options)}
+        return {"input": self.source.facts, "options": self.options.to_json()}
 
     @property
     def subject(self) -> str:
@@ -47,13 +48,13 @@ class VideoOrder(Order):
     @property
     def prompt(self) -> str | None:
         """The prompt, or what Claid is to write one by."""
-        said = self.options["prompt"]
-        return (said.get("text") or said.get("guidelines")) if isinstance(said, Mapping) else said
+        prompt = self.options.prompt
+        return (prompt.text or prompt.guidelines) if isinstance(prompt, VideoPrompt) else prompt
 
     @property
     def credits(self) -> float:
         """The price by the video's seconds."""
-        return prices.VIDEO[int(self.options.get("duration") or 5)]
+        return prices.VIDEO[self.options.seconds]
 
     @property
     def label(self) -> str:
@@ -65,12 +66,12 @@ class VideoOrder(Order):
         return self.place.file or f"{self.label}{VIDEO_SUFFIX}"
 
     def destination(self, edition: int) -> str | None:
-        """Give the exact file, so that a lost answer can be looked up."""
+        """Return the exact file, so that a lost answer can be looked up."""
         if self.place.is_written_by_claid:
             return self.place.folder + self.file_name(1)
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{VIDEO_SUFFIX}" if self.landing else None
 
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Give what submits the job."""
+        """Return what submits the job."""
         request = VideoRequest.of(self.source.reached(), self.options, self.destination(edition))
         return lambda client: as_sent(client.submit_video(request))

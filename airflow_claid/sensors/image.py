@@ -16,12 +16,10 @@ from airflow_claid.triggers.image import ClaidImageTrigger
 from airflow_claid.version_compat import AirflowFailException, conf
 from airflow_claid.waiting.arrivals import Arrivals
 from airflow_claid.waiting.decision import WaitState
-from airflow_claid.waiting.pictures import Poll, Watch, decide
+from airflow_claid.waiting.pictures import Poll, Watch, checked_number, decide
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_STAND_IN_OUTPUT = "file:///not/known/yet/"
 
 
 class ClaidImageSensor(ClaidSensor):
@@ -72,10 +70,11 @@ class ClaidImageSensor(ClaidSensor):
         self.number_of_images = number_of_images
         self.recursive = recursive
         with refusing_at_once():
-            Watch.of(
-                output if is_literal(output) else _STAND_IN_OUTPUT,
-                number(number_of_images) if is_literal(number_of_images) else 1,
-            )
+            count = number(number_of_images) if is_literal(number_of_images) else 1
+            if is_literal(output):
+                Watch.of(output, count)
+            else:
+                checked_number(count)
             if is_literal(recursive):
                 truth(recursive, "recursive")
 

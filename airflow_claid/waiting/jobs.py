@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind, JobOutcome
+from airflow_claid.client.lists import flat
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
@@ -131,7 +131,7 @@ def job_numbers(value: object, name: str) -> list[int]:
 
     :raises ClaidValidationError: if it is none of these, or empty.
     """
-    job_ids = list(_flat(_read(value) if isinstance(value, str) else value))
+    job_ids = list(flat(_read(value) if isinstance(value, str) else value))
     if not job_ids or not all(_is_number(job_id) for job_id in job_ids):
         raise ClaidValidationError(
             f"{name}={shortened(value)} must be the number of a job, or a list, as wait_for_completion=False gives it"
@@ -144,15 +144,6 @@ def _read(text: str) -> object:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError):
         return text
-
-
-def _flat(value: object) -> Iterator[object]:
-    """Go through a list, and through the lists in it; what Airflow gives for a mapped task only behaves like one."""
-    if isinstance(value, (str, bytes, Mapping)) or not (hasattr(value, "__getitem__") and hasattr(value, "__len__")):
-        yield value
-        return
-    for item in value:  # type: ignore[attr-defined]
-        yield from _flat(item)
 
 
 def _is_number(value: object) -> bool:

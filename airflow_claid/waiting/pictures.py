@@ -16,6 +16,16 @@ from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
 _LINKS = ("https://", "http://")
 
 
+def checked_number(number_of_images: object) -> int:
+    """Check how many pictures are waited for.
+
+    :raises ClaidValidationError: if it is no number of pictures.
+    """
+    if isinstance(number_of_images, bool) or not isinstance(number_of_images, int) or number_of_images < 1:
+        raise ClaidValidationError(f"number_of_images={number_of_images!r} must be a whole number, 1 or more")
+    return number_of_images
+
+
 @dataclass(frozen=True)
 class Watch:
     """What is waited for.
@@ -40,9 +50,7 @@ class Watch:
                 f"output={output!r} must be a folder or file (storage://…, s3://…, gs://…, file:///…), or the "
                 "https:// link of one picture"
             )
-        number = number_of_images
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ClaidValidationError(f"number_of_images={number!r} must be a whole number, 1 or more")
+        number = checked_number(number_of_images)
         watch = cls(output.strip(), number, recursive)
         one = "one picture" if watch.is_link else "one file" if watch.place.file else None
         if one and number > 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from enum import Enum
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -13,6 +14,18 @@ from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.text import shortened
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Output = TypeVar("_Output", bound="OutputModel")
+
+
+class _Unknown(Enum):
+    UNKNOWN = "(known when the task runs)"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+UNKNOWN: Final = _Unknown.UNKNOWN
+"""Marks a value that is known only later, so that :func:`check_known` passes over it."""
 
 _ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
@@ -24,7 +37,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON body: what was set, and nothing that was not."""
+        """Return the JSON body: what was set, and nothing that was not."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -62,6 +75,19 @@ Address = Annotated[str, Field(min_length=1, max_length=_ADDRESS_MAX_CHARACTERS)
 """A URI that Claid can read or write, ``https://…`` or ``storage://NAME/PATH``; what no URI may hold is encoded."""
 
 
+class OutputModel(RequestModel):
+    """How and where to write what is made."""
+
+    destination: Address | None = None
+
+    def written_to(self: _Output, destination: str | None) -> _Output:
+        """Return the same output at another destination.
+
+        :raises ClaidValidationError: if Claid cannot take the destination.
+        """
+        return checked(type(self), {**dict(self), "destination": destination}, {"destination": "output.destination"})
+
+
 def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> _Model:
     """Build a request, and say in one sentence what is wrong with it where it cannot be built.
 
@@ -74,9 +100,27 @@ def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        details = _by_parameter(error.errors(), values, names or {})
+        raise _refusal(error.errors(), values, names or {}) from None
+
+
+def check_known(model: type[BaseModel], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> None:
+    """Check the values of a request that are known; those that are ``UNKNOWN`` are passed over.
+
+    Takes and raises what :func:`checked` does.
+    """
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        errors = [one for one in error.errors() if one["input"] is not UNKNOWN]
+        if errors:
+            raise _refusal(errors, values, names or {}) from None
+
+
+def _refusal(errors: list[ErrorDetails], values: Mapping[str, Any], names: Mapping[str, str]) -> ClaidValidationError:
+    """Make the error that names each wrong parameter, its value and the remedy."""
+    details = _by_parameter(errors, values, names)
     problems = "; ".join(f"{name}: {' or '.join(messages)}" for name, messages in details.items())
-    raise ClaidValidationError(f"{problems}", details=details)
+    return ClaidValidationError(f"{problems}", details=details)
 
 
 def _by_parameter(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from airflow_claid.client.models.base import Address, AnswerModel, Integer, RequestModel, checked
+from airflow_claid.client.models.base import Address, AnswerModel, Integer, OutputModel, RequestModel, checked
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.client.models.images import InputImage, OutputImage
 
@@ -78,12 +78,25 @@ FormatWithOptions = Annotated[JpegFormat | PngFormat | CompressedFormat, Field(d
 OutputFormat = FormatName | FormatWithOptions
 
 
-class ImageOutput(RequestModel):
+class ImageOutput(OutputModel):
     """How and where to write the edited picture; Claid's default format is JPEG."""
 
     format: OutputFormat | None = None
-    destination: Address | None = None
     metadata: Metadata | None = None
+
+
+def format_name(output_format: str | JpegFormat | PngFormat | CompressedFormat | None, default: str) -> str:
+    """Return the name of a format, whether it has options or not; Claid's ``default`` where none is asked for."""
+    if output_format is None or isinstance(output_format, str):
+        return output_format or default
+    return output_format.type
+
+
+class Edit(RequestModel):
+    """What is done to a picture, whichever it is."""
+
+    operations: Operations
+    output: ImageOutput
 
 
 class EditRequest(RequestModel):

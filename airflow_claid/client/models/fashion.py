@@ -20,10 +20,14 @@ def _garments(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+garments = BeforeValidator(_garments)
+"""Checks that there are 1 to 5."""
+
+
 class FashionInput(RequestModel):
     """1 to 5 garments, and the person to wear them; without one Claid makes a person."""
 
-    clothing: Annotated[tuple[Address, ...], BeforeValidator(_garments)]
+    clothing: Annotated[tuple[Address, ...], garments]
     model: Address | None = None
 
 

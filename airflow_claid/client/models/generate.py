@@ -6,10 +6,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from airflow_claid.client.models.base import Address, AnswerModel, Integer, RequestModel, checked, wrong
+from airflow_claid.client.models.base import Address, AnswerModel, Integer, RequestModel, check_known, checked, wrong
 from airflow_claid.client.models.images import OutputImage
 from airflow_claid.client.models.prompts import prompt_of
 
+_NAMES = {
+    "input": "prompt",
+    "options.number_of_images": "number_of_images",
+    "options.guidance_scale": "guidance_scale",
+}
 MAX_IMAGES = 4
 GENERATED_SIDE = 1024
 """Width and height of a generated image, in pixels."""
@@ -65,21 +70,20 @@ class GenerateRequest(RequestModel):
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
         options = {"number_of_images": number_of_images, "guidance_scale": guidance_scale}
-        return checked(
-            cls,
-            {"input": prompt, "options": options, "output": output},
-            {"input": "prompt"} | {f"options.{name}": name for name in options},
-        )
+        return checked(cls, {"input": prompt, "options": options, "output": output}, _NAMES)
+
+    @classmethod
+    def check_known(cls, prompt: object, number_of_images: object, guidance_scale: object) -> None:
+        """Check what is known of a request; the rest is ``UNKNOWN``.
+
+        :raises ClaidValidationError: as :meth:`of`.
+        """
+        options = {"number_of_images": number_of_images, "guidance_scale": guidance_scale}
+        check_known(cls, {"input": prompt, "options": options}, _NAMES)
 
     def written_to(self, output: str | None) -> GenerateRequest:
-        """Give the same request with another output."""
-        options = self.options
-        return GenerateRequest.of(
-            self.input,
-            number_of_images=options.number_of_images,
-            guidance_scale=options.guidance_scale,
-            output=output,
-        )
+        """Return the same request with another output."""
+        return checked(GenerateRequest, {**dict(self), "output": output}, _NAMES)
 
     @property
     def number_of_images(self) -> int:

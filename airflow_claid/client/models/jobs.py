@@ -87,9 +87,9 @@ class Job(AnswerModel):
         """Bring the shapes of the results together: one pair, one input with many outputs, many of both, many pairs."""
         if not isinstance(data, Mapping):
             return data
-        found = data.get("results") or data.get("result") or ()
-        found = found if isinstance(found, (list, tuple)) else [found]
-        parts = [part for part in found if isinstance(part, Mapping)]
+        results = data.get("results") or data.get("result") or ()
+        results = results if isinstance(results, (list, tuple)) else [results]
+        parts = [part for part in results if isinstance(part, Mapping)]
         return {
             **data,
             "inputs": [one for part in parts for one in _one_or_many(part, "input_object")],

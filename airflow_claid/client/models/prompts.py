@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BeforeValidator
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
-from airflow_claid.client.models.base import wrong
+from airflow_claid.client.models.base import UNKNOWN, wrong
 
 
-def prompt_of(minimum: int, maximum: int) -> BeforeValidator:
-    """Check that a text has so many characters, without the blanks around it, which are cut."""
+def prompt_of(minimum: int, maximum: int) -> WrapValidator:
+    """Check that a text has so many characters, without the blanks around it, which are cut; pass over ``UNKNOWN``."""
 
-    def check(value: object) -> str:
+    def check(value: object, check_type: ValidatorFunctionWrapHandler) -> object:
+        if value is UNKNOWN:
+            return value
         if not isinstance(value, str):
             raise wrong(f"must be a text, not {type(value).__name__}; map over a list with .expand(prompt=…)")
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
@@ -21,6 +23,6 @@ def prompt_of(minimum: int, maximum: int) -> BeforeValidator:
             raise wrong(f"{takes}: describe the picture in a few words")
         if length > maximum:
             raise wrong(f"{takes}: shorten it by {length - maximum}")
-        return value.strip()
+        return check_type(value.strip())
 
-    return BeforeValidator(check)
+    return WrapValidator(check)

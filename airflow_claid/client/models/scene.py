@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from airflow_claid.client.models.base import Address, AnswerModel, Integer, RequestModel, checked
+from airflow_claid.client.models.base import Address, AnswerModel, Integer, OutputModel, RequestModel, checked
 from airflow_claid.client.models.creation import ImageCount
 from airflow_claid.client.models.edit import CompressedFormat, JpegFormat, PngFormat
 from airflow_claid.client.models.edit_operations import Color
@@ -27,11 +27,10 @@ class WebpOrAvifFormat(CompressedFormat):
     type: Literal["webp", "avif"]
 
 
-class SceneOutput(RequestModel):
+class SceneOutput(OutputModel):
     """1 to 4 pictures (Claid's own default is 4, ours is 1), PNG unless ``format`` says otherwise."""
 
     number_of_images: ImageCount = 1
-    destination: Address | None = None
     format: (
         Literal["jpeg", "png", "webp", "avif", "tiff"]
         | Annotated[JpegFormat | PngFormat | WebpOrAvifFormat, Field(discriminator="type")]
@@ -46,41 +45,64 @@ class Position(RequestModel):
     y: Share | None = None
 
 
-class AbsolutePlacement(RequestModel):
+class Absolute(RequestModel):
     """The product at a position, in a size (share of the picture), turned by degrees."""
 
-    image_url: Address
     placement_type: Literal["absolute"] | None = None
     rotation_degree: Annotated[float, Field(ge=0, le=360)] | None = None
     scale: Share | None = None
     position: Position | None = None
 
 
-class OriginalPlacement(RequestModel):
+class Original(RequestModel):
     """The product where it is in its own picture."""
 
-    image_url: Address
     placement_type: Literal["original"]
 
 
-class PaddingPlacement(RequestModel):
+class Padding(RequestModel):
     """The product with room around it, such as ``"10%"``."""
 
-    image_url: Address
     placement_type: Literal["padding"]
     padding: str
 
 
+class AbsoluteProduct(Absolute):
+    """A picture whose product is placed by a position."""
+
+    image_url: Address
+
+
+class OriginalProduct(Original):
+    """A picture whose product stays where it is."""
+
+    image_url: Address
+
+
+class PaddingProduct(Padding):
+    """A picture whose product gets room around it."""
+
+    image_url: Address
+
+
 def _placement(value: Any) -> str:
-    """Tell the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
+    """Return the kind; with a blank in its name, it is no field's name, and so not taken for one in errors."""
     kind = value.get("placement_type") if isinstance(value, Mapping) else getattr(value, "placement_type", None)
     return f"{kind if kind in ('original', 'padding') else 'absolute'} placement"
 
 
 Placement = Annotated[
-    Annotated[AbsolutePlacement, Tag("absolute placement")]
-    | Annotated[OriginalPlacement, Tag("original placement")]
-    | Annotated[PaddingPlacement, Tag("padding placement")],
+    Annotated[Absolute, Tag("absolute placement")]
+    | Annotated[Original, Tag("original placement")]
+    | Annotated[Padding, Tag("padding placement")],
+    Discriminator(_placement),
+]
+"""Where the product is, whichever picture shows it."""
+
+Product = Annotated[
+    Annotated[AbsoluteProduct, Tag("absolute placement")]
+    | Annotated[OriginalProduct, Tag("original placement")]
+    | Annotated[PaddingProduct, Tag("padding placement")],
     Discriminator(_placement),
 ]
 
@@ -115,10 +137,9 @@ class PromptScene(RequestModel):
     preference: Literal["fast", "optimal", "best"] | None = None
 
 
-class TemplateScene(RequestModel):
-    """A scene after a template picture."""
+class AfterTemplate(RequestModel):
+    """A scene after a template picture, whichever that is."""
 
-    template_url: Address
     view: Literal["top", "front"]
     model: SceneModel | None = None
     template_mode: Literal["transform", "lock", "adjust"] | None = None
@@ -128,8 +149,14 @@ class TemplateScene(RequestModel):
     steps: _Steps | None = None
 
 
+class TemplateScene(AfterTemplate):
+    """A scene after a template picture."""
+
+    template_url: Address
+
+
 def _scene(value: Any) -> str:
-    """Tell the kind; its name is no field's, as above."""
+    """Return the kind; its name is no field's, as above."""
     has = value.__contains__ if isinstance(value, Mapping) else lambda name: hasattr(value, name)
     return f"{'effect' if has('effect') else 'template' if has('template_url') else 'prompt'} scene"
 
@@ -142,13 +169,24 @@ Scene = Annotated[
 ]
 
 
+def prompt_in(scene: RequestModel) -> str | WrittenPrompt | None:
+    """Return the prompt of a scene; an effect has none."""
+    prompt: str | WrittenPrompt | None = getattr(scene, "prompt", None)
+    return prompt
+
+
+def is_written(prompt: str | WrittenPrompt | None) -> bool:
+    """Whether Claid writes the prompt, which costs half a credit more."""
+    return isinstance(prompt, WrittenPrompt) and bool(prompt.generate)
+
+
 class SceneRequest(RequestModel):
     """One paid request for pictures of one product in a scene.
 
     The output is always sent with a number of images, because Claid makes 4 where there is none.
     """
 
-    object: Placement
+    object: Product
     scene: Scene
     output: SceneOutput = Field(default_factory=SceneOutput)
 
@@ -177,8 +215,7 @@ class SceneRequest(RequestModel):
     @property
     def prompt_is_written(self) -> bool:
         """Whether Claid is asked to write the prompt, which costs half a credit more."""
-        prompt = getattr(self.scene, "prompt", None)
-        return isinstance(prompt, WrittenPrompt) and bool(prompt.generate)
+        return is_written(prompt_in(self.scene))
 
 
 class SceneResult(AnswerModel):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from airflow_claid.client.errors import ClaidError, ClaidValidationError
-from airflow_claid.client.models.base import AnswerModel, RequestModel, checked, wrong
+from airflow_claid.client.models.base import UNKNOWN, AnswerModel, RequestModel, check_known, checked, wrong
 
 STORAGE_NAME_MAX_CHARACTERS = 50
 BucketType = Literal["s3", "gcs"]
@@ -121,7 +121,7 @@ class _WithSecret(RequestModel):
         return getattr(parameters, "credentials", None)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON body, with the secret. Its ``repr`` hides it."""
+        """Return the JSON body, with the secret. Its ``repr`` hides it."""
         body = super().to_json()
         keys = self._keys
         if keys is not None:
@@ -183,6 +183,15 @@ class StorageIn(_WithSecret):
         return checked(cls, {"name": name, "type": type, "parameters": parameters})
 
     @classmethod
+    def check_bucket(cls, name: object, bucket: object, path: object) -> None:
+        """Check what is known of a bucket before its keys are; the rest is ``UNKNOWN``.
+
+        :raises ClaidValidationError: as :meth:`of_bucket`.
+        """
+        check_known(BucketParameters, {"bucket": bucket, "path": "" if path is None else path, "credentials": UNKNOWN})
+        check_known(cls, {"name": name, "type": UNKNOWN, "parameters": UNKNOWN})
+
+    @classmethod
     def of_web_folder(cls, name: str, base_url: str) -> StorageIn:
         """Check and build a storage that is a folder on the web, which can only be read.
 
@@ -192,14 +201,14 @@ class StorageIn(_WithSecret):
         return checked(cls, {"name": name, "type": "web_folder", "parameters": parameters})
 
     def is_same_place(self, storage: Storage) -> bool:
-        """Tell whether a connected storage is this one as far as Claid tells: all but the secret."""
+        """Return whether a connected storage is this one as far as Claid tells: all but the secret."""
         return storage.type == self.type and storage.name == self.name and not self.changes_to(storage)
 
     def changes_to(self, storage: Storage, *, rotate: bool = False) -> dict[str, Any]:
-        """Give what a connected storage of the same type has otherwise, as parameters of :meth:`StoragePatch.of`.
+        """Return what a connected storage of the same type has otherwise, as parameters of :meth:`StoragePatch.of`.
 
         :param storage: as Claid's answer about this one storage tells it, with its access key.
-        :param rotate: give the key pair in any case, because its secret may be another one.
+        :param rotate: return the key pair in any case, because its secret may be another one.
         """
         wanted, there = self.parameters, storage.parameters
         if isinstance(wanted, WebFolderParameters):

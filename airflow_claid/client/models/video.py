@@ -35,6 +35,11 @@ class VideoOptions(RequestModel):
     duration: Literal["5", "10"] | None = None
     guidance_scale: Annotated[float, Field(ge=0, le=1)] | None = None
 
+    @property
+    def seconds(self) -> int:
+        """How long the video will be."""
+        return int(self.duration or 5)
+
 
 class VideoRequest(RequestModel):
     """One paid request for one video; the picture's sides must have at least 300 pixels (docs.claid.ai)."""
@@ -61,4 +66,4 @@ class VideoRequest(RequestModel):
     @property
     def seconds(self) -> int:
         """How long the video will be."""
-        return int(self.options.duration or 5)
+        return self.options.seconds

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_without_images
-from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.operators.bases.blocked import FilteredOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
-from airflow_claid.parameters import choice, is_literal, number, optional, refusing_at_once
-from airflow_claid.storage.places import PICTURE_SUFFIXES, checked_name, folder_place
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-_DEFAULT_FORMAT = "png"
+from airflow_claid.parameters import is_literal, number, optional, refusing_at_once, without_none
+from airflow_claid.storage.places import checked_name, folder_place
 
 
-class CreatingOperator(ClaidPayingOperator):
+class CreatingOperator(FilteredOperator):
     """Base of the operators that make new pictures from given ones.
 
     :param number_of_images: (templated) 1 to 4 for each request.
@@ -54,37 +46,20 @@ class CreatingOperator(ClaidPayingOperator):
         on_blocked: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(on_blocked=on_blocked, **kwargs)
         self.number_of_images = number_of_images
         self.output_path = output
         self.output_format = output_format
         self.name = name
-        self.on_blocked = on_blocked
         with refusing_at_once():
             if is_literal(output):
                 folder_place(output)
             if name is not None and is_literal(name):
                 checked_name(name)
-            if is_literal(on_blocked):
-                choice(on_blocked, "on_blocked", ON_BLOCKED)
-
-    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, task_orders, results)
-        if results and not good:
-            end_without_images(results, choice(self.on_blocked, "on_blocked", ON_BLOCKED))
-        return good
-
-    def _asked_output(self, take: Any) -> dict[str, Any]:
-        """Give number of images and format as Claid names them; ``take`` as for :func:`literal_or`."""
-        output = {
-            "number_of_images": number(take(self.number_of_images, 1)),
-            "format": optional(take(self.output_format, None)),
-        }
-        return {name: value for name, value in output.items() if value is not None}
 
     def _where(self) -> dict[str, Any]:
-        """Give the part of an order that says where pictures go and under which name, checked."""
-        choice(self.on_blocked, "on_blocked", ON_BLOCKED)
+        """Return the part of an order that says where pictures go and under which name, checked."""
+        self._check_on_blocked()
         place = folder_place(self.output_path)
         self._check_place(place)
         return {
@@ -92,7 +67,6 @@ class CreatingOperator(ClaidPayingOperator):
             "place": place,
             "landing": self._landing(place),
             "name": checked_name(self.name) if self.name not in (None, "") else None,
-            "suffix": PICTURE_SUFFIXES[_format_name(optional(self.output_format))],
         }
 
     def _reachable(self, path: str, parameter: str = "input") -> Source:
@@ -102,10 +76,10 @@ class CreatingOperator(ClaidPayingOperator):
         """Refuse an order whose pictures would be written over those that it starts from."""
         if not order.place.is_written_by_airflow:
             return
-        plain_uri = self.hook.storages.plain_uri
-        there = {plain_uri(source.path): source.path for source in sources}
+        storages = self.hook.storages
+        there = {storages.plain_uri(source.path): source.path for source in sources}
         for position in range(1, order.number_of_images + 1):
-            target = plain_uri(order.place.folder + order.file_name(position))
+            target = storages.plain_uri(order.place.folder + order.file_name(position))
             if target in there:
                 raise ClaidValidationError(
                     f"output={order.place.folder!r}, name={self.name!r} would overwrite the input {there[target]!r}: "
@@ -113,8 +87,10 @@ class CreatingOperator(ClaidPayingOperator):
                 )
 
 
-def _format_name(output_format: object) -> str:
-    """Give the name of a format that has been checked."""
-    if isinstance(output_format, Mapping):
-        return str(output_format["type"])
-    return str(output_format or _DEFAULT_FORMAT)
+def output_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return number of images and format, as Claid names them."""
+    output = {
+        "number_of_images": number(parameters["number_of_images"]),
+        "format": optional(parameters["output_format"]),
+    }
+    return without_none(output)

@@ -7,38 +7,33 @@ from airflow_claid.client.text import shortened
 from airflow_claid.parameters import is_literal, optional, paths
 from airflow_claid.storage.places import Place
 
-STAND_IN_INPUT = "https://claid.ai/not-known-yet.png"
-
-
-STAND_IN_PROMPT = "a prompt that is not known yet"
-
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:
-    """Give the paths of an ``input``, each once; one name or file does not do for several.
+    """Return the paths of an ``input``, each once; one name or file does not do for several.
 
     :raises ClaidValidationError: naming the parameter, its value and the remedy.
     """
-    found = list(dict.fromkeys(paths(value, "input")))
-    if len(found) > 1 and (place.file or optional(name) is not None):
+    inputs = list(dict.fromkeys(paths(value, "input")))
+    if len(inputs) > 1 and (place.file or optional(name) is not None):
         named = f"output={place.folder + place.file!r}" if place.file else f"name={name!r}"
         raise ClaidValidationError(
-            f"{named} names one file for {len(found)} inputs: leave it out, give a folder that ends with '/', or map "
+            f"{named} names one file for {len(inputs)} inputs: leave it out, give a folder that ends with '/', or map "
             "over the inputs with a name each (.expand_kwargs)"
         )
-    return found
+    return inputs
 
 
 def one_path(value: object, name: str) -> str | None:
-    """Give the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
+    """Return the path of a parameter that takes one, or none; a list of one, as upstream tasks give it, will do.
 
     :raises ClaidValidationError: if there are several.
     """
-    found = [] if optional(value) is None else paths(value, name)
-    if len(found) > 1:
+    addresses = [] if optional(value) is None else paths(value, name)
+    if len(addresses) > 1:
         raise ClaidValidationError(
-            f"{name}={shortened(value)} must be one path, not {len(found)}: map over them (.expand)"
+            f"{name}={shortened(value)} must be one path, not {len(addresses)}: map over them (.expand)"
         )
-    return found[0] if found else None
+    return addresses[0] if addresses else None
 
 
 def check_inputs(value: object, name: str = "input") -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidRequestError, ClaidServerError, GenerateRequest
+from airflow_claid.client.models.edit import ImageOutput
+from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
@@ -114,9 +116,8 @@ class Shop:
             place=edit_place(output),
             name="small",
             source=source(input, self.storages),
-            operations={"resizing": {"width": 64, "height": "auto", "fit": "bounds"}},
-            output={"format": "png"},
-            suffix=".png",
+            operations=Operations.model_validate({"resizing": {"width": 64, "height": "auto", "fit": "bounds"}}),
+            output=ImageOutput(format="png"),
         )
 
     def receipt(self, order: Order) -> Receipt:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_claid.client import EditRequest, OutputImage
+from airflow_claid.client import OutputImage
+from airflow_claid.client.models.edit import ImageOutput
+from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
 from airflow_claid.fulfilment.receipt import VERSION, Author, Receipt, ReceiptState
@@ -258,9 +260,8 @@ def test_a_receipt_of_a_signed_input_holds_neither_the_signature_nor_a_key(s3: s
         place=edit_place(f"file://{tmp_path}/out/"),
         name="chair",
         source=found,
-        operations=EditRequest.of("https://a/b", {"resizing": {"width": 9}}).to_json()["operations"],
-        output={},
-        suffix=".jpg",
+        operations=Operations.model_validate({"resizing": {"width": 9}}),
+        output=ImageOutput(),
     )
     receipt = RECEIPT.evolve(fingerprint=order.fingerprint, body=order.body, subject=order.subject)
     FolderReceipts(order.place.receipts).write(receipt)

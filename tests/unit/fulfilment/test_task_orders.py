@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_claid.client import ClaidAuthenticationError, ClaidClient
+from airflow_claid.client.models.edit import ImageOutput
+from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
@@ -52,9 +54,8 @@ class Shop:
                 place=edit_place(f"file://{self.folder}/"),
                 name=f"P{number}",
                 source=source(link, ConnectedStorages(self.client, {})),
-                operations={"resizing": {"width": width}},
-                output={},
-                suffix=".jpg",
+                operations=Operations.model_validate({"resizing": {"width": width}}),
+                output=ImageOutput(),
             )
             for number, link in enumerate(links)
         ]

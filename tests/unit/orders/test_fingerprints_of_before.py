@@ -1,0 +1,210 @@
+"""Receipts that are in people's folders were filed under these fingerprints: none of them may ever change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_claid.client.models.base import RequestModel
+from airflow_claid.operators import (
+    BackgroundGenerationOperator,
+    FashionModelOperator,
+    ImageAIEditOperator,
+    ImageEditOperator,
+    ImageFolderEditOperator,
+    ImageGenerationOperator,
+    ImageResizeOperator,
+    ImageToVideoOperator,
+    ImageUpscaleOperator,
+)
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.orders import batch_edit
+from airflow_claid.orders.order import Order
+from airflow_claid.storage.object_storage import StoredFile
+
+EXPECTED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+PHOTO = "https://shop.test/photo.png?X-Amz-Signature=0"
+STORED = "storage://shop/in/chair.png"
+BUCKET = "s3://pictures/made/"
+SMALL = {"resizing": {"width": 40, "height": 30, "fit": "bounds"}}
+
+
+class Storages:
+    """The storage ``shop``, which is mapped, and ``other``, which is not mapped."""
+
+    def covering(self, uri: str) -> str | None:
+        return None
+
+    def bucket_uri(self, uri: str) -> str | None:
+        root = "storage://shop/"
+        return f"memory://pictures/{uri.removeprefix(root)}" if uri.startswith(root) else None
+
+    def check_writable(self, name: str) -> None:
+        pass
+
+
+OPERATORS: dict[str, Callable[[], ClaidPayingOperator]] = {
+    "generate": lambda: ImageGenerationOperator(task_id="t", prompt=" A red bicycle\n", output="storage://shop/made/"),
+    "generate, all parameters": lambda: ImageGenerationOperator(
+        task_id="t", prompt="A red bicycle", number_of_images="3", guidance_scale=7, output=BUCKET, name="BIKE"
+    ),
+    "edit": lambda: ImageEditOperator(task_id="t", input=PHOTO, operations={"background": {"remove": True}}),
+    "edit, all parameters": lambda: ImageEditOperator(
+        task_id="t",
+        input=[PHOTO, STORED],
+        operations={
+            "restorations": {"upscale": {"type": "photo", "version": "2"}, "polish": False},
+            "adjustments": {"hdr": {"intensity": 50.0}, "exposure": -10},
+            "background": {"remove": {"category": "products", "clipping": True}, "color": "#ffffff"},
+            "resizing": {"width": "800", "fit": {"type": "crop", "crop": "smart"}},
+            "padding": "10%",
+            "generative": {"style_transfer": {"style_reference_image": "https://shop.test/style.png"}},
+        },
+        output="s3://me@pictures/made/",
+        output_format={"type": "webp", "compression": {"type": "lossy", "quality": 80}},
+        metadata={"dpi": 300, "color_space": {"type": "CMYK", "color_profile": "ISO_Coated"}},
+    ),
+    "edit, one file": lambda: ImageEditOperator(
+        task_id="t", input=STORED, operations=SMALL, output="s3://pictures/made/chair.png"
+    ),
+    "upscale": lambda: ImageUpscaleOperator(task_id="t", input=PHOTO, scale="200%", output="storage://shop/large/"),
+    "resize": lambda: ImageResizeOperator(task_id="t", input=STORED, width=800, name="small", output_format="avif"),
+    "ai_edit": lambda: ImageAIEditOperator(task_id="t", input=[STORED], prompt="make it snow"),
+    "ai_edit, all parameters": lambda: ImageAIEditOperator(
+        task_id="t",
+        input=PHOTO,
+        prompt="make it snow ",
+        model="v1",
+        aspect_ratio="16:9",
+        inference_steps="20",
+        guidance_scale=3,
+        number_of_images=2,
+        output=BUCKET,
+        output_format="jpeg",
+        name="SNOW",
+    ),
+    "fashion": lambda: FashionModelOperator(task_id="t", clothing=STORED),
+    "fashion, all parameters": lambda: FashionModelOperator(
+        task_id="t",
+        clothing=[PHOTO, STORED],
+        model="storage://shop/in/person.png",
+        pose="walking",
+        background="a bright studio",
+        aspect_ratio="3:4",
+        number_of_images="2",
+        output="storage://shop/worn/",
+        output_format="jpeg",
+        name="OUTFIT",
+    ),
+    "scene by a prompt": lambda: BackgroundGenerationOperator(task_id="t", input=STORED, prompt="make it snow"),
+    "scene by a prompt, all parameters": lambda: BackgroundGenerationOperator(
+        task_id="t",
+        input=PHOTO,
+        prompt="make it snow",
+        write_prompt=True,
+        guidelines="warm light",
+        position=(0.4, "0.6"),
+        scale="0.5",
+        rotation=30,
+        color="white",
+        aspect_ratio="4:3",
+        negative_prompt="people",
+        options={"model": "v2", "steps": "12", "preference": "best"},
+        number_of_images=4,
+        output=BUCKET,
+        output_format={"type": "jpeg", "quality": 90},
+        name="SNOW",
+    ),
+    "scene after a template": lambda: BackgroundGenerationOperator(
+        task_id="t", input=STORED, template=[PHOTO], view="top", placement="original"
+    ),
+    "scene after a template, all parameters": lambda: BackgroundGenerationOperator(
+        task_id="t",
+        input=STORED,
+        template="storage://shop/in/template.png",
+        view="front",
+        template_mode="lock",
+        prompt="make it snow",
+        padding="10%",
+        color="white",
+        negative_prompt="people",
+        output="storage://shop/scenes/",
+        output_format="tiff",
+    ),
+    "scene of an effect": lambda: BackgroundGenerationOperator(
+        task_id="t", input=PHOTO, effect="shadows", color="#ffeedd", view="auto", aspect_ratio="1:1", output=BUCKET
+    ),
+    "video": lambda: ImageToVideoOperator(task_id="t", input=PHOTO, prompt="the wheels turn"),
+    "video, all parameters": lambda: ImageToVideoOperator(
+        task_id="t",
+        input=STORED,
+        prompt="the wheels turn",
+        duration="10",
+        negative_prompt="people",
+        guidance_scale=1,
+        write_prompt="true",
+        guidelines="slow and calm",
+        output="s3://pictures/made/bike.mp4",
+    ),
+    "batch_edit of a list": lambda: ImageFolderEditOperator(
+        task_id="t",
+        input=[PHOTO, STORED],
+        operations=SMALL,
+        output="storage://shop/out/",
+        output_format="png",
+        metadata={"dpi": 72},
+    ),
+    "batch_edit of a folder": lambda: ImageFolderEditOperator(
+        task_id="t", input="storage://shop/in/", operations=SMALL, output="storage://shop/out/", recursive=True
+    ),
+    "batch_edit of a folder that only Claid lists": lambda: ImageFolderEditOperator(
+        task_id="t", input="storage://other/in/", operations=SMALL
+    ),
+}
+
+
+class Client:
+    """Keeps the request that is sent, whatever its operation."""
+
+    base_url = "https://api.claid.ai/v1"
+
+    def __init__(self) -> None:
+        self.sent: dict[str, Any] = {}
+
+    def __getattr__(self, operation: str) -> Callable[[RequestModel], SimpleNamespace]:
+        def send(request: RequestModel) -> SimpleNamespace:
+            self.sent = request.to_json()
+            return SimpleNamespace(request_id=None, id=1, output=())
+
+        return send
+
+
+def files_in(folder: str) -> list[StoredFile]:
+    """Two pictures, one of them in a folder of the folder."""
+    return [StoredFile(folder + name, 9, "state", f"checksum of {name}") for name in ("deep/two.png", "one.png")]
+
+
+def orders(operator: ClaidPayingOperator) -> list[Order]:
+    """What an operator orders of api.claid.ai."""
+    operator.hook = SimpleNamespace(client=Client(), storages=Storages())  # type: ignore[assignment]
+    return operator._orders()
+
+
+def facts(order: Order) -> dict[str, Any]:
+    """What may not change about an order: under what it is filed, what it asks, what it is called, what it sends."""
+    client = Client()
+    order.prepared(2)(client)  # type: ignore[arg-type]
+    return {"fingerprint": order.fingerprint, "body": order.body, "file": order.file_name(1), "sent": client.sent}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_order_is_filed_and_sent_as_before_orders_had_typed_requests(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_edit, "listed_below", files_in)
+    assert [facts(order) for order in orders(OPERATORS[name]())] == EXPECTED[name]
