@@ -25,6 +25,7 @@ from airflow_claid.operators import (
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders import batch_edit
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.addresses import host_of, is_connected, path_of, without_connection
 from airflow_claid.storage.object_storage import StoredFile
 
 EXPECTED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
@@ -40,9 +41,13 @@ class Storages:
     def covering(self, uri: str) -> str | None:
         return None
 
-    def bucket_uri(self, uri: str) -> str | None:
-        root = "storage://shop/"
-        return f"memory://pictures/{uri.removeprefix(root)}" if uri.startswith(root) else None
+    def find_readable_uri(self, uri: str) -> str | None:
+        if not is_connected(uri):
+            return uri
+        return f"memory://pictures/{path_of(uri)}" if host_of(uri) == "shop" else None
+
+    def plain_uri(self, uri: str) -> str:
+        return without_connection(self.find_readable_uri(uri) or uri)
 
     def check_writable(self, name: str) -> None:
         pass
@@ -184,7 +189,7 @@ class Client:
         return send
 
 
-def files_in(folder: str) -> list[StoredFile]:
+def files_in(folder: str, *, recursive: bool) -> list[StoredFile]:
     """Two pictures, one of them in a folder of the folder."""
     return [StoredFile(folder + name, 9, "state", f"checksum of {name}") for name in ("deep/two.png", "one.png")]
 
@@ -206,5 +211,5 @@ def facts(order: Order) -> dict[str, Any]:
 def test_an_order_is_filed_and_sent_as_before_orders_had_typed_requests(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_edit, "listed_below", files_in)
+    monkeypatch.setattr(batch_edit, "list_files", files_in)
     assert [facts(order) for order in orders(OPERATORS[name]())] == EXPECTED[name]
