@@ -42,8 +42,8 @@ OPERATORS = {
     "delete_storage": ("DisconnectStorageOperator",),
 }
 WITHOUT_OPERATOR = {
-    "edit_image": "none: `ImageEditOperator` edits by jobs, because a retry can wait for a job again, and an answer "
-    "that is lost on the way is paid and gone",
+    "edit_image": "none: `ImageEditOperator` submits jobs, because a retry can wait for the same job, while a lost "
+    "answer of `edit_image` is paid and gone",
     "list_storage_types": "none: the list never changes what a DAG does",
 }
 EXAMPLE = {
@@ -68,10 +68,9 @@ EXAMPLE = {
 
 _OPENING = """# Operations
 
-All operations of Claid's API, and where each is to be had: as a method of [`ClaidClient`](client.md), by an operator or
-sensor, in the [sandbox](sandbox.md), and in an example DAG of `dags_examples/`. The table is written by
-`scripts/operations_page.py`; a test holds it against the contract, the client and the sandbox, and another against what
-the examples were seen to ask.
+All operations of Claid's API, and where to find each: as a method of [`ClaidClient`](client.md), in an operator or
+sensor, in the [sandbox](sandbox.md), and in an example DAG of `dags_examples/`. `scripts/operations_page.py` writes the
+table. Tests compare it with the contract, the client and the sandbox, and with the requests that the examples send.
 
 | Operation | Client | Operator | Sandbox | Example DAG |
 | --- | --- | --- | --- | --- |

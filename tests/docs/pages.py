@@ -120,5 +120,6 @@ def spans(text: str) -> list[str]:
 PAGES = [
     Page(ROOT / "README.md"),
     Page(ROOT / "CHANGELOG.md"),
+    Page(ROOT / "CONTRIBUTING.md"),
     *(Page(path) for path in sorted((ROOT / "docs").rglob("*.md"))),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.conftest import Connect
 from tests.docs.conftest import Scene
 from tests.docs.console_blocks import run_console
 from tests.docs.json_blocks import check_json
-from tests.docs.pages import PAGES, Block, Page
+from tests.docs.pages import PAGES, ROOT, Block, Page
 from tests.docs.python_blocks import run_python
 
 WITH_BLOCKS = [page for page in PAGES if page.blocks]
@@ -36,6 +37,8 @@ def _run(block: Block, page: Page, scene: Scene, connect: Connect) -> None:
             run_console(text, scene, connect)
         case "text":
             _check_files(text)
+        case "text diagram":
+            _check_diagram(text)
         case _:
             raise AssertionError(f"nobody knows how to check a block of the kind {block.kind!r}")
 
@@ -46,3 +49,11 @@ def _check_files(text: str) -> None:
         path = Path(line.replace("…", "*"))
         assert path.is_absolute(), f"a text block lists files, but {line!r} is none"
         assert list(path.parent.glob(path.name)), f"{line} was not written"
+
+
+def _check_diagram(text: str) -> None:
+    """A diagram names packages, each with a slash behind it."""
+    named = re.findall(r"\b(\w+)/", text)
+    assert named
+    for name in named:
+        assert (ROOT / "airflow_claid" / name / "__init__.py").exists(), f"there is no package {name}"

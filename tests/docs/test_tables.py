@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Set
 import pytest
 import requests
 import yaml
+from importlinter.api import read_configuration
 
 from airflow_claid import client, errors, operators, sensors
 from airflow_claid.client import ClaidClient, ClaidError
@@ -158,16 +159,23 @@ def test_make_targets_are_those_of_the_makefile() -> None:
 
 
 def test_places_in_the_repository_are_there() -> None:
-    named = [
-        name
-        for title in ("Floor", "Where")
-        for _, table in tables(title)
-        for row in table.rows
-        for name in spans(row[1 if title == "Floor" else 0])
-    ]
-    assert named
+    """``X.py`` stands for the file that an operation has in each package."""
+    named = [name for _, table in tables("Where") for row in table.rows for name in spans(row[0])]
+    named += [name for row in the_table("Package").rows for name in spans(row[2])]
+    named += [name for _, table in tables("Where") for row in table.rows for name in spans(row[1]) if _is_path(name)]
     for name in named:
-        assert (ROOT / name).exists(), name
+        assert (ROOT / name.replace("X.py", "fashion.py")).exists(), name
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name and "://" not in name
+
+
+def test_packages_are_the_layers_of_the_import_rule() -> None:
+    rules = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
+    (rule,) = (one for one in rules if one["type"] == "layers")
+    layers = [name for layer in rule["layers"] for name in layer.split(" : ")]
+    assert the_table("Package").names == layers
 
 
 def test_addresses_of_the_sandbox_answer(sandbox: Sandbox) -> None:
