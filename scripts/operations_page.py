@@ -1,6 +1,6 @@
-"""Write docs/operations.md: each of Claid's operations by client method, operator, sandbox and example DAG.
+"""Write docs/operations.md: each of Claid's operations with its client method, operator, sandbox and example DAG.
 
-Run as ``python scripts/operations_page.py`` after an operation, an operator or an example has come or gone.
+Run ``python scripts/operations_page.py`` after adding or removing an operation, an operator or an example.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ OPERATORS = {
     "delete_storage": ("DisconnectStorageOperator",),
 }
 WITHOUT_OPERATOR = {
-    "edit_image": "none: `ImageEditOperator` edits by jobs, because a retry can wait for a job again, and an answer "
-    "that is lost on the way is paid and gone",
+    "edit_image": "none: `ImageEditOperator` edits by jobs: a retry can wait for a job again, but an answer "
+    "that is lost is paid for and gone",
     "list_storage_types": "none: the list never changes what a DAG does",
 }
 EXAMPLE = {
@@ -64,14 +64,14 @@ EXAMPLE = {
         ("list_storages", "create_storage", "get_storage", "update_storage", "delete_storage"), "connected_storage"
     ),
 }
-"""A DAG of dags_examples/ that was seen to use it; tests/integration/test_examples.py looks into the ledger."""
+"""A DAG of dags_examples/ that uses the operation; tests/integration/test_examples.py checks this in the ledger."""
 
 _OPENING = """# Operations
 
-All operations of Claid's API, and where each is to be had: as a method of [`ClaidClient`](client.md), by an operator or
-sensor, in the [sandbox](sandbox.md), and in an example DAG of `dags_examples/`. The table is written by
-`scripts/operations_page.py`; a test holds it against the contract, the client and the sandbox, and another against what
-the examples were seen to ask.
+All operations of Claid's API, and where you find each: as a method of [`ClaidClient`](client.md), in an operator or
+sensor, in the [sandbox](sandbox.md), and in an example DAG of `dags_examples/`. `scripts/operations_page.py` writes the
+table; one test checks it against the contract, the client and the sandbox, another against the requests that the
+examples send.
 
 | Operation | Client | Operator | Sandbox | Example DAG |
 | --- | --- | --- | --- | --- |
@@ -79,7 +79,7 @@ the examples were seen to ask.
 
 
 def contract_operations() -> list[str]:
-    """Give the operation ids of the contract, in its order."""
+    """Return the operation ids of the contract, in its order."""
     contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
     return [
         entry["operationId"]
@@ -90,9 +90,9 @@ def contract_operations() -> list[str]:
 
 
 def row(operation: str) -> str:
-    """Give an operation's row.
+    """Return the row of an operation.
 
-    :raises LookupError: if anything that it should name is not there.
+    :raises LookupError: if an operator or example that it names does not exist.
     """
     method = inspect.getattr_static(ClaidClient, operation)
     served = next(one for one in ALL if one.name == operation)
@@ -114,7 +114,7 @@ def row(operation: str) -> str:
 
 
 def page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     return _OPENING + "\n".join(row(operation) for operation in contract_operations()) + "\n"
 
 
