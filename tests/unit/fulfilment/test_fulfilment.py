@@ -603,7 +603,7 @@ def test_nothing_stays_behind_where_claid_wrote_when_a_run_stopped_between_two_p
 
 
 def refuse(shop: Shop, order: Order, run_id: str, **terms: Any) -> None:
-    """Have a run ask with a key that Claid does not know."""
+    """Let a run send its request with a key that Claid does not know."""
     paying = shop.client
     shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
     with pytest.raises(Exception, match="401"):
