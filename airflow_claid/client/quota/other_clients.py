@@ -39,7 +39,7 @@ class OtherClients:
         return 1.0 - self._our_share_at(now)
 
     def count(self, now: float, moment: float, share: float, window: float) -> None:
-        """Note the share of the quota that others used in the window of so many seconds that ended at a moment."""
+        """Note the share that others used in a window, of this length in seconds, that ended at this moment."""
         if self._counts and moment < self._counts[-1][0]:
             return
         self._our_share, self._since = self._our_share_at(now), now
