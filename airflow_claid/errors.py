@@ -1,4 +1,4 @@
-"""The errors of the package, and what each means for the bill and for a retry."""
+"""The errors of the package: whether each may have cost credits, and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ class AirflowClaidError(Exception):
     """Base of every error that this package raises."""
 
     retryable = False
-    """Whether the same call can succeed later without anybody changing anything."""
+    """Whether the same call may succeed later, with nothing changed."""
 
     may_have_been_charged = False
-    """Whether Claid may have done, and charged, what was asked."""
+    """Whether Claid may have carried out the request and charged for it."""
 
 
 class PictureError(AirflowClaidError):
-    """A picture could not be fetched, checked or written. It is paid; a retry pays nothing again."""
+    """A picture could not be fetched, checked or written. It is paid for; a retry costs nothing."""
 
     retryable = True
 
 
 class DownloadRefusedError(PictureError):
-    """A link or what it gave breaks a rule of safety; nothing of it was kept."""
+    """A link, or what it returned, breaks a safety rule; nothing was kept."""
 
     retryable = False
 
 
 class DeadLinkError(PictureError):
-    """A temporary link no longer gives its picture (Claid keeps them 24 hours)."""
+    """A temporary link no longer returns its picture (Claid keeps pictures for 24 hours)."""
 
     retryable = False
 
 
 class DownloadFailedError(PictureError):
-    """A picture did not arrive whole; the link may still give it."""
+    """A picture did not arrive whole; the link may still work."""
 
 
 class JobFailedError(AirflowClaidError):
@@ -40,27 +40,27 @@ class JobFailedError(AirflowClaidError):
 
 
 class JobGoneError(JobFailedError):
-    """Claid does not know a job that was paid."""
+    """Claid does not know a job that was paid for."""
 
 
 class JobTimeoutError(AirflowClaidError, TimeoutError):
-    """A job takes longer than the wait; it goes on, and a retry waits for it again without paying."""
+    """A job took longer than the timeout. It continues, and a retry waits for it again without paying."""
 
     retryable = True
 
 
 class ReceiptUnreadableError(AirflowClaidError):
-    """A receipt may exist but could not be read, so nothing was sent: paying twice is worse than stopping."""
+    """A receipt may exist but cannot be read, so nothing was sent: stopping is better than paying twice."""
 
     retryable = True
 
 
 class LostAnswerError(AirflowClaidError):
-    """A request may have been paid, its answer is lost, and ``on_lost_response`` says to fail."""
+    """A request may have been charged, its answer is lost, and ``on_lost_response`` says to fail."""
 
 
 class AnswerPendingError(AirflowClaidError):
-    """A request was sent, its answer may still come, and the thread that asked has other things to do meanwhile."""
+    """The answer to a request may still come, and the thread does other work instead of waiting for it."""
 
     retryable = True
 
@@ -72,7 +72,7 @@ class CreditCeilingError(AirflowClaidError):
 class PartialFailureError(AirflowClaidError):
     """Some orders of a task failed.
 
-    :param message: which, and why.
+    :param message: which orders, and why.
     :param retryable: whether a retry may succeed.
     """
 
@@ -82,7 +82,7 @@ class PartialFailureError(AirflowClaidError):
 
 
 class BatchStoppedError(AirflowClaidError):
-    """A batch was stopped before all items were asked for. What is paid is kept; the next try goes on from there.
+    """A batch stopped before it had requested all items. Paid results are kept; the next try resumes from there.
 
     :param message: why.
     :param retryable: whether a retry may succeed.
@@ -102,10 +102,10 @@ class PollFailedError(AirflowClaidError):
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Return whether a retry may cure an error; one that is not ours (a bucket's, the network's) may pass."""
+    """Return whether a retry may help; errors that are not ours (a bucket's, the network's) count as passing."""
     return error.retryable if isinstance(error, AirflowClaidError) else True
 
 
 def may_have_been_charged(error: BaseException | None) -> bool:
-    """Return whether the request that ended in an error may have been charged."""
+    """Return whether a request that failed with this error may have been charged."""
     return isinstance(error, AirflowClaidError) and error.may_have_been_charged

@@ -1,4 +1,4 @@
-"""What Airflow reads about this provider."""
+"""The provider's metadata for Airflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INTEGRATION = "Claid"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe the provider in the form of Airflow's ``provider_info.schema.json``."""
+    """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-claid",
         "name": "Claid",

@@ -1,4 +1,4 @@
-"""The one place that knows what an Airflow version has and an older one lacks."""
+"""The differences between Airflow versions, all in one place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ else:
     HAS_RETRY_POLICY = True
 
 THREADS_AT_ONCE = 8 if HAS_RETRY_POLICY else 1
-"""How many threads of a task may ask Airflow for connections at once: before 3.3 their answers could be mixed up."""
+"""Threads of a task that may request connections from Airflow at once: before 3.3, answers could be mixed up."""
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -61,18 +61,18 @@ __all__ = [
 
 
 def task_state_store(context: Context) -> TaskStateStore | None:
-    """Give Airflow's memory of a task instance (3.3+), which outlives retries and clears; else ``None``."""
+    """Return Airflow's store for the task instance (3.3+), which survives retries and clears; else ``None``."""
     return cast("TaskStateStore | None", context.get("task_state_store"))
 
 
 def use_retry_after(operator: BaseOperator) -> None:
-    """Have a task that met a used-up quota retried when Claid said (3.3+), unless it has a retry policy already."""
+    """Let a task that exhausted the quota retry at the time Claid named (3.3+), unless it has a retry policy."""
     if HAS_RETRY_POLICY and operator.retry_policy is None:
         operator.retry_policy = _RetryAfter()
 
 
 def wait_before_retry(seconds: float) -> None:
-    """Wait here for the time that Claid named, where Airflow (before 3.3) cannot be told to."""
+    """Sleep until the time that Claid named, where Airflow (before 3.3) cannot schedule the retry."""
     if not HAS_RETRY_POLICY:
         time.sleep(min(seconds, 600.0))
 
@@ -80,7 +80,7 @@ def wait_before_retry(seconds: float) -> None:
 if HAS_RETRY_POLICY:
 
     class _RetryAfter(RetryPolicy):
-        """Retries after the time that Claid named; else as the task says."""
+        """Retries at the time that Claid named; otherwise as the task is configured."""
 
         def evaluate(
             self,

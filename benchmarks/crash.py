@@ -1,4 +1,4 @@
-"""The worker killed twice in the middle of a thousand prompts, in a real Airflow."""
+"""A worker that is killed twice in the middle of a thousand prompts, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run() -> list[Table]:
 
 
 def _kill_at(share: float, sandbox: ClaidProcess, airflow: RunningAirflow) -> float:
-    """Kill the task's process when so much is charged; give how much that was."""
+    """Kill the task's process once this much is charged; return how much was charged by then."""
     deadline = time.monotonic() + 300
     while sandbox.charged() < share * PROMPTS:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Faults at random over a thousand prompts: nothing is lost, and every credit is explained."""
+"""Random faults over a thousand prompts: nothing is lost, and every credit is accounted for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def run() -> list[Table]:
-    """Let them strike, for each kind of place, and hold the manifest against the sandbox's ledger."""
+    """Inject the faults for each kind of place, and compare the manifest with the sandbox's ledger."""
     header = ("place", "prompts", "done", "failed", "charged", "credits", "in doubt", "prompts not explained", "struck")
     table = Table("faults", header)
     with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, s3("plain") as s3_url:

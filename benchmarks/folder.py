@@ -1,4 +1,4 @@
-"""A folder of pictures edited: our operators beside the package ``claidai``, under two quotas."""
+"""Edit a folder of pictures: our operators beside the package ``claidai``, under two quotas."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def run() -> list[Table]:
         with claid("--latency", "1+-0.4", "--job-seconds", "1", bucket=folder / "bucket") as sandbox:
             for quota in QUOTAS:
                 _with_a_fresh(quota, sandbox)
-                found = rival(
+                result = rival(
                     "claidai_folder",
                     url=sandbox.url,
                     key=KEY,
                     source=str(folder / "bucket" / "photos"),
                     target=str(folder / "claidai"),
                 )
-                row = (int(found["done"]), int(found["failed"]), f"{found['seconds']:.0f}", _refused(sandbox))
+                row = (int(result["done"]), int(result["failed"]), f"{result['seconds']:.0f}", _refused(sandbox))
                 table.rows.append((quota, "`claidai`, 4 workers, a local folder", PICTURES, *row))
                 _ours(table, quota, sandbox, folder)
     return [table]
@@ -42,7 +42,7 @@ def run() -> list[Table]:
 def _ours(table: Table, quota: str, sandbox: ClaidProcess, folder: Path) -> None:
     names = sorted(path.name for path in (folder / "bucket" / "photos").iterdir())
     mark = quota.partition("/")[0]
-    for operator, what, given, output in (
+    for operator, what, pictures, output in (
         (
             "ImageEditOperator",
             "a local folder",
@@ -58,7 +58,9 @@ def _ours(table: Table, quota: str, sandbox: ClaidProcess, folder: Path) -> None
         ("ImageFolderEditOperator", "a connected storage", f"{SHOP}photos/", f"{SHOP}batch-{mark}/"),
     ):
         _with_a_fresh(quota, sandbox)
-        taken = execute(connections(sandbox, folder / "bucket"), operator, input=given, operations=_EDIT, output=output)
+        taken = execute(
+            connections(sandbox, folder / "bucket"), operator, input=pictures, operations=_EDIT, output=output
+        )
         edited = len(taken.summary)
         row = (edited, PICTURES - edited, f"{taken.seconds:.0f}", _refused(sandbox))
         print(f"    {quota}, {operator}, {what}: {row}", flush=True)

@@ -14,7 +14,7 @@ MOST_MORE = 100
 
 
 def run() -> list[Table]:
-    """Run both in processes of their own, with one number of threads."""
+    """Run both in processes of their own, with the same number of threads."""
     table = Table("memory", ("prompts", "done", "peak memory", "more than of 100", "seconds", "a second"))
     first = 0.0
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:

@@ -1,4 +1,4 @@
-"""Another client that takes a third of the account's quota for a minute."""
+"""Another client uses a third of the account's quota for a minute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ A_HANDFUL = 5
 
 
 def run() -> list[Table]:
-    """Let the other client begin ten seconds after us."""
+    """Start the other client ten seconds after us."""
     table = Table("others", ("", "requests", "429", "failed"))
     with tempfile.TemporaryDirectory(prefix="bench-others-") as folder:
         bucket = Path(folder) / "bucket"
@@ -48,7 +48,7 @@ def run() -> list[Table]:
 
 
 def _other_client(sandbox: ClaidProcess) -> None:
-    """Ask at a steady pace, whatever the answer, without waiting for it."""
+    """Send requests at a steady pace, without waiting for the answers."""
     time.sleep(10)
     threads = []
     for number in range(OF_OTHERS):

@@ -13,7 +13,7 @@ PROMPTS = ROOT / "tests" / "data" / "parti-prompts.tsv"
 
 
 def run() -> list[Table]:
-    """Generate them all; two are shorter than Claid takes."""
+    """Generate all of them; two are shorter than Claid accepts."""
     table = Table("parti", ("rows of the file", "done", "invalid", "duplicate", "failed", "charged", "seconds"))
     with tempfile.TemporaryDirectory(prefix="bench-parti-") as folder:
         bucket = Path(folder) / "bucket"
@@ -25,19 +25,19 @@ def run() -> list[Table]:
                 output="storage://shop/parti/",
             )
             charged = sandbox.charged()
-    found = taken.summary
+    summary = taken.summary
     table.rows.append(
         (
-            f"{found['items']:,}",
-            f"{found['done']:,}",
-            found["invalid"],
-            found["duplicate"],
-            found["failed"],
+            f"{summary['items']:,}",
+            f"{summary['done']:,}",
+            summary["invalid"],
+            summary["duplicate"],
+            summary["failed"],
             f"{charged:,.0f}",
             f"{taken.seconds:.0f}",
         )
     )
-    table.expect(found["invalid"] == 2, f"{found['invalid']} invalid")
-    table.expect(found["done"] + found["duplicate"] == found["items"] - 2 == 1630, f"{found}")
-    table.expect(charged == found["done"], f"{charged:g} charged for {found['done']}")
+    table.expect(summary["invalid"] == 2, f"{summary['invalid']} invalid")
+    table.expect(summary["done"] + summary["duplicate"] == summary["items"] - 2 == 1630, f"{summary}")
+    table.expect(charged == summary["done"], f"{charged:g} charged for {summary['done']}")
     return [table]

@@ -1,4 +1,4 @@
-"""An operator without Airflow around it, in a process of its own, for what is not a matter of workers.
+"""An operator without Airflow around it, in a process of its own, for measurements that do not depend on workers.
 
 ``python -m benchmarks.plain_task '{"operator": …, "output": …}'`` takes the operator's name and its arguments as JSON
 and prints what it took, as JSON.
@@ -24,7 +24,7 @@ from benchmarks.tables import ROOT
 
 @dataclass(frozen=True)
 class Taken:
-    """What one execution took.
+    """The cost of one execution.
 
     :param summary: the operator's return value.
     :param seconds: of its ``execute``.
@@ -69,11 +69,11 @@ class _TaskInstance:
     dag_id, run_id, task_id, map_index, try_number, max_tries = "bench", "now", "generate", -1, 1, 0
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Keep nothing: XCom is Airflow's matter."""
+        """Discard the value: there is no Airflow to keep it."""
 
 
 def main(arguments: dict[str, Any]) -> None:
-    """Execute, and print what it took; Airflow's looking for providers of storages (a second) is not in it."""
+    """Execute the operator and print what it took, without Airflow's search for storage providers (a second)."""
     from airflow.sdk import ObjectStoragePath
 
     from airflow_claid import operators
@@ -93,7 +93,7 @@ def main(arguments: dict[str, Any]) -> None:
 
 
 def write_prompts(path: Path, count: int, what: str) -> str:
-    """Write a JSON Lines file of prompts that are all different; give its address."""
+    """Write a JSON Lines file of distinct prompts; return its address."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             file.write(json.dumps({"prompt": f"{what}, number {number}"}) + "\n")

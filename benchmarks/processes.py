@@ -1,4 +1,4 @@
-"""CPU seconds of a process and of all that it started, whether they still run or not."""
+"""CPU seconds of a process and of all processes that it started, running or ended."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import psutil
 
 
 def cpu_of(process: psutil.Process) -> float:
-    """Give the CPU seconds of one process alone."""
+    """Return the CPU seconds of one process alone."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
 
 def cpu_of_tree(process: psutil.Process) -> float:
-    """Give the CPU seconds of a process, of those that it started, and of those of them that have ended.
+    """Return the CPU seconds of a process and of those that it started, including those that have ended.
 
-    The kernel adds the time of a process that has ended to the one that waited for it.
+    The kernel adds the time of an ended process to the process that waited for it.
     """
     seconds = 0.0
     for one in [process, *process.children(recursive=True)]:
@@ -27,7 +27,7 @@ def cpu_of_tree(process: psutil.Process) -> float:
 
 
 def descendant(process: psutil.Process, word: str) -> psutil.Process:
-    """Give the process, of those that another one started, whose command line has this word.
+    """Return the descendant of a process whose command line has this word.
 
     :raises LookupError: if there is none.
     """

@@ -1,6 +1,6 @@
 """A thousand prompts in one task of a real Airflow, beside a thread pool and mapped HttpOperator tasks.
 
-What of the quota each uses, and what it costs on the worker.
+How much of the quota each uses, and what each costs on the worker.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ THREADS = (32, 128)
 
 @dataclass(frozen=True)
 class _Way:
-    """What one way of asking came to, by the sandbox's ledger.
+    """The result of one way, by the sandbox's ledger.
 
-    :param images: how many prompts were answered with a picture.
-    :param accepted: when the requests arrived that used up the quota; ours are one more, which asks for the quota.
+    :param images: number of prompts that were answered with a picture.
+    :param accepted: arrivals of the requests that count in the quota; ours are one more, which learns the quota.
     :param cpu: CPU seconds on the worker.
     """
 
@@ -86,8 +86,8 @@ def _in_airflow(
 
 def _pool(threads: int, sandbox: ClaidProcess) -> _Way:
     _with_a_fresh_quota(sandbox)
-    found = rival("sleep_on_429", url=sandbox.url, key=KEY, prompts=PROMPTS, threads=threads)
-    return _way(f"{threads} threads that sleep on 429", "1", sandbox, found["cpu"])
+    result = rival("sleep_on_429", url=sandbox.url, key=KEY, prompts=PROMPTS, threads=threads)
+    return _way(f"{threads} threads that sleep on 429", "1", sandbox, result["cpu"])
 
 
 def _with_a_fresh_quota(sandbox: ClaidProcess) -> None:

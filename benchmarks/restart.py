@@ -1,4 +1,4 @@
-"""Run again with everything done: 10,000 items on S3."""
+"""Run a finished batch again: 10,000 items on S3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_SECONDS = 10
 
 
 def run() -> list[Table]:
-    """Generate the items, then do it again."""
+    """Generate the items, then run the same batch again."""
     table = Table("restart", ("items on S3", "seconds of the first run", "seconds when run again", "charged again"))
     with tempfile.TemporaryDirectory(prefix="bench-restart-") as folder, s3("plain") as s3_url:
         prompts = write_prompts(Path(folder) / "prompts.jsonl", ITEMS, "A lasting lamp")

@@ -19,7 +19,7 @@ _OF_THREAD = threading.local()
 
 
 def rival(name: str, seconds: float = 900, **arguments: Any) -> dict[str, float]:
-    """Run one of this module's functions in a process of its own; give what it returns."""
+    """Run a function of this module in a process of its own; return its result."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.rivals", name, json.dumps(arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -31,12 +31,12 @@ def rival(name: str, seconds: float = 900, **arguments: Any) -> dict[str, float]
     )
     if done.returncode:
         raise RuntimeError(f"{name} failed:\n{done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def sleep_on_429(url: str, key: str, prompts: int, threads: int) -> dict[str, float]:
-    """Ask from many threads; on a 429 sleep as long as the header says, or a second, and ask again."""
+    """Send requests from many threads; on a 429 sleep as long as the header says, or a second, and retry."""
 
     def generate(number: int) -> None:
         body = {"input": f"A pooled lamp, number {number}", "options": {"number_of_images": 1}}
@@ -53,10 +53,10 @@ def sleep_on_429(url: str, key: str, prompts: int, threads: int) -> dict[str, fl
 def bare(
     url: str, key: str, prompts: int, threads: int, what: str, output: str | None = None, download: bool = False
 ) -> dict[str, float]:
-    """Ask from many threads and do nothing else; no receipt, no check, no limit.
+    """Send requests from many threads and do nothing else: no receipt, no check, no limit.
 
-    :param output: a connected storage's folder in which each request has a folder of its own.
-    :param download: whether each picture is fetched, and thrown away.
+    :param output: a folder of a connected storage, in which each request has a folder of its own.
+    :param download: whether to fetch each picture, and discard it.
     """
 
     def generate(number: int) -> None:
@@ -73,7 +73,7 @@ def bare(
 
 
 def claidai_folder(url: str, key: str, source: str, target: str) -> dict[str, float]:
-    """Edit a folder with the package ``claidai``, with as many workers as it takes."""
+    """Edit a folder with the package ``claidai``, with as many workers as it accepts."""
     import claidai.client
     from claidai import Claid, process_folder
 
@@ -98,7 +98,7 @@ def _pool(work: Any, count: int, threads: int) -> dict[str, float]:
 
 
 def _session(key: str) -> requests.Session:
-    """Give this thread's session: connections are kept, as they are for everybody who is in a hurry."""
+    """Return this thread's session, which keeps its connections."""
     session: requests.Session | None = getattr(_OF_THREAD, "session", None)
     if session is None:
         session = _OF_THREAD.session = requests.Session()

@@ -1,4 +1,4 @@
-"""A whole Airflow (scheduler, LocalExecutor, API, each a process) in which tasks run as they do in production."""
+"""A whole Airflow (scheduler, LocalExecutor, API, each a process) that runs tasks as in production."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SLOTS = 32
 class RunningAirflow:
     """An Airflow that runs tasks.
 
-    :param api: speaks to it.
+    :param api: calls its API.
     :param scheduler: the scheduler's process; the executor's workers and their tasks are its descendants.
     """
 
@@ -33,7 +33,7 @@ class RunningAirflow:
     scheduler: psutil.Process
 
     def run(self, dag_id: str, conf: dict[str, Any], seconds: float = 900) -> str:
-        """Run a DAG to its end; give the run's id.
+        """Run a DAG to its end; return the run's id.
 
         :raises RuntimeError: if it failed.
         """
@@ -42,7 +42,7 @@ class RunningAirflow:
         return run_id
 
     def end(self, dag_id: str, run_id: str, seconds: float = 900) -> None:
-        """Wait until a run has ended well.
+        """Wait until a run has succeeded.
 
         :raises RuntimeError: if it failed.
         """
@@ -50,11 +50,11 @@ class RunningAirflow:
             raise RuntimeError(f"{dag_id} failed:\n{self.api.logs()[-3000:]}")
 
     def cpu_of_tasks(self) -> float:
-        """CPU seconds so far of all tasks, their supervisors and the executor; without the scheduler."""
+        """Return the CPU seconds so far of all tasks, their supervisors and the executor, without the scheduler."""
         return cpu_of_tree(self.scheduler) - cpu_of(self.scheduler)
 
     def tasks(self) -> list[psutil.Process]:
-        """Give the processes that run tasks at this moment, without their supervisors."""
+        """Return the processes that run tasks at this moment, without their supervisors."""
         named = [(one, " ".join(one.cmdline())) for one in self.scheduler.children(recursive=True)]
         return [one for one, title in named if title.startswith("airflow worker -- ") and "Executor" not in title]
 
@@ -66,7 +66,7 @@ def running_airflow(
     """Run Airflow with the DAGs of the benchmarks until the block ends.
 
     :param connections: Airflow connections by id.
-    :param variables: of its processes' environment.
+    :param variables: environment variables of its processes.
     """
     with (
         tempfile.TemporaryDirectory(prefix="bench-airflow-", ignore_cleanup_errors=True) as folder,

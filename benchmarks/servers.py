@@ -1,4 +1,4 @@
-"""The servers that are measured against, each a process of its own: ``claid-sandbox``, and moto for S3."""
+"""The servers of the benchmarks, each a process of its own: ``claid-sandbox``, and moto for S3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Request:
     """One request of the sandbox's ledger.
 
     :param arrived: seconds since the epoch, to the millisecond.
-    :param status: of the answer; ``None`` while it is worked on.
+    :param status: of the answer; ``None`` while it is running.
     """
 
     operation: str
@@ -40,36 +40,36 @@ class Request:
 
 @dataclass(frozen=True)
 class ClaidProcess:
-    """A ``claid-sandbox`` in a process of its own, told and asked over HTTP."""
+    """A ``claid-sandbox`` in a process of its own, controlled over HTTP."""
 
     url: str
 
     def reset(self) -> None:
-        """Begin anew with the settings of the start."""
+        """Reset it to its initial state and settings."""
         self._ask("POST", "reset")
 
     def change(self, **settings: Any) -> None:
-        """Change quota or latency while it runs."""
+        """Change the quota or the latency while it runs."""
         self._ask("PUT", "settings", settings)
 
     def fault(self, kind: str, **conditions: Any) -> None:
-        """Let something go wrong."""
+        """Inject a fault."""
         self._ask("POST", "faults", {"kind": kind, **conditions})
 
     def clear_faults(self) -> None:
-        """Take back every fault."""
+        """Remove all faults."""
         self._ask("DELETE", "faults")
 
     def add_key(self, key: str) -> str:
-        """Accept one more key of the same account; give its label in the ledger."""
+        """Accept one more key of the same account; return its label in the ledger."""
         return str(self._ask("POST", "keys", {"key": key})["key"])
 
     def charged(self) -> float:
-        """Give what was charged since the start or the last reset."""
+        """Return the credits charged since the start or the last reset."""
         return float(self._ask("GET", "credits")["charged"])
 
     def requests(self, operation: str = "", since: int = 0) -> list[Request]:
-        """Give the requests of the ledger, of one operation or all, oldest first."""
+        """Return the requests of the ledger, of one operation or all, oldest first."""
         query = f"ledger?since={since}" + (f"&operation={operation}" if operation else "")
         return [
             Request(
@@ -84,7 +84,7 @@ class ClaidProcess:
         ]
 
     def requests_of_the_quota(self) -> list[Request]:
-        """Give the requests that count in the quota, and those that it refused: all but those about storages."""
+        """Return the requests that count in the quota or were refused by it: all but those about storages."""
         return [one for one in self.requests() if "storage" not in one.operation]
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -98,7 +98,7 @@ def claid(*options: str, bucket: Path | None = None) -> Iterator[ClaidProcess]:
     """Run ``claid-sandbox`` until the block ends.
 
     :param options: of its command line.
-    :param bucket: a folder that is the bucket of a connected storage named ``shop``.
+    :param bucket: a folder that serves as the bucket of a connected storage named ``shop``.
     """
     port = free_port()
     command = [str(Path(sys.executable).with_name("claid-sandbox")), "--port", str(port), *options]
@@ -111,7 +111,7 @@ def claid(*options: str, bucket: Path | None = None) -> Iterator[ClaidProcess]:
 
 @contextmanager
 def s3(*buckets: str) -> Iterator[str]:
-    """Run a moto server with these buckets until the block ends; give its address."""
+    """Run a moto server with these buckets until the block ends; yield its address."""
     port = free_port()
     with served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as url:
         for bucket in buckets:
@@ -120,15 +120,15 @@ def s3(*buckets: str) -> Iterator[str]:
 
 
 def connections(sandbox: ClaidProcess, bucket: Path | None = None, s3_url: str = "") -> dict[str, dict[str, Any]]:
-    """Give the Airflow connections to these servers: ``claid_default``, ``claid_http`` and ``aws_shop``."""
+    """Return the Airflow connections to these servers: ``claid_default``, ``claid_http`` and ``aws_shop``."""
     extra = {"storages": {"shop": bucket.as_uri()}} if bucket is not None else {}
-    found = {
+    by_id = {
         "claid_default": {"conn_type": "claid", "password": KEY, "host": sandbox.url, "extra": extra},
         "claid_http": {"conn_type": "http", "host": sandbox.url, "extra": {"Authorization": f"Bearer {KEY}"}},
     }
-    return found | ({"aws_shop": s3_connection(s3_url)} if s3_url else {})
+    return by_id | ({"aws_shop": s3_connection(s3_url)} if s3_url else {})
 
 
 def as_variables(connections: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Give connections as the environment variables in which Airflow looks for them."""
+    """Return connections as the environment variables from which Airflow reads them."""
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()}

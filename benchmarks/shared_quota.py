@@ -1,6 +1,6 @@
-"""Four Celery workers that share one account's quota by a Redis, and the same with the Redis killed on the way.
+"""Four Celery workers share one account's quota through a Redis, and again with the Redis killed halfway.
 
-The quota has a Redis of its own, and so has Celery.
+The quota has its own Redis, and so has Celery.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def run() -> list[Table]:
 def _catalogue(
     cluster: Cluster, sandbox: ClaidProcess, folder: Path, port: int, title: str, *, kill: bool
 ) -> tuple[str, list[float], int]:
-    """Run the DAG once; give the arrivals of the accepted requests, and how many were refused."""
+    """Run the DAG once; return the arrivals of the accepted requests, and the number of refused ones."""
     sandbox.reset()
     time.sleep(1)
     prompts = write_prompts(folder / f"{title}.jsonl", PROMPTS, f"A lamp with the Redis {title}")
@@ -90,7 +90,7 @@ def _catalogue(
 
 
 def _kill(server: subprocess.Popen[bytes], sandbox: ClaidProcess) -> None:
-    """Kill the Redis so many seconds after the first request."""
+    """Kill the Redis this many seconds after the first request."""
     while not sandbox.requests("generate_image"):
         time.sleep(0.2)
     time.sleep(KILLED_AFTER)

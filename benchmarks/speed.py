@@ -1,4 +1,4 @@
-"""Prompts a second with no quota in the way, beside bare requests from as many threads as serve these best."""
+"""Prompts a second without a quota, beside bare requests with their best number of threads."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SMALL, REAL = 16, 1024
 
 @dataclass(frozen=True)
 class _Place:
-    """Where pictures go, and what the bare requests do for the same end.
+    """A place for the pictures, and what the bare requests do for the same result.
 
-    :param bare: their arguments; ``{round}`` is a folder of each round's own.
-    :param prompts: how many, by the side of the pictures: enough for ten seconds or so.
+    :param bare: their arguments; ``{round}`` is a folder for each round.
+    :param prompts: number of prompts by the side of the pictures: enough for about ten seconds.
     """
 
     title: str
@@ -34,7 +34,7 @@ class _Place:
 
 
 def run() -> list[Table]:
-    """Measure small pictures and pictures of the real size."""
+    """Measure small pictures and pictures of real size."""
     header = ("pictures", "place", "bare requests a second", "threads", "ours a second", "ratio of each round")
     table = Table("speed", (*header, "median"))
     for size in (SMALL, REAL):
@@ -78,7 +78,7 @@ def _compare(
     folder: Path,
     size: int,
 ) -> None:
-    """Find the number of threads at which the bare requests are fastest, then take turns."""
+    """Find the number of threads with which the bare requests are fastest, then measure both in turn."""
     prompts = place.prompts[size]
 
     def bare(threads: int, mark: str, prompts: int = prompts) -> float:
@@ -86,8 +86,8 @@ def _compare(
             name: value.format(round=mark) if isinstance(value, str) else value for name, value in place.bare.items()
         }
         what = f"{place.title} {size} bare {mark}"
-        found = rival("bare", url=sandbox.url, key=KEY, prompts=prompts, threads=threads, what=what, **arguments)
-        return prompts / found["seconds"]
+        result = rival("bare", url=sandbox.url, key=KEY, prompts=prompts, threads=threads, what=what, **arguments)
+        return prompts / result["seconds"]
 
     def ours(mark: str) -> float:
         file = folder / f"{size}-{mark}-{place.title[:2]}.jsonl"

@@ -1,4 +1,4 @@
-"""What a benchmark found: tables, printed as they are and written between the markers of docs/benchmarks.md."""
+"""The results of a benchmark: tables that are printed, and written between the markers of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DOCS = ROOT / "docs" / "benchmarks.md"
 class Table:
     """One table.
 
-    :param name: between which markers of the page it goes.
-    :param header: the columns.
-    :param rows: the cells, as they are shown.
-    :param wrong: what in it is not as promised.
+    :param name: of its markers in the page.
+    :param header: names of the columns.
+    :param rows: cells as they are shown.
+    :param wrong: results that are not as promised.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Table:
     wrong: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """Note what is not as promised."""
+        """Record a result that is not as promised."""
         if not holds:
             self.wrong.append(f"{self.name}: {otherwise}")
 
@@ -40,7 +40,7 @@ class Table:
 
 
 def machine() -> str:
-    """Tell on what it was measured, and how busy that was."""
+    """Return what machine the benchmark ran on, and how busy it was."""
     busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     return (
         f"{os.cpu_count()} cores, Python {platform.python_version()}, Airflow {airflow_version}, "
@@ -49,19 +49,19 @@ def machine() -> str:
 
 
 def write_into_docs(table: Table, taken_on: str) -> None:
-    """Put a table, and what it was measured on, between its markers in the page.
+    """Write a table, and the machine that it was measured on, between its markers in the page.
 
-    :raises ValueError: if the page has no place for it.
+    :raises ValueError: if the page has no such markers.
     """
     begin, end = f"<!-- {table.name} -->\n", f"<!-- end of {table.name} -->"
-    before, found, rest = DOCS.read_text(encoding="utf-8").partition(begin)
+    before, opened, rest = DOCS.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"{DOCS} has no place between {begin.strip()} and {end}")
     text = f"{before}{begin}{table}\nMeasured on {taken_on}.\n{end}{after}"
     DOCS.write_text(text, encoding="utf-8")
 
 
 def percent(share: float) -> str:
-    """Write a share of 0 to 1, or more."""
+    """Return a share, 0 to 1 or more, as a percentage."""
     return f"{share:.1%}"

@@ -1,7 +1,7 @@
-"""A picture is changed as a prompt says.
+"""Edit a picture by a prompt.
 
-Parameters: ``output`` is a folder of a connected storage, from which Claid reads the picture, too: an AI edit takes no
-picture along. The Claid connection maps the storage, so that receipts are kept beside the pictures.
+Parameters: ``output`` is a folder of a connected storage, from which Claid also reads the picture: an AI edit uploads
+no picture. The Claid connection maps the storage, so that receipts are kept beside the pictures.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""A catalogue that grows by a file each day becomes pictures, one task for all the prompts of a day.
+"""Turn a catalogue that grows by a file each day into pictures, with one task for all the prompts of a day.
 
-The day's file is ``catalogue`` + the logical date + ``.csv``, with the columns sku and prompt; days without one are
-skipped. For days that are past::
+The day's file is ``catalogue`` + the logical date + ``.csv``, with the columns sku and prompt; days without a
+file are skipped. For past days::
 
     airflow backfill create --dag-id backfill_catalogue --from-date 2026-03-01 --to-date 2026-03-03 --max-active-runs 1
 
-A day that is run again, by a clear or another backfill, pays for nothing that is there; nor does a product that comes
-again on another day with the same prompt, because all days share one folder. A row that cannot be used is reported
-in the manifest, and stops nobody until more than a third of the day's rows are so.
+A day that is run again, by a clear or another backfill, pays for nothing that exists. Nor is a product paid for again
+that returns on another day with the same prompt, because all days share one folder. An invalid row is reported in the
+manifest; the task fails only if more than a third of the day's rows are invalid.
 
 Parameters: ``catalogue`` and ``output`` are any folders that Airflow can reach: ``file:///…/``, ``s3://my_aws@bucket/…/``;
 ``max_credits`` is a ceiling for each day.

@@ -1,6 +1,6 @@
-"""A product is cut out and put into a scene from a prompt, and on a colour with a shadow.
+"""Cut out a product, and put it into a scene from a prompt, and on a colour with a shadow.
 
-Parameters: ``output`` is a folder of a connected storage, from which Claid reads the product, too.
+Parameters: ``output`` is a folder of a connected storage, from which Claid also reads the product.
 """
 
 from __future__ import annotations

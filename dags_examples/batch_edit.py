@@ -1,4 +1,4 @@
-"""All pictures of a folder are edited by one request.
+"""Edit all pictures of a folder with one request.
 
 Parameters: ``output`` is a folder of a connected storage that the Claid connection maps: Airflow lists the pictures in
 ``generated/`` there, so that the price is known first, and Claid writes the edited ones to ``list/``.

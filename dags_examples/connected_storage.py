@@ -1,7 +1,7 @@
-"""A bucket is connected to Claid for one run: connect, write into it, disconnect.
+"""Connect a bucket to Claid for one run: connect, write into it, disconnect.
 
 Parameters: ``name`` of the storage, ``bucket``, and the Airflow connection of type ``aws`` or
-``google_cloud_platform`` whose key pair opens it. The bucket keeps what was written.
+``google_cloud_platform`` whose key pair opens it. The bucket keeps the pictures.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Functions as tasks: prompts made from a row of a catalogue, pictures of all of them, and an edit chosen in Python.
+"""Functions as tasks: make prompts from a row of a catalogue, generate their pictures, choose an edit in Python.
 
 Parameters: ``output`` is any folder that Airflow can write to (``file:///…/``, ``s3://my_aws@bucket/…/``) or a folder
-of a connected storage (``storage://NAME/…/``). A second run pays nothing.
+of a connected storage (``storage://NAME/…/``). A second run costs nothing.
 """
 
 from __future__ import annotations

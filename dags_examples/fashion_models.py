@@ -1,6 +1,6 @@
-"""Garments are shown together on a person.
+"""Show garments together on a person.
 
-Parameters: ``output`` is a folder of a connected storage, from which Claid reads the garments, too.
+Parameters: ``output`` is a folder of a connected storage, from which Claid also reads the garments.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One picture, four edits: larger, smaller, cut out, and any of Claid's operations in one go.
 
-Parameters: ``output`` is any folder that Airflow can write to, or a folder of a connected storage. Each edit has a
-folder of its own, because the files keep their input's name.
+Parameters: ``output`` is any folder that Airflow can write to, or a folder of a connected storage. Each edit has
+its own folder, because the files keep the names of their inputs.
 """
 
 from __future__ import annotations

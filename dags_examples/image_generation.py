@@ -1,7 +1,7 @@
-"""Prompts become pictures: one task for each prompt, two pictures each, a blocked prompt is skipped.
+"""Generate pictures from prompts: one task for each prompt, two pictures each; a blocked prompt is skipped.
 
 Parameters: ``output`` is any folder that Airflow can write to (``file:///…/``, ``s3://my_aws@bucket/…/``) or a folder
-of a connected storage (``storage://NAME/…/``). A second run pays nothing.
+of a connected storage (``storage://NAME/…/``). A second run costs nothing.
 """
 
 from __future__ import annotations

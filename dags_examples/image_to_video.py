@@ -1,6 +1,6 @@
-"""A picture is set in motion for 5 seconds. Costs 35 credits, and waits in the triggerer.
+"""Turn a picture into a video of 5 seconds. Costs 35 credits, and waits in the triggerer.
 
-Parameters: ``output`` is a folder of a connected storage, from which Claid reads the picture, too.
+Parameters: ``output`` is a folder of a connected storage, from which Claid also reads the picture.
 """
 
 from __future__ import annotations

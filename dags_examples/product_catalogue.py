@@ -1,7 +1,7 @@
-"""A product list becomes pictures in a bucket: generate, upscale, resize, hand over.
+"""Turn a product list into pictures in a bucket: generate, upscale, resize, hand over.
 
 Every product that has a usable prompt gets a 1024x1024 picture, a 2048x2048 one for zooming and an 800x800 JPEG for
-the list page. Rows that are no good, and prompts that the content filter blocks, are reported and stop nobody.
+the list page. Invalid rows and blocked prompts are reported, and do not stop the others.
 
 Parameters: ``products`` is a CSV with the columns sku, name, kind and details; ``output`` is any folder that Airflow
 can write to: ``file:///…/``, ``s3://my_aws@bucket/…/``, ``gs://my_google@bucket/…/``.
@@ -45,7 +45,7 @@ def product_catalogue() -> None:
 
     @task
     def build_prompts(products: list[dict[str, str]]) -> list[dict[str, Any]]:
-        """Give each product its prompt, or the reason why it cannot have one."""
+        """Return each product with its prompt, or with the reason why it has none."""
         rows = []
         for product in products:
             prompt = ", ".join(part for part in (product["name"], product["kind"], product["details"]) if part)
@@ -80,7 +80,7 @@ def product_catalogue() -> None:
 
     @task(trigger_rule="none_failed")
     def collect(rows: list[dict[str, Any]], ti: Any = None) -> list[dict[str, Any]]:
-        """Put each product together with its pictures, by the name and the inputs that the images carry."""
+        """Match each product with its pictures, by the names and inputs of the images."""
         generated, upscaled, resized = (_images(ti, f"pictures.{step}") for step in ("generate", "upscale", "resize"))
         catalogue = []
         for row in rows:
@@ -113,7 +113,7 @@ def product_catalogue() -> None:
 
 
 def _images(ti: Any, task_id: str) -> list[dict[str, Any]]:
-    """Give all images of a mapped task; products that were skipped have none."""
+    """Return all images of a mapped task; skipped products have none."""
     return [image for images in ti.xcom_pull(task_ids=[task_id], key="images") or () for image in images or ()]
 
 

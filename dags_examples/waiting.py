@@ -1,4 +1,4 @@
-"""Three ways to wait: for a job with a sensor, for a task that submitted it, for pictures wherever they come from.
+"""Three ways to wait: for a job with a sensor, for the task that submitted it, for pictures from any source.
 
 Parameters: ``output`` is a folder of a connected storage that the Claid connection maps.
 """

@@ -1,4 +1,4 @@
-"""All pictures of a result on one sheet."""
+"""Draw all pictures of a result on one sheet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPER, INK, MUTED, EMPTY = "#ffffff", "#1c1c28", "#6b6b7b", "#e8e8ee"
 
 
 def draw(result: list[dict[str, Any]], target: Path) -> None:
-    """Draw each product's three pictures side by side, or why there are none."""
+    """Draw each product's three pictures side by side, or its status if there are none."""
     rows = -(-len(result) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * CELL[0] + GAP, rows * CELL[1] + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)

@@ -1,4 +1,4 @@
-"""Run the product catalogue from the CSV to the finished pictures, against a sandbox, and show what came out."""
+"""Run the product catalogue against a sandbox, from the CSV to the finished pictures, and show the result."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STEPS = ("generated", "upscaled", "resized")
 
 
 def main() -> int:
-    """Run the demo; the exit status is 0 where every product ended as it should."""
+    """Run the demo; the exit status is 0 if no product failed."""
     started = time.monotonic()
     DEMO.mkdir(exist_ok=True)
-    say("Starting a local Claid (claid-sandbox): nothing here costs a credit")
+    say("Starting a local Claid (claid-sandbox): nothing here costs real credits")
     with sandbox(DEMO / "sandbox.log") as url:
         environment = airflow_environment(url)
-        say("Making Airflow's database (SQLite) in demo/airflow")
+        say("Creating Airflow's database (SQLite) in demo/airflow")
         migrate(environment, DEMO / "migrate.log")
         say("Running the DAG dags_examples/product_catalogue.py in Airflow; its log is demo/airflow.log")
         if not run_dag(environment, DEMO / "airflow.log"):
@@ -37,13 +37,13 @@ def main() -> int:
     spent = sum(product["credits"] for product in result)
     say(f"{len(result)} products, {spent:g} sandbox credits, {time.monotonic() - started:.0f} s")
     if spent == 0:
-        say("Everything was paid for by an earlier run, so nothing was paid again (make clean-demo starts afresh)")
+        say("An earlier run paid for everything, so nothing was paid for again (make clean-demo starts afresh)")
     say("Pictures: demo/pictures/   result: demo/result.json   all at a glance: demo/contact_sheet.png")
     return 1 if any(product["status"] == "failed" for product in result) else 0
 
 
 def run_dag(environment: dict[str, str], log: Path) -> bool:
-    """Run the DAG in one process, as ``airflow dags test`` does, and show how far it is."""
+    """Run the DAG in one process with ``airflow dags test``, and show its progress."""
     conf = json.dumps({"output": f"file://{PICTURES}/"})
     arguments = [command("airflow"), "dags", "test", "product_catalogue", "--conf", conf]
     ended = 0
@@ -61,14 +61,14 @@ def run_dag(environment: dict[str, str], log: Path) -> bool:
 
 
 def entry(product: dict[str, Any]) -> dict[str, Any]:
-    """Bring one product of the catalogue into the form of ``result.json``, with paths instead of addresses."""
+    """Return a product of the catalogue in the form of ``result.json``, with paths instead of addresses."""
     paths = {step: [path.removeprefix("file://") for path in product[step]] for step in STEPS}
     kept = {name: product[name] for name in ("sku", "prompt", "status", "reason", "credits")}
     return {**kept, **paths}
 
 
 def print_table(result: list[dict[str, Any]]) -> None:
-    """Print one line a product."""
+    """Print one line for each product."""
     print(f"\n{'product':<9} {'status':<8} {'picture':<15} {'upscaled':<15} {'resized':<15} credits")
     for product in result:
         names = (Path(product[step][0]).name if product[step] else "-" for step in STEPS)
@@ -80,7 +80,7 @@ def print_table(result: list[dict[str, Any]]) -> None:
 
 
 def say(text: str) -> None:
-    """Tell what happens."""
+    """Print what happens next."""
     print(f"==> {text}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A sandbox and an Airflow of this checkout's own, below ``demo/``, for the demo and for people who want to click."""
+"""A sandbox and an Airflow for this checkout, below ``demo/``, for the demo and to try things by hand."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ SANDBOX_KEY = "sandbox-key"
 
 
 def command(name: str) -> str:
-    """Give the path of a command of this virtual environment."""
+    """Return the path of a command in this virtual environment."""
     return str(Path(sys.executable).parent / name)
 
 
-def free_port(wished: int) -> int:
-    """Give the wished port if nobody has it, else any other."""
+def free_port(preferred: int) -> int:
+    """Return the preferred port if it is free, else any other."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wished))
+            probe.bind(("127.0.0.1", preferred))
         except OSError:
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def airflow_environment(sandbox_url: str) -> dict[str, str]:
-    """Give the environment of an Airflow that keeps all it has below ``demo/`` and talks to the sandbox."""
+    """Return the environment of an Airflow that keeps its files below ``demo/`` and calls the sandbox."""
     connection = {"conn_type": "claid", "password": SANDBOX_KEY, "host": sandbox_url}
     return {
         **os.environ,
@@ -56,7 +56,7 @@ def airflow_environment(sandbox_url: str) -> dict[str, str]:
 def running(
     arguments: list[str], log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command, with what it starts, until the block ends; its output goes to a file."""
+    """Run a command and its child processes until the block ends; the output goes to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -76,7 +76,7 @@ def running(
 
 @contextmanager
 def sandbox(log: Path) -> Iterator[str]:
-    """Run a sandbox until the block ends, and give its address."""
+    """Run a sandbox until the block ends, and yield its address."""
     port = free_port(SANDBOX_PORT)
     arguments = ["--port", str(port), "--key", SANDBOX_KEY, "--quota", "600/60,20/1"]
     with running([command("claid-sandbox"), *arguments], log) as process:
@@ -86,7 +86,7 @@ def sandbox(log: Path) -> Iterator[str]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
-    """Wait until an address answers; end with the log's last lines where it does not."""
+    """Wait until an address answers; exit with the log's last lines if it does not."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(url, timeout=2):
@@ -96,7 +96,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: flo
 
 
 def migrate(environment: dict[str, str], log: Path) -> None:
-    """Make Airflow's SQLite database."""
+    """Create Airflow's SQLite database."""
     with log.open("wb") as output:
         done = subprocess.run(
             [command("airflow"), "db", "migrate"], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False

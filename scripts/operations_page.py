@@ -1,6 +1,6 @@
-"""Write docs/operations.md: each of Claid's operations by client method, operator, sandbox and example DAG.
+"""Write docs/operations.md: each of Claid's operations with its client method, operator, sandbox and example DAG.
 
-Run as ``python scripts/operations_page.py`` after an operation, an operator or an example has come or gone.
+Run ``python scripts/operations_page.py`` after adding or removing an operation, an operator or an example.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ EXAMPLE = {
         ("list_storages", "create_storage", "get_storage", "update_storage", "delete_storage"), "connected_storage"
     ),
 }
-"""A DAG of dags_examples/ that was seen to use it; tests/integration/test_examples.py looks into the ledger."""
+"""A DAG of dags_examples/ that uses the operation; tests/integration/test_examples.py checks this in the ledger."""
 
 _OPENING = """# Operations
 
@@ -78,7 +78,7 @@ table. Tests compare it with the contract, the client and the sandbox, and with 
 
 
 def contract_operations() -> list[str]:
-    """Give the operation ids of the contract, in its order."""
+    """Return the operation ids of the contract, in its order."""
     contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
     return [
         entry["operationId"]
@@ -89,9 +89,9 @@ def contract_operations() -> list[str]:
 
 
 def row(operation: str) -> str:
-    """Give an operation's row.
+    """Return the row of an operation.
 
-    :raises LookupError: if anything that it should name is not there.
+    :raises LookupError: if an operator or example that it names does not exist.
     """
     method = inspect.getattr_static(ClaidClient, operation)
     served = next(one for one in ALL if one.name == operation)
@@ -113,7 +113,7 @@ def row(operation: str) -> str:
 
 
 def page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     return _OPENING + "\n".join(row(operation) for operation in contract_operations()) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Start a sandbox and Airflow with its web page, for people who want to click; Ctrl+C stops both."""
+"""Start a sandbox and Airflow with its UI, to try things by hand; Ctrl+C stops both."""
 
 from __future__ import annotations
 

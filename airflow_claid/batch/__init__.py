@@ -1,3 +1,3 @@
-"""Very many orders: items in, a manifest out."""
+"""Batches of very many orders: items in, a manifest out."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A batch: many orders fulfilled at once, as many as the quota takes; what becomes of each is a row of the manifest.
+"""A batch: fulfil many orders at once, as fast as the quota allows, and record each result in the manifest.
 
-The orders go the same way as a single one (:mod:`airflow_claid.fulfilment`), in threads. What has ended before, by
-the manifest of an earlier attempt, costs no request. A batch that stops, for whatever reason, finishes what is paid and
-leaves the rest to the next attempt.
+Threads fulfil the orders as they would single ones (:mod:`airflow_claid.fulfilment`). An item that has ended before, by
+the manifest of an earlier attempt, costs no request. A batch that stops, for any reason, finishes the items that are
+running and leaves the rest to the next attempt.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _TICK = 0.5
 _REFILL_BELOW = 0.9
 """Refill when fewer than 90 % of the target are running.
 
-For each single item that ends nobody is woken; with a target of ten or fewer, somebody is for each one all the same.
+So the loop does not wake up for every item that ends, except with a target of ten or fewer.
 """
 
-_PATIENCE_WITH_OUTAGES = 40
-"""So many items in a row that fail for one passing reason or another mean an outage, not bad luck."""
+_FAILURES_OF_AN_OUTAGE = 40
+"""This many items in a row that fail for passing reasons mean an outage, not bad luck."""
 
 _ENOUGH_FOR_A_SHARE = 100
 _PARTS_THAT_MAY_FAIL = 5
@@ -57,12 +57,12 @@ _OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError)
 
 @dataclass(frozen=True)
 class BatchTerms:
-    """On what terms a batch is worked through.
+    """The terms on which a batch runs.
 
-    :param concurrency: items under way at once; ``None``: as many as the quota and the time that one takes ask for.
+    :param concurrency: items running at once; ``None``: as many as the quota and the duration of a request require.
     :param on_error: ``"continue"``, or ``"fail"`` to stop at the first item that fails.
     :param error_threshold: the share of items, 0 to 1, that may fail.
-    :param pause: seconds until an item is tried again for the first time; each time twice as long, up to a minute.
+    :param pause: seconds until an item's first retry; the pause doubles with each retry, up to a minute.
     """
 
     concurrency: int | None = None
@@ -72,20 +72,20 @@ class BatchTerms:
 
 
 class Batch:
-    """Works through many items.
+    """Fulfils many items.
 
     :param rows: the items, read as they are needed.
-    :param order_of: makes an item's order.
-    :param fulfilment: returns the fulfilment for an item; is told whether it is the first attempt at it. Its terms must
-        say not to wait for answers.
+    :param order_of: makes the order of a row.
+    :param fulfilment: returns the fulfilment for an item, given whether this is its first attempt. Its terms must say
+        not to wait for answers.
     :param budget: of that fulfilment.
     :param manifest: keeps the rows, and knows those of earlier attempts.
-    :param still_there: whether the pictures of an earlier attempt's row are where they were.
-    :param quota_rate: requests a second that the quota allows now; ``None`` where there is no limit.
-    :param latency: seconds that a request takes from sending to answer, as seen lately; ``None`` before the first.
+    :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
+    :param quota_rate: returns the requests a second that the quota allows now; ``None`` where there is no limit.
+    :param latency: returns the recent seconds from sending a request to its answer; ``None`` before the first answer.
     :param terms: see :class:`BatchTerms`.
-    :param report: is told the counts at a steady pace, and at the end.
-    :param report_seconds: that pace.
+    :param report: receives the counts at regular intervals, and at the end.
+    :param report_seconds: the interval.
     """
 
     def __init__(
@@ -115,9 +115,9 @@ class Batch:
         self._report_seconds = report_seconds
         self._reported_at = time.monotonic()
         self._changed = threading.Condition()
-        self._under_way = 0
+        self._running = 0
         self._wake_at = 0
-        """Who hands out is woken when no more items than these are under way."""
+        """The submitting thread is woken when no more than this number of items are running."""
         self._concurrency_limit = ConcurrencyLimit()
         self._retries: Retries[Item] = Retries(terms.pause)
         self._counter = BatchCounter()
@@ -127,59 +127,59 @@ class Batch:
 
     @property
     def counts(self) -> BatchCounts:
-        """How far the batch has come."""
+        """The counts of the batch at this moment."""
         return self._counter.counts(
             credits=self._budget.spent, credits_in_doubt=self._budget.in_doubt, waiting=len(self._retries)
         )
 
     def run(self) -> BatchCounts:
-        """Work through all items; the manifest then has a row for each.
+        """Fulfil all items; the manifest then has a row for each.
 
-        :raises ClaidError: if the account cannot go on (key, scope, credits); what is paid is finished and kept.
-        :raises CreditCeilingError: if the next item would spend more than ``max_credits``.
+        :raises ClaidError: if the account does not allow more (key, scope, credits); running items are finished.
+        :raises CreditCeilingError: if the next item would exceed ``max_credits``.
         :raises BatchStoppedError: if the batch was stopped, or too many items failed.
         """
         try:
             with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="claid-batch") as pool:
                 try:
-                    self._hand_out(pool)
+                    self._submit_all(pool)
                 except BaseException:
                     self.stop("the task ended early")
                     self._manifest.flush()
                     raise
         finally:
             self._manifest.flush()
-            self._tell()
+            self._report(self.counts)
         if self._stopped_by is not None:
             raise self._stopped_by
         return self.counts
 
     def stop(self, reason: str, *, retryable: bool = True) -> None:
-        """Send nothing more; what is under way is finished. May be called from a signal handler."""
+        """Send nothing more, and finish the running items. May be called from a signal handler."""
         if self._stopped_by is None:
             self._stopped_by = BatchStoppedError(reason, retryable=retryable)
         self._budget.close(BatchStoppedError("the batch is stopping"))
 
-    def _hand_out(self, pool: Executor) -> None:
-        """Hand all items to threads, and wait until these have done with them."""
+    def _submit_all(self, pool: Executor) -> None:
+        """Submit all items to the pool, and wait until they have ended."""
         for item in self._items():
-            self._tick()
-            if self._under_way >= self._target():
+            self._report_if_due()
+            if self._running >= self._target():
                 self._wait_for_at_most(lambda: int(self._target() * _REFILL_BELOW))
             if self._stopped_by is not None:
                 break
             with self._changed:
-                self._under_way += 1
-            pool.submit(self._work, item)
+                self._running += 1
+            pool.submit(self._run_item, item)
         if self._stopped_by is not None:
             self._manifest.flush()
         self._wait_for_at_most(lambda: 0, even_if_stopped=True)
 
     def _items(self) -> Iterator[Item]:
-        """Yield what is to be asked: the rows, and between them, and after them, what is to be tried again."""
+        """Yield the items to run: new ones, and between and after them those that are due for a retry."""
         for row in self._rows:
-            while (again := self._retries.due()) is not None:
-                yield again
+            while (retry := self._retries.due()) is not None:
+                yield retry
             if self._stopped_by is not None:
                 return
             taken = self._intake.take(row)
@@ -187,43 +187,43 @@ class Batch:
                 yield taken
             else:
                 self._end(row.number, taken.row, known=taken.known, reused=taken.reused)
-                self._tick()
+                self._report_if_due()
         while self._stopped_by is None:
-            again = self._retries.due()
-            if again is not None:
-                yield again
-            elif not self._under_way and not self._retries:  # in this order: who ends an item adds it first
+            retry = self._retries.due()
+            if retry is not None:
+                yield retry
+            elif not self._running and not self._retries:  # in this order: a thread adds its retry before it ends
                 return
             else:
                 with self._changed:
                     self._wake_at = 0
-                    if self._under_way or self._retries:
+                    if self._running or self._retries:
                         self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
-                self._tick()
+                self._report_if_due()
 
-    def _try_again(self, item: Item) -> None:
-        """Keep an item for later."""
+    def _retry_later(self, item: Item) -> None:
+        """Keep an item for a retry."""
         self._retries.add(item.tried_again(), times=item.tried)
 
     def _end(
         self, number: int, row: dict[str, Any], *, known: bool = False, reused: bool = False, retryable: bool = False
     ) -> None:
-        """Write down what became of an item.
+        """Record and count the result of an item.
 
         :param known: whether the manifest has this row already.
         :param reused: whether it cost this execution nothing.
-        :param retryable: of one that failed, whether it may succeed later.
+        :param retryable: whether an item that failed may succeed later.
         """
         if not known:
-            self._write_down({**row, "row": number})
+            self._add_to_manifest({**row, "row": number})
         self._counter.end(row["status"], images=len(row.get("paths", ())), reused=reused)
         self._stop_if_too_many_failed(row, retryable=retryable)
 
-    def _write_down(self, row: dict[str, Any]) -> None:
-        """Add a row to the manifest; where a part cannot be written, its rows go with the next one."""
+    def _add_to_manifest(self, row: dict[str, Any]) -> None:
+        """Add a row to the manifest; if a part cannot be written, its rows go into the next one."""
         try:
             self._manifest.add(row)
-        except Exception as error:  # noqa: BLE001 - whatever a bucket's library raises
+        except Exception as error:  # noqa: BLE001 - buckets raise errors of their own
             self._parts_failed += 1
             log.warning("A part of the manifest could not be written (%s: %s)", type(error).__name__, error)
             if self._parts_failed >= _PARTS_THAT_MAY_FAIL:
@@ -240,12 +240,12 @@ class Batch:
         elif counts.items >= _ENOUGH_FOR_A_SHARE and counts.share_failed > self._terms.error_threshold:
             self.stop(
                 f"{counts.failed} of {counts.items} prompts failed or were invalid: more than "
-                f"error_threshold={self._terms.error_threshold:g} allows. The last one: {row['error']}",
+                f"error_threshold={self._terms.error_threshold:g} allows. The last error: {row['error']}",
                 retryable=counts.by_status["failed"] > 0,
             )
 
-    def _work(self, item: Item) -> None:
-        """Fulfil one item, in a thread."""
+    def _run_item(self, item: Item) -> None:
+        """Fulfil one item, in a thread of the pool."""
         try:
             if self._stopped_by is None:
                 self._fulfil(item)
@@ -253,42 +253,42 @@ class Batch:
             self._stop_by(error)
         finally:
             with self._changed:
-                self._under_way -= 1
-                if self._under_way <= self._wake_at:
+                self._running -= 1
+                if self._running <= self._wake_at:
                     self._changed.notify_all()
 
     def _fulfil(self, item: Item) -> None:
         try:
             result = self._fulfilment(item.tried == 0).fulfil(item.order)
-        except Exception as error:  # noqa: BLE001 - what is wrong with one item must not stop the others
-            self._judge(item, error)
+        except Exception as error:  # noqa: BLE001 - an error of one item must not stop the others
+            self._handle_error(item, error)
         else:
             self._failed_in_a_row = 0
             self._end(item.number, outcomes.fulfilled(item.order, result), reused=result.credits == 0)
 
-    def _judge(self, item: Item, error: Exception) -> None:
-        """Distinguish what stops the batch from what is one item's, and what passes from what stays."""
+    def _handle_error(self, item: Item, error: Exception) -> None:
+        """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
         if isinstance(error, AnswerPendingError):
-            self._try_again(item)
+            self._retry_later(item)
         elif isinstance(error, (*_OF_THE_ACCOUNT, CreditCeilingError, BatchStoppedError)):
             self._stop_by(error)
         elif isinstance(error, _OF_ONE_ITEM):
             self._failed_in_a_row = 0
             self._failed(item, error, retryable=False)
         else:
-            self._failed_for_now(item.failed_again(), error)
+            self._retry_or_fail(item.failed_again(), error)
 
-    def _failed_for_now(self, item: Item, error: Exception) -> None:
-        """Try an item again after the others; an outage stops the batch."""
+    def _retry_or_fail(self, item: Item, error: Exception) -> None:
+        """Retry an item later, if that may help; stop the batch if there is an outage."""
         with self._changed:
             self._failed_in_a_row += 1
-            outage = self._failed_in_a_row >= _PATIENCE_WITH_OUTAGES
+            outage = self._failed_in_a_row >= _FAILURES_OF_AN_OUTAGE
         retryable = is_retryable(error)
         if outage:
             self._stop_by(error)
         elif retryable and item.failures < _ATTEMPTS:
-            log.info("Row %d will be tried again: %s: %s", item.number, type(error).__name__, error)
-            self._try_again(item)
+            log.info("Row %d will be retried: %s: %s", item.number, type(error).__name__, error)
+            self._retry_later(item)
         else:
             self._failed(item, error, retryable=retryable)
 
@@ -298,7 +298,7 @@ class Batch:
         self._end(item.number, row, retryable=retryable)
 
     def _cost(self, order: Order) -> dict[str, float | None]:
-        """Return what an item that failed has cost, in this execution and before."""
+        """Return what a failed item has cost, in this execution and before."""
         try:
             receipt = self._fulfilment(False).receipts(order).read(order.fingerprint)
         except ReceiptUnreadableError:
@@ -313,28 +313,25 @@ class Batch:
         self._budget.close(BatchStoppedError("the batch is stopping"))
 
     def _wait_for_at_most(self, most: Callable[[], int], *, even_if_stopped: bool = False) -> None:
-        """Wait until no more than so many items are under way; report meanwhile."""
+        """Wait until no more than this number of items are running; keep reporting."""
         while True:
             with self._changed:
                 self._wake_at = most()
-                if self._under_way <= self._wake_at or (self._stopped_by is not None and not even_if_stopped):
+                if self._running <= self._wake_at or (self._stopped_by is not None and not even_if_stopped):
                     break
                 self._changed.wait(_TICK)
-            self._tick()
-        self._tick()
+            self._report_if_due()
+        self._report_if_due()
 
     def _target(self) -> int:
-        """Return how many items should be under way."""
+        """Return how many items should be running."""
         if self._terms.concurrency is not None:
             return self._terms.concurrency
         return self._concurrency_limit.size(self._quota_rate(), self._latency())
 
-    def _tick(self) -> None:
-        """Report, if it is time to."""
+    def _report_if_due(self) -> None:
+        """Report if the interval has passed."""
         now = time.monotonic()
         if now - self._reported_at >= self._report_seconds:
             self._reported_at = now
-            self._tell()
-
-    def _tell(self) -> None:
-        self._report(self.counts)
+            self._report(self.counts)

@@ -1,4 +1,4 @@
-"""How far a batch has come, in numbers."""
+"""The progress of a batch, in numbers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
-"""What can become of an item."""
+"""The possible results of an item."""
 
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """How far a batch has come.
+    """The progress of a batch.
 
-    :param by_status: items by what became of them: done, blocked, failed, invalid, duplicate.
-    :param reused: items of these that cost this execution nothing, because they were paid before.
+    :param by_status: number of items by status: done, blocked, failed, invalid, duplicate.
+    :param reused: how many of these cost this execution nothing, because they were paid for before.
     :param images: usable pictures.
     :param credits: what this execution spent, as far as is known.
-    :param credits_in_doubt: what it may have spent besides: of requests whose answer is lost.
-    :param waiting: items that are to be tried again.
+    :param credits_in_doubt: what it may have spent besides, for requests whose answer is lost.
+    :param waiting: items that wait for a retry.
     """
 
     by_status: Counter[str] = field(default_factory=Counter)
@@ -31,17 +31,17 @@ class BatchCounts:
 
     @property
     def items(self) -> int:
-        """How many items have ended."""
+        """Number of items that have ended."""
         return sum(self.by_status.values())
 
     @property
     def failed(self) -> int:
-        """How many items failed or were invalid."""
+        """Number of items that failed or were invalid."""
         return self.by_status["failed"] + self.by_status["invalid"]
 
     @property
     def share_failed(self) -> float:
-        """What share of the items that ended failed or was invalid."""
+        """Share of the ended items that failed or were invalid."""
         return self.failed / max(1, self.items)
 
 
@@ -58,8 +58,8 @@ class BatchCounter:
         """Count an item that has ended.
 
         :param status: one of :data:`STATUSES`.
-        :param images: its usable pictures.
-        :param reused: whether it cost this execution nothing, because it was paid before.
+        :param images: number of its usable pictures.
+        :param reused: whether it cost this execution nothing, because it was paid for before.
         """
         with self._lock:
             self._by_status[status] += 1
@@ -67,6 +67,6 @@ class BatchCounter:
             self._reused += reused
 
     def counts(self, *, credits: float, credits_in_doubt: float, waiting: int) -> BatchCounts:  # noqa: A002
-        """Return the numbers as they are now, together with those that are counted elsewhere."""
+        """Return the counts at this moment, together with those that are kept elsewhere."""
         with self._lock:
             return BatchCounts(Counter(self._by_status), self._reused, self._images, credits, credits_in_doubt, waiting)

@@ -1,4 +1,4 @@
-"""The intake of a batch: what is to be asked for, and what needs no request."""
+"""The intake of a batch: which rows need a request, and which do not."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from airflow_claid.orders.order import Order
 
 @dataclass(frozen=True)
 class Item:
-    """One order.
+    """An order of the batch that needs a request.
 
     :param number: of its row.
-    :param tried: how often it has been tried.
-    :param failures: how often it failed for a passing reason.
+    :param tried: number of earlier attempts.
+    :param failures: number of failures for passing reasons.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Item:
     failures: int = 0
 
     def tried_again(self) -> Item:
-        """Return the item for the next attempt at it."""
+        """Return the item for its next attempt."""
         return replace(self, tried=self.tried + 1)
 
     def failed_again(self) -> Item:
@@ -38,11 +38,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Ended:
-    """An item for which nothing needs to be asked.
+    """An item that needs no request.
 
     :param row: of the manifest.
     :param known: whether the manifest has the row already.
-    :param reused: whether its pictures were paid before.
+    :param reused: whether its pictures were paid for before.
     """
 
     row: dict[str, Any]
@@ -51,11 +51,11 @@ class Ended:
 
 
 class Intake:
-    """Makes orders of rows; for one thread.
+    """Turns rows into orders; not thread-safe.
 
     :param order_of: makes a row's order.
-    :param index: knows what has ended in earlier attempts.
-    :param still_there: whether the pictures of an earlier attempt's row are where they were.
+    :param index: knows the items that ended in earlier attempts.
+    :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Intake:
         self._first_by_name: dict[int, int] = {}
 
     def take(self, row: PromptRow) -> Item | Ended:
-        """Return an item to be asked for, or what has become of it without a request."""
+        """Return the item to request, or its result if it needs no request."""
         try:
             order = self._order(row)
         except ClaidValidationError as error:
@@ -81,11 +81,11 @@ class Intake:
             return Ended(outcomes.duplicate(order, first))
         namesake = self._namesake(row.number, order)
         if namesake is not None:
-            overwritten = ClaidValidationError(
-                f"row {row.number} has the name {order.name!r} of row {namesake}, but asks for something else: one's "
-                "pictures would overwrite the other's. Give each a name of its own"
+            conflict = ClaidValidationError(
+                f"row {row.number} has the name {order.name!r} of row {namesake} but is another request: its "
+                "pictures would overwrite those of the other row. Give each row a name of its own"
             )
-            return Ended(outcomes.overwriting(order, str(overwritten)))
+            return Ended(outcomes.overwriting(order, str(conflict)))
         before = self._index.get(order.fingerprint)
         if before is None or before["status"] not in ("done", "blocked") or not self._still_there(before):
             return Item(row.number, order)
@@ -97,7 +97,7 @@ class Intake:
         return self._order_of(row)
 
     def _namesake(self, number: int, order: Order) -> int | None:
-        """Return the row that has written, or will write, files of the same names."""
+        """Return the number of an earlier row that writes files of the same names, if there is one."""
         if order.name is None or not order.place.is_written_by_airflow:
             return None
         first = self._first_by_name.setdefault(hash(order.name), number)

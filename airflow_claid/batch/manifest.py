@@ -1,9 +1,9 @@
-"""The manifest of a batch: what became of each item, one JSON line an item, beside the pictures.
+"""The manifest of a batch: the result of each item as a line of JSON, in a file beside the pictures.
 
 Object storage cannot append, so a batch writes parts as it goes, ``_claid/batches/BATCH/part-00001.jsonl``, …, each
-whole or not at all. A later attempt reads them and goes on with the next number; at the end they become the one
-manifest, in the order of the rows, and are removed. A manifest or a part that cannot be read is never taken for one
-that is not there. Nothing is kept in memory that grows with the batch.
+atomically. A later attempt reads them and continues with the next number. At the end they are merged into one manifest,
+in the order of the rows, and removed. An unreadable manifest or part is never treated as a missing one. Memory does not
+grow with the batch.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ log = logging.getLogger(__name__)
 
 
 class Manifest:
-    """Writes the manifest of a batch, in parts as it goes and whole at the end.
+    """Writes the manifest of a batch: parts as it goes, and the whole at the end.
 
-    Rows may be added from many threads. A row is a dict that JSON can hold, with at least ``row`` (its number in the
+    Thread-safe. A row is a dict that JSON can hold, with at least ``row`` (its number in the
     input), ``fingerprint`` (``None`` where the item has none) and ``status``: ``"done"``, ``"blocked"``,
-    ``"failed"``, ``"invalid"`` or ``"duplicate"``. Of several rows of one number the last one counts.
+    ``"failed"``, ``"invalid"`` or ``"duplicate"``. Of several rows with one number, the last counts.
 
     :param folder: the place's folder, ending with ``/``; Airflow must be able to write there.
-    :param batch: what tells the batch from others and is the same in each attempt: a fingerprint.
-    :param address: where the finished manifest is to be; one that is there already is read, and replaced at the end.
-    :param part_rows: a part is written when it has so many rows.
-    :param part_seconds: or with the first row that comes so many seconds after the part's first.
-    :param clock: seconds, from any beginning.
-    :raises OSError: if what an earlier attempt wrote is there but cannot be read.
+    :param batch: a fingerprint that identifies the batch and is the same in each attempt.
+    :param address: of the finished manifest; an existing one is read, and replaced at the end.
+    :param part_rows: a part is written when it has this number of rows.
+    :param part_seconds: or with the first row that comes this many seconds after the part's first.
+    :param clock: returns seconds from any start.
+    :raises OSError: if a manifest or a part of an earlier attempt exists but cannot be read.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Manifest:
         self._number = _number_of(self.index.parts[-1]) if self.index.parts else 0
         if self.index.parts:
             log.info(
-                "Going on with a batch that has %d rows in %d parts: %s",
+                "Resuming a batch that has %d rows in %d parts: %s",
                 self.index.count,
                 len(self.index.parts),
                 self._folder,
             )
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Add a row; it is kept for good when its part is written.
+        """Add a row; it is safe once its part is written.
 
-        :raises OSError: if the part that is due could not be written; its rows go with the next one.
+        :raises OSError: if the part that is due could not be written; its rows go into the next one.
         """
         line = _as_line(row)
         with self._lock:
@@ -81,9 +81,9 @@ class Manifest:
                 self.flush()
 
     def flush(self) -> None:
-        """Write the rows that are in no part yet as a part, even from a signal handler in the middle of a write.
+        """Write all pending rows as a part; a signal handler may call it, even in the middle of a write.
 
-        :raises OSError: if the part could not be written; its rows go with the next one.
+        :raises OSError: if the part could not be written; its rows go into the next one.
         """
         with self._lock:
             lines = tuple(self._pending)
@@ -99,11 +99,11 @@ class Manifest:
             del self._pending[: len(lines)]
 
     def finish(self) -> str:
-        """Write the whole manifest, remove the parts, and give the manifest's address.
+        """Write the whole manifest, remove the parts, and return the manifest's address.
 
-        If it is stopped on the way, the parts are still there, and finishing again does the rest.
+        If it is interrupted, the parts remain, and calling it again does the rest.
 
-        :raises OSError: if the manifest could not be written; a manifest that was there before still is.
+        :raises OSError: if the manifest could not be written; an earlier manifest is still there.
         """
         with self._lock:
             self.flush()
@@ -115,7 +115,7 @@ class Manifest:
         return self.address
 
     def close(self) -> None:
-        """Remove what is kept on this machine; rows that are in no part yet are lost without :meth:`flush`."""
+        """Remove the temporary files on this machine; pending rows are lost without :meth:`flush`."""
         self.index.close()
 
 
@@ -125,6 +125,6 @@ def _number_of(part: str) -> int:
 
 
 def _as_line(row: Mapping[str, Any]) -> bytes:
-    """Give a row as JSON; half a character, which UTF-8 cannot hold, stays the escape that JSON has for it."""
+    """Return a row as JSON; a lone surrogate, which UTF-8 cannot hold, stays a JSON escape."""
     text = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode(errors="backslashreplace")

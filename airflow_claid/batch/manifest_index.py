@@ -1,4 +1,4 @@
-"""The rows that a batch's manifest has already, found by fingerprint."""
+"""An index of the rows in a batch's manifest, by fingerprint."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ _LINES = "SELECT number, line FROM items WHERE current = 1 AND number > ? ORDER 
 
 
 class ManifestIndex:
-    """What became of the items of a batch, found by fingerprint; in a temporary file, which dies with the process.
+    """Looks up the results of a batch by fingerprint, in a temporary file that disappears with the process.
 
-    It may be asked from any thread.
+    Thread-safe.
 
     :param folder: address of the folder with the batch's parts, ending with ``/``.
-    :param former: address of the manifest that an earlier batch finished, if there may be one. It need not have been
-        of the same prompts: its rows are found by fingerprint, and are not counted.
-    :raises OSError: if a part or the manifest is there but cannot be read (permission, timeout, …).
+    :param former: address of the manifest of an earlier batch, if there may be one. That batch need not have had the
+        same prompts: its rows are found by fingerprint, and are not counted.
+    :raises OSError: if a part or the manifest exists but cannot be read (permission, timeout, …).
     """
 
     def __init__(self, folder: str, former: str | None = None) -> None:
@@ -82,40 +82,40 @@ class ManifestIndex:
             raise
 
     def get(self, fingerprint: str) -> dict[str, Any] | None:
-        """Give the row of an item that has ended before, in this batch or an earlier one; never a duplicate's row."""
+        """Return the row of an item that ended before, in this batch or an earlier one; never that of a duplicate."""
         with self._lock:
-            found = self._database.execute(_GET, (fingerprint,)).fetchone()
-        row: dict[str, Any] | None = json.loads(found[0]) if found else None
+            record = self._database.execute(_GET, (fingerprint,)).fetchone()
+        row: dict[str, Any] | None = json.loads(record[0]) if record else None
         return row
 
     def has(self, number: int, fingerprint: str | None) -> bool:
-        """Tell whether this batch has a row of this number for this item, so that it need not be added again."""
+        """Return whether this batch already has a row with this number for this item."""
         with self._lock:
             return self._database.execute(_HAS, (number, fingerprint)).fetchone() is not None
 
     @property
     def count(self) -> int:
-        """How many rows this batch has."""
+        """Number of rows in this batch."""
         return sum(self.by_status().values())
 
     def by_status(self) -> dict[str, int]:
-        """Give how many rows this batch has of each status."""
+        """Return the number of rows in this batch by status."""
         with self._lock:
             return dict(self._database.execute(_COUNTS))
 
     def lines(self) -> Iterator[bytes]:
-        """Give this batch's rows as JSON lines, in the order of their numbers."""
+        """Yield this batch's rows as lines of JSON, in the order of their numbers."""
         number = -1
         while True:
             with self._lock:
-                found = self._database.execute(_LINES, (number, _ROWS_AT_ONCE)).fetchall()
-            if not found:
+                records = self._database.execute(_LINES, (number, _ROWS_AT_ONCE)).fetchall()
+            if not records:
                 return
-            for number, line in found:  # noqa: B007 - the last one is where the next query goes on
+            for number, line in records:  # noqa: B007 - the next query starts after the last one
                 yield line + b"\n"
 
     def take(self, row: Mapping[str, Any], line: bytes) -> None:
-        """Keep a row of this batch, in place of one of the same number."""
+        """Store a row of this batch, replacing one with the same number."""
         self._take(row, line, current=True)
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class ManifestIndex:
         except FileNotFoundError:
             return
         if broken:
-            log.warning("%s: %d broken lines are left out, the first is line %d", address, len(broken), broken[0])
+            log.warning("%s: skipped %d broken lines, the first is line %d", address, len(broken), broken[0])
 
 
 def _row_of(line: bytes) -> dict[str, Any] | None:

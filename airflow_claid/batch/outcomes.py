@@ -1,4 +1,4 @@
-"""The rows of a manifest: what became of each item."""
+"""The rows of a manifest: the result of each item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROMPT_CHARACTERS = 2000
 
 
 def invalid(row: PromptRow, problem: str) -> dict[str, Any]:
-    """Return the row of an item that cannot be asked for."""
+    """Return the row of an item that cannot be requested."""
     name = None if row.name is None else str(row.name)[:_NAME_CHARACTERS]
     prompt = None if row.prompt is None else str(row.prompt)[:_PROMPT_CHARACTERS]
     return {"name": name, "prompt": prompt, "fingerprint": None, "status": "invalid", "error": problem}
@@ -26,12 +26,12 @@ def overwriting(order: Order, problem: str) -> dict[str, Any]:
 
 
 def duplicate(order: Order, first: int) -> dict[str, Any]:
-    """Return the row of an item that asks for what an earlier row asks for."""
+    """Return the row of an item that repeats the request of an earlier row."""
     return {**_facts(order), "status": "duplicate", "of": first}
 
 
 def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
-    """Return the row of an item that has its pictures, or blocked ones."""
+    """Return the row of an item that has usable or blocked pictures."""
     usable = [image for image in result.images if image.good]
     return {
         **_facts(order),
@@ -49,13 +49,13 @@ def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
 def failed(order: Order, error: Exception, cost: dict[str, float | None]) -> dict[str, Any]:
     """Return the row of an item that failed.
 
-    :param cost: what it has cost all the same; see :func:`cost_of`.
+    :param cost: what it has cost nevertheless; see :func:`cost_of`.
     """
     return {**_facts(order), "status": "failed", "error": f"{type(error).__name__}: {error}", **cost}
 
 
 def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
-    """Return what an item that failed has cost, in this execution and before."""
+    """Return what a failed item has cost, in this execution and before."""
     if receipt is None:
         return {"credits": 0.0, "credits_in_doubt": 0.0}
     lost = order.credits if receipt.state is ReceiptState.INTENT else 0.0
@@ -63,7 +63,7 @@ def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
 
 
 UNKNOWN_COST: dict[str, float | None] = {"credits": None, "credits_in_doubt": None}
-"""Of an item whose receipt cannot be read."""
+"""The cost of an item whose receipt cannot be read."""
 
 
 def _facts(order: Order) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Progress of a batch, where an Airflow user looks: a log line at a steady pace, and Airflow's own memory of a task."""
+"""Report the progress of a batch in the task's log and in Airflow's ``task_state_store``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KEY = "claid_progress"
 
 
 class Progress:
-    """Tells how far a batch has come.
+    """Reports the progress of a batch.
 
-    :param total: items in all.
-    :param quota_used: which share of the quota is used, 0 to 1; ``None`` where there is no limit.
+    :param total: number of items in the batch.
+    :param quota_used: returns the share of the quota that is used, 0 to 1; ``None`` where there is no limit.
     :param store: Airflow's ``task_state_store`` (3.3+), or ``None``.
     """
 
@@ -33,7 +33,7 @@ class Progress:
         self._rate = 0.0
 
     def __call__(self, counts: BatchCounts) -> None:
-        """Log the progress, and keep it."""
+        """Log the progress and store it."""
         self._update_rate(counts)
         used = self._quota_used()
         left = (self._total - counts.items) / self._rate if self._rate else None
@@ -51,7 +51,7 @@ class Progress:
             "seconds_left": None if left is None else round(left),
         }
         log.info(
-            "%d of %d prompts: %s; %d reused, %d to be tried again; %.1f a second%s, %g credits spent%s",
+            "%d of %d prompts: %s; %d reused, %d to be retried; %.1f a second%s, %g credits spent%s",
             counts.items,
             self._total,
             ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",
@@ -62,23 +62,23 @@ class Progress:
             counts.credits,
             "" if left is None else f", about {_clock(left)} left",
         )
-        self._keep(facts)
+        self._store_progress(facts)
 
     def _update_rate(self, counts: BatchCounts) -> None:
-        """Reckon how many items end in a second that are not there already, lately."""
+        """Compute how many items ended per second since the last report, without reused ones."""
         then, before = self._last
         now, ended = time.monotonic(), counts.items - counts.reused
         if now > then:
             self._rate = (ended - before) / (now - then)
         self._last = (now, ended)
 
-    def _keep(self, facts: Mapping[str, object]) -> None:
+    def _store_progress(self, facts: Mapping[str, object]) -> None:
         if self._store is None:
             return
         try:
             self._store.set(KEY, dict(facts))
-        except Exception as error:  # noqa: BLE001 - what only tells of the progress must not stop it
-            log.warning("The progress could not be kept in task_state_store (%s)", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a report of progress must not stop the batch
+            log.warning("The progress could not be stored in task_state_store (%s)", type(error).__name__)
 
 
 def _clock(seconds: float) -> str:

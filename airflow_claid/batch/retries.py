@@ -1,4 +1,4 @@
-"""Items of a batch that failed for a passing reason, or wait for something, and are to be tried again later."""
+"""Items of a batch that wait for a retry: they failed for a passing reason, or their answer may still come."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LONGEST_PAUSE = 60.0
 
 
 class Retries(Generic[_Item]):
-    """Keeps items until their time has come; thread-safe.
+    """Keeps items until they are due; thread-safe.
 
-    :param pause: seconds until an item is tried again for the first time; each time twice as long, up to a minute.
-    :param clock: seconds, from any beginning.
+    :param pause: seconds until an item's first retry; the pause doubles with each retry, up to a minute.
+    :param clock: returns seconds from any start.
     """
 
     def __init__(self, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,19 +33,19 @@ class Retries(Generic[_Item]):
         return len(self._waiting)
 
     def add(self, item: _Item, times: int) -> None:
-        """Keep an item for later, the longer the more times it has been kept before."""
+        """Keep an item for later; the pause grows with the number of times it was kept before."""
         pause = min(_LONGEST_PAUSE, self._pause * 2**times)
         with self._lock:
             heapq.heappush(self._waiting, (self._clock() + pause, next(self._order), item))
 
     def due(self) -> _Item | None:
-        """Take out an item whose time has come."""
+        """Remove and return an item that is due; ``None`` if there is none."""
         with self._lock:
             if not self._waiting or self._waiting[0][0] > self._clock():
                 return None
             return heapq.heappop(self._waiting)[2]
 
     def seconds_until_due(self) -> float:
-        """Give the seconds until the next item's time; infinite where there is none."""
+        """Return the seconds until the next item is due; infinite if there is none."""
         with self._lock:
             return max(0.0, self._waiting[0][0] - self._clock()) if self._waiting else math.inf

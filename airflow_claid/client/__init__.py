@@ -1,4 +1,4 @@
-"""Claid over HTTP. Knows nothing of Airflow."""
+"""Claid over HTTP, independent of Airflow."""
 
 from __future__ import annotations
 

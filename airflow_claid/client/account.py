@@ -1,4 +1,4 @@
-"""An account: Claid's address, the key, and the quota that all who use both share in this process."""
+"""An account: Claid's address and a key, with one quota for all clients in this process that use both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _quotas_lock = threading.Lock()
 
 
 def versioned(base_url: str) -> str:
-    """Bring an address into the form that requests, and fingerprints, are built on: with a version, no last slash.
+    """Return an address in the form that requests and fingerprints use: with a version, without a trailing slash.
 
     :raises ClaidValidationError: if it is not an http(s) address.
     """
@@ -36,9 +36,9 @@ def versioned(base_url: str) -> str:
 
 
 def printable_key(api_key: str) -> str:
-    """Give a key without what a copy may have put around it.
+    """Return a key without surrounding whitespace.
 
-    :raises ClaidValidationError: if it can be no key; the message does not show it.
+    :raises ClaidValidationError: if it cannot be a key; the message does not show it.
     """
     key = api_key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
@@ -49,9 +49,9 @@ def printable_key(api_key: str) -> str:
 
 
 def account_quota(base_url: str, key: str, store: str | None) -> AccountQuota:
-    """Give the account's quota, the same for all who ask.
+    """Return the account's quota: the same object for every caller in this process.
 
-    :param store: address of the Redis in which workers share it.
+    :param store: address of the Redis through which workers share it.
     """
     account = (base_url, key, (store or "").strip())
     with _quotas_lock:

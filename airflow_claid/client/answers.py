@@ -1,4 +1,4 @@
-"""What an HTTP answer means: every shape of error that Claid, or a proxy before it, is known to give."""
+"""Errors from HTTP answers: every form of error that Claid, or a proxy in front of it, is known to return."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFAULT_RESET = 1.0
 
 @dataclass(frozen=True)
 class Problem:
-    """What an error answer said, whatever its shape."""
+    """The content of an error answer, whatever its form."""
 
     message: str
     code: str | None = None
@@ -33,7 +33,7 @@ class Problem:
     def from_body(cls, body: object, text: str) -> Problem:
         """Read an error's body.
 
-        :param body: the parsed JSON; ``None`` where the body is not JSON (a proxy's HTML, or nothing).
+        :param body: the parsed JSON; ``None`` where the body is not JSON (a proxy's HTML, or empty).
         :param text: the body as text.
         """
         if isinstance(body, Mapping):
@@ -79,7 +79,7 @@ def error_for(
     request_id: str | None,
     reset: float | None,
 ) -> ClaidError:
-    """Turn an answer that is not a success into the error that tells what to do.
+    """Return the error for an answer that is not a success; its message says what to do.
 
     :param status: HTTP status, 300 or more.
     :param operation: the contract's operation id, for the message.
@@ -93,28 +93,28 @@ def error_for(
         "request_id": request_id,
         "details": problem.details,
     }
-    said = f"{operation} answered {status}: {problem}"
+    message = f"{operation} answered {status}: {problem}"
     if request_id:
-        said += f" [request id {request_id}]"
+        message += f" [request id {request_id}]"
     if status == 401:
-        return ClaidAuthenticationError(f"{said}. Check the API key in the connection's password.", **facts)
+        return ClaidAuthenticationError(f"{message}. Check the API key in the connection's password.", **facts)
     if status == 402:
         return ClaidCreditsError(
-            f"{said}. The account has no API calls left: buy credits, then clear the task.", **facts
+            f"{message}. The account has no API calls left: buy credits, then clear the task.", **facts
         )
     if status == 403:
-        return ClaidScopeError(f"{said}. Give the API key the scope {scope!r} in Claid's dashboard.", **facts)
+        return ClaidScopeError(f"{message}. Give the API key the scope {scope!r} in Claid's dashboard.", **facts)
     if status == 429:
-        return ClaidRateLimitError(said, retry_after=reset if reset is not None else _DEFAULT_RESET, **facts)
+        return ClaidRateLimitError(message, retry_after=reset if reset is not None else _DEFAULT_RESET, **facts)
     if status >= 500:
-        return ClaidServerError(f"{said}. Claid, or a proxy before it, failed.", **facts)
+        return ClaidServerError(f"{message}. Claid, or a proxy in front of it, failed.", **facts)
     if status < 400:
-        return ClaidRequestError(f"{said}. Redirects are not followed: check the base URL.", **facts)
-    return ClaidRequestError(said, **facts)
+        return ClaidRequestError(f"{message}. Redirects are not followed: check the base URL.", **facts)
+    return ClaidRequestError(message, **facts)
 
 
 def without_queries(text: str) -> str:
-    """Cut the queries of the links in a text, which may be signatures that open a bucket."""
+    """Remove the queries from the links in a text: they may be signatures that open a bucket."""
     return re.sub(r"(https?://[^\s'\"<>?]+)\?[^\s'\"<>]*", r"\1?…", text)
 
 
@@ -126,7 +126,7 @@ def _details(details: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _plain(text: str) -> str:
-    """Make a proxy's HTML readable in one line."""
+    """Return a proxy's HTML as one readable line."""
     without_tags = re.sub(r"<(style|script|head)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
     line = " ".join(without_tags.split())
     return line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…"

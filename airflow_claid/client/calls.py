@@ -1,4 +1,4 @@
-"""The calls of jobs: where each kind is submitted and polled, with which scope, against which quota."""
+"""The calls for jobs: the path, the scope and the quota of each kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JOBS = {
     JobKind.FASHION_MODEL: ("image/ai-fashion-models", EDITING, Group.FASHION),
     JobKind.VIDEO: ("video/generate", VIDEOS, Group.VIDEO),
 }
-"""Address, scope and quota of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
+"""Path, scope and quota of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
 
 
 def submission(kind: JobKind, body: Mapping[str, Any]) -> Call:
@@ -32,9 +32,9 @@ def submission(kind: JobKind, body: Mapping[str, Any]) -> Call:
 
 
 def poll(kind: JobKind, job_id: int) -> Call:
-    """Return the call that asks how a job stands.
+    """Return the call that polls a job.
 
-    :raises ClaidValidationError: if the id is no whole number.
+    :raises ClaidValidationError: if the id is not a whole number.
     """
     path, scope, group = _JOBS[kind]
     return Call(f"get_{kind.value}", "GET", f"{path}/{identifier(job_id, 'job_id')}", scope, group=group)
@@ -43,15 +43,15 @@ def poll(kind: JobKind, job_id: int) -> Call:
 def storage_path(storage_id: int) -> str:
     """Return the path of one storage.
 
-    :raises ClaidValidationError: if the id is no whole number.
+    :raises ClaidValidationError: if the id is not a whole number.
     """
     return f"storage/storages/{identifier(storage_id, 'storage_id')}"
 
 
 def identifier(value: int, name: str) -> int:
-    """Return an id that Claid gave.
+    """Return an id of Claid's, checked.
 
-    :raises ClaidValidationError: if it is no whole number.
+    :raises ClaidValidationError: if it is not a whole number.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise ClaidValidationError(f"{name}={value!r} must be the whole number that Claid gave")

@@ -32,27 +32,27 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ClaidClient:
-    """Claid's API, with typed requests that are checked before they are sent. One instance serves many threads.
+    """Claid's API, with typed requests that are checked before they are sent. Thread-safe.
 
     Requests are paced by the account's quota: Claid's published default (120 a minute, 4 a second) until the
-    first answer's ``RateLimit-*`` headers say what holds. All clients of a process that use the same account
-    share one quota.
+    ``RateLimit-*`` headers of the first answer name the account's own. All clients in a process that use the same
+    account share one quota.
 
-    What cannot have been charged is sent again by itself: a connection that was never made (up to 4
-    attempts), a 429 (for up to ``max_wait`` seconds), and a GET that failed. A POST that was sent and not
-    answered is never repeated: it raises an error whose ``may_have_been_charged`` is true.
+    The client retries only what cannot have been charged: a connection that was never made (up to 4 attempts), a
+    429 (for up to ``max_wait`` seconds), and a GET that failed. A POST that was sent and not answered is never
+    repeated: it raises an error whose ``may_have_been_charged`` is true.
 
-    :param api_key: from Claid's dashboard; shown nowhere, sent to the base URL's host only.
+    :param api_key: from Claid's dashboard; never shown, and sent to the base URL's host only.
     :param base_url: Claid's address, or a sandbox's (``http://127.0.0.1:8765``), with or without ``/v1``.
     :param connect_timeout: seconds to make a connection.
-    :param read_timeout: seconds without a byte of the answer; generation takes several seconds, so a short one
-        loses answers that are paid.
-    :param max_wait: seconds that one call may wait in all after a 429 or between attempts.
-    :param pool_size: connections kept open; as many as there are threads.
-    :param quota: the pacing; by default the one of this account in this process.
-    :param quota_store: a Redis, ``redis://HOST:PORT/DB``, by which all processes that use the account share its
-        quota; needs the extra ``redis``. While it fails, each process paces its requests alone.
-    :raises ClaidValidationError: if the key or the address cannot be one.
+    :param read_timeout: seconds without a byte of the answer. Generation takes several seconds: a short timeout
+        loses answers that are paid for.
+    :param max_wait: total seconds that one call may wait after a 429 or between attempts.
+    :param pool_size: connections kept open; set it to the number of threads.
+    :param quota: paces the requests; default: the quota that this process keeps for the account.
+    :param quota_store: address of a Redis, ``redis://HOST:PORT/DB``, through which all processes that use the account
+        share its quota; needs the extra ``redis``. While Redis fails, each process paces its requests alone.
+    :raises ClaidValidationError: if the key or the address is malformed.
     """
 
     def __init__(
@@ -89,27 +89,27 @@ class ClaidClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that were kept open; the client can still be used."""
+        """Close the open connections; the client can still be used."""
         self._transport.close()
 
     def send_slot(self, before_sending: Callable[[], None] | None = None) -> AbstractContextManager[None]:
-        """Wait for a turn to get a request ready and send it; see :class:`.SendSlots`."""
+        """Wait for a slot in which to prepare and send a request; see :class:`.SendSlots`."""
         return self._transport.send_slots.send_slot(before_sending)
 
     @property
     def latency(self) -> float | None:
-        """Seconds that a request which changes something took lately, without the wait for the quota."""
+        """Recent duration of a request that is not a GET, in seconds, without the wait for the quota."""
         return self._transport.latency
 
     @property
     def fastest_rate(self) -> float | None:
-        """Requests a second that the quota of images allows for a short while; ``None`` where there is no limit."""
+        """Requests a second that the image quota allows in a burst; ``None`` where there is no limit."""
         policies = self._transport.quota.of(Group.IMAGE).in_force
         return max((policy.requests / policy.window for policy in policies), default=None)
 
     @property
     def quota_used(self) -> float | None:
-        """What share of the quota of images this process used lately, 0 to 1; ``None`` where there is no limit."""
+        """Share of the image quota that this process used recently, 0 to 1; ``None`` where there is no limit."""
         return self._transport.quota.of(Group.IMAGE).used
 
     def generate_image(
@@ -122,12 +122,12 @@ class ClaidClient:
     ) -> GenerateResult:
         """Generate 1024x1024 PNG images from a prompt. Costs 1 credit an image. Needs the scope ``image_editing``.
 
-        :param prompt: 3 to 1024 characters, without the blanks around them; or a request built before.
-        :param number_of_images: 1 to 4. Claid's own default is 4, which is 4 credits; here it is 1.
+        :param prompt: 3 to 1024 characters, not counting surrounding blanks; or a finished request.
+        :param number_of_images: 1 to 4. The default is 1; Claid's own is 4, which costs 4 credits.
         :param guidance_scale: 1 to below 50: how closely to follow the prompt.
         :param output: a folder of a connected storage, ``storage://NAME/PATH/``, ending with ``/``; without it
-            Claid gives links that live 24 hours.
-        :raises ClaidError: the kind tells whether it may have been charged.
+            Claid returns links that expire after 24 hours.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         request = (
             prompt
@@ -145,13 +145,15 @@ class ClaidClient:
         *,
         output: Mapping[str, Any] | ImageOutput | str | None = None,
     ) -> EditResult:
-        """Edit a picture and wait for the answer. Reckoned at 1 credit. Needs the scope ``image_editing``.
+        """Edit a picture and wait for the answer. Needs the scope ``image_editing``.
 
-        :param input: ``https://…`` that Claid can reach, or ``storage://NAME/PATH``; or a request built before.
+        We count 1 credit; Claid publishes no price.
+
+        :param input: ``https://…`` that Claid can reach, or ``storage://NAME/PATH``; or a finished request.
         :param operations: Claid's operations, e.g. ``{"resizing": {"width": 800, "fit": "bounds"}}``.
         :param output: ``{"format": …, "destination": …, "metadata": …}`` or just the destination. The default
-            format is JPEG; without a destination the answer holds a link that lives 24 hours.
-        :raises ClaidError: the kind tells whether it may have been charged.
+            format is JPEG; without a destination the answer holds a link that expires after 24 hours.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         request = _edit_request(input, operations, output)
         return self._post("edit_image", "image/edit", EDITING, request.to_json(), EditResult)
@@ -163,61 +165,62 @@ class ClaidClient:
         *,
         output: Mapping[str, Any] | ImageOutput | str | None = None,
     ) -> Job:
-        """Edit a picture as a job: the answer comes at once, :meth:`get_edit` tells when it is done.
+        """Submit an edit as a job and return at once; poll it with :meth:`get_edit`.
 
-        Takes, costs and raises what :meth:`edit_image` does. Claid cannot cancel a job.
+        Parameters, price and errors are those of :meth:`edit_image`. Claid cannot cancel a job.
         """
         return self._submit(JobKind.EDIT, _edit_request(input, operations, output).to_json())
 
     def get_edit(self, job_id: int) -> Job:
-        """Ask how an edit stands; see :meth:`get_job`."""
+        """Return the state of an edit; see :meth:`get_job`."""
         return self.get_job(JobKind.EDIT, job_id)
 
     def submit_batch_edit(self, request: BatchEditRequest) -> Job:
         """Edit the pictures of a folder, or of a list, as one job. Needs the scope ``image_editing``.
 
-        Reckoned at 1 credit a picture; Claid lists a folder itself, so its price is known when it is done.
+        We count 1 credit a picture; Claid publishes no price. Claid lists a folder itself, so the price of a folder is
+        known only when the job has ended.
 
         :param request: :meth:`BatchEditRequest.of`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._submit(JobKind.BATCH_EDIT, request.to_json())
 
     def get_batch_edit(self, job_id: int) -> Job:
-        """Ask how a batch stands; see :meth:`get_job`."""
+        """Return the state of a batch; see :meth:`get_job`."""
         return self.get_job(JobKind.BATCH_EDIT, job_id)
 
     def submit_ai_edit(self, request: AIEditRequest) -> Job:
-        """Change a picture as a prompt says. Costs 2 credits an image. Needs the scope ``image_editing``.
+        """Edit a picture by a prompt. Costs 2 credits an image. Needs the scope ``image_editing``.
 
         :param request: :meth:`AIEditRequest.of`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._submit(JobKind.AI_EDIT, request.to_json())
 
     def get_ai_edit(self, job_id: int) -> Job:
-        """Ask how an AI edit stands; see :meth:`get_job`."""
+        """Return the state of an AI edit; see :meth:`get_job`."""
         return self.get_job(JobKind.AI_EDIT, job_id)
 
     def submit_fashion_model(self, request: FashionRequest) -> Job:
         """Show garments on a person. Costs 2 credits an image. Needs the scope ``image_editing``.
 
         :param request: :meth:`FashionRequest.of`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._submit(JobKind.FASHION_MODEL, request.to_json())
 
     def get_fashion_model(self, job_id: int) -> Job:
-        """Ask how fashion models stand; see :meth:`get_job`."""
+        """Return the state of a fashion model job; see :meth:`get_job`."""
         return self.get_job(JobKind.FASHION_MODEL, job_id)
 
     def create_scene(self, request: SceneRequest) -> SceneResult:
         """Put a product into a scene and wait for the answer. Needs the scope ``image_generation``.
 
-        Reckoned at 1 credit an image; a prompt that Claid writes itself costs half a credit more.
+        We count 1 credit an image; Claid publishes no price. A prompt that Claid writes costs half a credit more.
 
         :param request: :meth:`SceneRequest.of`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._post("create_scene", "scene/create", SCENES, request.to_json(), SceneResult)
 
@@ -225,18 +228,18 @@ class ClaidClient:
         """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. Needs the scope ``video_generation``.
 
         :param request: :meth:`VideoRequest.of`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._submit(JobKind.VIDEO, request.to_json())
 
     def get_video(self, job_id: int) -> Job:
-        """Ask how a video stands; see :meth:`get_job`."""
+        """Return the state of a video; see :meth:`get_job`."""
         return self.get_job(JobKind.VIDEO, job_id)
 
     def get_job(self, kind: JobKind, job_id: int) -> Job:
-        """Ask how a job of any kind stands. Costs no credit; counts against the quota as far as is known.
+        """Return the state of a job of any kind. Costs no credits; as far as is known, it counts against the quota.
 
-        :param kind: of the job; asking for it as another kind finds nothing.
+        :param kind: of the job; Claid does not find a job under another kind.
         :param job_id: :attr:`Job.id`.
         :raises ClaidRequestError: with ``status`` 404 if there is no such job.
         """
@@ -251,17 +254,19 @@ class ClaidClient:
         filename: str = "image",
         output: Mapping[str, Any] | ImageOutput | str | None = None,
     ) -> EditResult:
-        """Send a picture along and edit it. Reckoned at 1 credit. Needs the scope ``image_editing``.
+        """Upload a picture and edit it. Needs the scope ``image_editing``.
+
+        We count 1 credit; Claid publishes no price.
 
         :param file: the picture's bytes: JPEG, PNG, WEBP, AVIF, HEIC, TIFF, BMP or GIF.
-        :param operations: as for :meth:`edit_image`; or a request built before.
-        :param filename: the name to give the picture; Claid keeps it for a destination that is a folder.
+        :param operations: as for :meth:`edit_image`; or a finished request.
+        :param filename: name of the picture; Claid keeps it if the destination is a folder.
         :param output: as for :meth:`edit_image`.
-        :raises ClaidError: the kind tells whether it may have been charged.
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         request = operations if isinstance(operations, UploadRequest) else UploadRequest.of(operations, output)
         if not file:
-            raise ClaidValidationError(f"file={filename!r} is empty: give the bytes of a picture")
+            raise ClaidValidationError(f"file={filename!r} is empty: pass the bytes of a picture")
         call = Call(
             "upload_and_edit",
             "POST",
@@ -273,7 +278,7 @@ class ClaidClient:
         return read(call, self._transport.send(call), EditResult)
 
     def list_storage_types(self) -> list[str]:
-        """Tell which types of storage can be connected. Costs nothing. Needs the scope ``storage``."""
+        """List the types of storage that can be connected. Costs nothing. Needs the scope ``storage``."""
         call = Call("list_storage_types", "GET", "storage/storage-types", STORAGE, group=Group.STORAGE)
         return [str(kind) for kind in rows_of(call, self._transport.send(call))]
 
@@ -284,13 +289,13 @@ class ClaidClient:
         return [parse(call, row, answer.request_id, Storage) for row in rows_of(call, answer)]
 
     def get_storage(self, storage_id: int) -> Storage:
-        """Tell about one connected storage. Costs nothing. Needs the scope ``storage``."""
+        """Return one connected storage. Costs nothing. Needs the scope ``storage``."""
         return self._get("get_storage", storage_path(storage_id), STORAGE, Storage)
 
     def create_storage(self, storage: StorageIn) -> Storage:
         """Connect a storage. Costs nothing; the bucket is not touched. Needs the scope ``storage``.
 
-        Where the answer is lost, the storages are listed: if the new one is among them, all is well.
+        If the answer is lost, the storages are listed; if the new one is among them, it is returned.
 
         :param storage: :meth:`StorageIn.of_bucket` or :meth:`StorageIn.of_web_folder`.
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
@@ -300,18 +305,18 @@ class ClaidClient:
             try:
                 return self._do_for_free(call, Storage)
             except (ClaidAnswerLostError, ClaidServerError):
-                made = self._storage_named(storage.name)
-                if made is None or not storage.is_same_place(made):
+                created = self._storage_named(storage.name)
+                if created is None or not storage.is_same_place(created):
                     raise
-                return made
+                return created
 
     def update_storage(self, storage_id: int, changes: StoragePatch) -> Storage:
         """Change a connected storage. Costs nothing; no bucket is touched. Needs the scope ``storage``.
 
-        Doing it again does no harm.
+        Safe to repeat.
 
         :param storage_id: Claid's number, :attr:`Storage.id`.
-        :param changes: :meth:`StoragePatch.of`; what it does not name stays.
+        :param changes: :meth:`StoragePatch.of`; everything else stays as it is.
         :raises ClaidError: if Claid refused or failed; no message shows the secret.
         """
         call = Call(
@@ -321,7 +326,7 @@ class ClaidClient:
             return self._do_for_free(call, Storage)
 
     def delete_storage(self, storage_id: int) -> None:
-        """Disconnect a storage. Costs nothing; the bucket keeps all it has. Needs the scope ``storage``.
+        """Disconnect a storage. Costs nothing; the bucket keeps its contents. Needs the scope ``storage``.
 
         :param storage_id: Claid's number, :attr:`Storage.id`.
         :raises ClaidRequestError: with ``status`` 404 if there is no such storage.
@@ -331,23 +336,23 @@ class ClaidClient:
         )
 
     def _storage_named(self, name: str) -> Storage | None:
-        """Find a storage by its name; with its access key, which only the answer about one storage tells."""
-        found = next((storage for storage in self.list_storages() if storage.name == name), None)
-        return self.get_storage(found.id) if found else None
+        """Find a storage by name; fetch it alone, because the list does not hold its access key."""
+        listed = next((storage for storage in self.list_storages() if storage.name == name), None)
+        return self.get_storage(listed.id) if listed else None
 
     @overload
     def _do_for_free(self, call: Call, model: type[_Model]) -> _Model: ...
     @overload
     def _do_for_free(self, call: Call, model: None) -> None: ...
     def _do_for_free(self, call: Call, model: type[_Model] | None) -> _Model | None:
-        """Send what changes something but costs nothing; an error of it never speaks of charges."""
+        """Send a call that changes something but costs nothing; its errors never mention charges."""
         try:
             answer = self._transport.send(call)
             return read(call, answer, model) if model else None
         except ClaidAnswerLostError as error:
             lost = ClaidAnswerLostError(
                 f"{call.operation} was sent, but its answer did not arrive whole. It may have been done; it costs "
-                "nothing, and doing it again does no harm.",
+                "nothing and is safe to repeat.",
                 status=error.status,
                 request_id=error.request_id,
             )

@@ -1,4 +1,4 @@
-"""Connections that tell when a request is on its way: it may have waited for a new connection, or for a thread."""
+"""Connections that report when a request has been written: it may have waited for a new connection or for a thread."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _of_thread = threading.local()
 
 
 @contextmanager
-def telling(on_its_way: Callable[[], None]) -> Iterator[None]:
-    """Have a function called each time that a request of this thread has been written, until the block ends."""
-    _of_thread.on_its_way = on_its_way
+def notifying(on_written: Callable[[], None]) -> Iterator[None]:
+    """Call a function each time this thread has written a request, until the block ends."""
+    _of_thread.on_written = on_written
     try:
         yield
     finally:
-        _of_thread.on_its_way = None
+        _of_thread.on_written = None
 
 
-def _tell() -> None:
-    on_its_way = getattr(_of_thread, "on_its_way", None)
-    if on_its_way is not None:
-        on_its_way()
+def _notify() -> None:
+    on_written = getattr(_of_thread, "on_written", None)
+    if on_written is not None:
+        on_written()
 
 
 class _Connection(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
-        _tell()
+        _notify()
 
 
 class _SecureConnection(HTTPSConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
-        _tell()
+        _notify()
 
 
 class _Pool(HTTPConnectionPool):
@@ -51,19 +51,19 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class TellingAdapter(HTTPAdapter):
-    """requests' own adapter, with connections that tell, straight and by a proxy."""
+class NotifyingAdapter(HTTPAdapter):
+    """The adapter of requests, with connections that report a written request, also through a proxy."""
 
     _POOLS: ClassVar = {"http": _Pool, "https": _SecurePool}
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of connections."""
+        """Create the connection pools."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager: PoolManager
         self.poolmanager.pool_classes_by_scheme = self._POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        """Make the pools of connections to a proxy."""
+        """Create the connection pools to a proxy."""
         manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = self._POOLS
         return manager

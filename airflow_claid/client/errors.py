@@ -1,4 +1,4 @@
-"""What can go wrong with a request to Claid, told apart by what it means for the bill and for a retry."""
+"""Errors of requests to Claid, by whether they may have cost credits and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ClaidError(AirflowClaidError):
 
 
 class ClaidRequestError(ClaidError):
-    """Claid refuses the request as it is (400, 404, 409, 422): change the request. Not charged."""
+    """Claid refused the request (400, 404, 409, 422): change it. Not charged."""
 
 
 class ClaidValidationError(ClaidRequestError, ValueError):
-    """A parameter is wrong; the request was not sent and nothing was charged, which the message adds by itself.
+    """A parameter is wrong. The request was not sent; the message adds that nothing was charged.
 
     :param problem: a sentence that names the parameter, its value and the remedy.
     :param details: messages by field.
@@ -53,7 +53,7 @@ class ClaidAuthenticationError(ClaidError):
 
 
 class ClaidScopeError(ClaidError):
-    """The API key is known but may not do this (403): give it the missing scope. Not charged."""
+    """The API key lacks a scope (403): add it in Claid's dashboard. Not charged."""
 
 
 class ClaidCreditsError(ClaidError):
@@ -61,7 +61,7 @@ class ClaidCreditsError(ClaidError):
 
 
 class ClaidRateLimitError(ClaidError):
-    """The account sent more than its quota (429), for longer than the client was told to wait. Not charged.
+    """The account exceeded its quota (429) for longer than ``max_wait``. Not charged.
 
     :param retry_after: seconds until the quota allows the next request, from ``RateLimit-Reset``.
     """
@@ -74,7 +74,7 @@ class ClaidRateLimitError(ClaidError):
 
 
 class ClaidServerError(ClaidError):
-    """Claid, or a proxy before it, failed (5xx). A paid request may have been charged all the same."""
+    """Claid, or a proxy in front of it, failed (5xx). A paid request may have been charged."""
 
     retryable = True
     may_have_been_charged = True
@@ -98,4 +98,4 @@ class ClaidMissingConnectionError(ClaidError):
 
 
 class ClaidWebhookError(ClaidError):
-    """A webhook was not signed with your secret, or is not a job's: refuse it. Checking it costs nothing."""
+    """A webhook was not signed with your secret, or does not hold a job: refuse it. The check costs nothing."""

@@ -1,9 +1,8 @@
 """What Claid charges, in credits.
 
-Published: generation, AI edits, fashion models, videos, and a scene's written prompt. Editing's price is not in the
-current documentation: an older help text says 1 credit an image, which is what is reckoned here; a scene's price is
-reckoned likewise. An image that the content filter blacked out is reckoned as charged, because nothing says that it
-is not.
+Claid publishes the prices of generation, AI edits, fashion models, videos, and the prompt that it writes for a scene.
+The current documentation names no price for an edit or a scene; an older help text says 1 credit for an edited image,
+so we count 1 credit for both. We count a blocked image as charged, because nothing says that it is not.
 """
 
 from __future__ import annotations
@@ -15,4 +14,4 @@ FASHION_IMAGE = 2.0
 SCENE_IMAGE = 1.0
 WRITTEN_SCENE_PROMPT = 0.5
 VIDEO = {5: 35.0, 10: 70.0}
-"""By the seconds of the video."""
+"""By the length of the video in seconds."""

@@ -1,6 +1,7 @@
-"""An answer's JSON becomes a typed value; one that does not have the contract's shape may be of a paid request.
+"""Parse an answer's JSON into a typed value.
 
-Each function raises :class:`ClaidAnswerLostError` then.
+Each function raises :class:`ClaidAnswerLostError` if the answer does not match the contract: its request may have been
+paid for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def rows_of(call: Call, answer: Answer) -> list[Any]:
-    """Give the list in an answer."""
+    """Return the list in an answer."""
     rows = answer.body.get("data") if isinstance(answer.body, Mapping) else None
     if not isinstance(rows, list):
         raise _not_understood(call, answer.request_id)
@@ -26,19 +27,19 @@ def rows_of(call: Call, answer: Answer) -> list[Any]:
 
 
 def read_job(call: Call, answer: Answer, kind: JobKind) -> Job:
-    """Read the job in an answer."""
+    """Return the job in an answer."""
     data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
     return parse(call, {**data, "kind": kind} if isinstance(data, Mapping) else data, answer.request_id, Job)
 
 
 def read(call: Call, answer: Answer, model: type[_Model]) -> _Model:
-    """Read what an answer is about."""
+    """Return the value in an answer."""
     data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
     return parse(call, data, answer.request_id, model)
 
 
 def parse(call: Call, data: object, request_id: str | None, model: type[_Model]) -> _Model:
-    """Read a part of an answer."""
+    """Return the value in a part of an answer."""
     if not isinstance(data, Mapping):
         raise _not_understood(call, request_id)
     try:
@@ -49,7 +50,7 @@ def parse(call: Call, data: object, request_id: str | None, model: type[_Model])
 
 def _not_understood(call: Call, request_id: str | None) -> ClaidAnswerLostError:
     return ClaidAnswerLostError(
-        f"{call.operation} succeeded, but its answer is not of the contract's shape [request id {request_id}]. "
+        f"{call.operation} succeeded, but its answer does not match the contract [request id {request_id}]. "
         "If it was a paid request, it has been charged.",
         request_id=request_id,
     )

@@ -1,4 +1,4 @@
-"""Values as messages show them."""
+"""Values shortened for messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _SHOWN_CHARACTERS = 60
 
 
 def shortened(value: object) -> str:
-    """Show a value in an error or a log line, cut where it is long."""
+    """Return a value's repr for an error or a log line, cut if it is long."""
     text = repr(value)
     if len(text) <= _SHOWN_CHARACTERS:
         return text

@@ -1,8 +1,7 @@
-"""Sending one request and getting its answer, or the error that tells what became of it.
+"""Send a request and return its answer, or raise the error that says what happened to it.
 
-Only what cannot have been charged is sent again: a connection that was never made, a 429, and any GET. A paid
-request whose answer is lost is never repeated here, because Claid has no idempotency key and would charge it
-again.
+Only what cannot have been charged is retried: a connection that was never made, a 429, and any GET. A paid request
+whose answer is lost is never repeated here: Claid has no idempotency key and would charge for it again.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from airflow_claid.client.answers import Problem, error_for
-from airflow_claid.client.connections import TellingAdapter, telling
+from airflow_claid.client.connections import NotifyingAdapter, notifying
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,
     ClaidError,
@@ -44,7 +43,7 @@ _REQUEST_ID = "x-request-id"
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the contract's operation id, method, path below the base address, scope, body and quota."""
+    """One request: the contract's operation id, method, path below the base URL, scope, body and quota group."""
 
     operation: str
     method: str
@@ -57,7 +56,7 @@ class Call:
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
+        """Whether it is safe to send twice."""
         return self.method == "GET"
 
 
@@ -66,27 +65,27 @@ _NO_JOB = Call("get_edit", "GET", "image/edit/async/0", "image_editing")
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: the JSON body and the request id."""
+    """The JSON body and the request id of a successful answer."""
 
     body: Any
     request_id: str | None
 
 
 class BearerKey(AuthBase):
-    """Puts the key on requests to the base URL's own host, and shows it nowhere else."""
+    """Adds the key to requests to the base URL's host, and never shows it."""
 
     def __init__(self, key: str, base_url: str) -> None:
         self._key = key
         self._origin = _origin(base_url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the header; requests' own netrc look-up is thereby never used."""
+        """Set the header; this keeps requests from reading a netrc file."""
         if request.url is not None and _origin(request.url) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
     def hidden_in(self, text: str) -> str:
-        """Give a text without the key: a proxy may repeat what it was sent."""
+        """Return a text without the key: a proxy may echo what it was sent."""
         return text.replace(self._key, "***")
 
     def __repr__(self) -> str:
@@ -98,13 +97,13 @@ class Transport:
     """HTTP to one Claid account; thread-safe.
 
     :param base_url: with the version, without a slash at the end: ``https://api.claid.ai/v1``.
-    :param auth: puts the key on each request.
+    :param auth: adds the key to each request.
     :param timeout: seconds to connect, and seconds without a byte of the answer.
-    :param max_wait: seconds that one call may wait in all for the quota after a 429, or between attempts.
+    :param max_wait: total seconds that one call may wait for the quota after a 429, or between attempts.
     :param quota: paces the sending; shared by all who use the account.
     :param pool_size: connections kept open.
     :param user_agent: sent with each request.
-    :param sleep: waits so many seconds; a test's own where time must not pass.
+    :param sleep: waits for a number of seconds; replaced in tests.
     """
 
     base_url: str
@@ -116,7 +115,7 @@ class Transport:
     user_agent: str
     sleep: Callable[[float], None] = time.sleep
     latency: float | None = field(default=None, init=False)
-    """Seconds that a request which is not a mere look took lately, from sending to answer."""
+    """Recent seconds from sending to answer of a request that is not a GET."""
     send_slots: SendSlots = field(default_factory=SendSlots, init=False, repr=False)
     _session: requests.Session = field(init=False, repr=False)
     _headers: dict[str, str | bytes] = field(init=False, repr=False)
@@ -126,25 +125,25 @@ class Transport:
         self._session.proxies, self._session.verify = environment(self.base_url)
         self._session.trust_env = False
         self._headers = {**self._session.headers, "User-Agent": self.user_agent, "Accept": "application/json"}
-        adapter = TellingAdapter(pool_maxsize=self.pool_size, max_retries=0)
+        adapter = NotifyingAdapter(pool_maxsize=self.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
     def close(self) -> None:
-        """Close the connections that were kept open."""
+        """Close the open connections."""
         self._session.close()
 
     def send(self, call: Call) -> Answer:
-        """Send a request, again where that cannot be charged twice, and give its answer.
+        """Send a request and return its answer; retry where that cannot be charged twice.
 
-        :raises ClaidError: the kind tells what became of it.
+        :raises ClaidError: if it failed; ``may_have_been_charged`` says whether it may have cost credits.
         """
         try:
             return self._send_once(call)
         except ClaidError as error:
             if not _may_send_again(call, error):
                 raise
-            first = [error]
+            first_failure = [error]
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_send_again(call, error)),
             wait=_pause,
@@ -153,12 +152,12 @@ class Transport:
             before_sleep=lambda state: _log_pause(call, state),
             reraise=True,
         )
-        return attempts(self._fail_or_send, first, call)
+        return attempts(self._fail_or_send, first_failure, call)
 
-    def _fail_or_send(self, first: list[ClaidError], call: Call) -> Answer:
-        """Send a request anew, once the first failure has been told to those who count the attempts and their time."""
-        if first:
-            raise first.pop()
+    def _fail_or_send(self, first_failure: list[ClaidError], call: Call) -> Answer:
+        """Raise the failure of the first attempt, so that tenacity counts it; from then on send the request."""
+        if first_failure:
+            raise first_failure.pop()
         return self._send_once(call)
 
     def _send_once(self, call: Call) -> Answer:
@@ -167,14 +166,14 @@ class Transport:
         if not call.repeatable:
             self.send_slots.about_to_send()
         self.send_slots.sent()
-        began = time.monotonic()
-        with telling(lambda: bookings.append(quota.on_its_way(bookings[-1]))):
+        started = time.monotonic()
+        with notifying(lambda: bookings.append(quota.written(bookings[-1]))):
             response = self._exchange(call)
         if not call.repeatable:
-            taken = time.monotonic() - began
-            self.latency = taken if self.latency is None else 0.9 * self.latency + 0.1 * taken
-        seen = RateLimit.from_headers(response.headers)
-        self.quota.observe(call.group, seen, bookings[-1], reading=call.repeatable)
+            latency = time.monotonic() - started
+            self.latency = latency if self.latency is None else 0.9 * self.latency + 0.1 * latency
+        rate_limit = RateLimit.from_headers(response.headers)
+        self.quota.observe(call.group, rate_limit, bookings[-1], reading=call.repeatable)
         request_id = response.headers.get(_REQUEST_ID)
         body = _json(response)
         if not 200 <= response.status_code < 300:
@@ -184,7 +183,7 @@ class Transport:
                 operation=call.operation,
                 scope=call.scope,
                 request_id=request_id,
-                reset=seen.reset,
+                reset=rate_limit.reset,
             )
         if body is None:
             raise ClaidAnswerLostError(
@@ -196,7 +195,7 @@ class Transport:
         return Answer(body, request_id)
 
     def _without_key(self, body: Any) -> Any:
-        """Give an error's body without the key; ``None`` where nothing readable is left."""
+        """Return an error's body without the key; ``None`` if what is left is not JSON."""
         with contextlib.suppress(ValueError):
             return json.loads(self.auth.hidden_in(json.dumps(body)))
         return None
@@ -204,12 +203,12 @@ class Transport:
     def _await_quota(self, call: Call, quota: Quota) -> Booking:
         with quota.line():
             while True:
-                closed = quota.closed_for()
-                if closed > self.max_wait:
+                closed_for = quota.closed_for()
+                if closed_for > self.max_wait:
                     raise ClaidRateLimitError(
-                        f"{call.operation} was not sent: the quota is used up for {closed:.0f} s, longer than "
+                        f"{call.operation} was not sent: the quota is used up for {closed_for:.0f} s, longer than "
                         f"max_wait={self.max_wait:g}",
-                        retry_after=closed,
+                        retry_after=closed_for,
                     )
                 booking = quota.book()
                 if not booking.wait:
@@ -220,9 +219,9 @@ class Transport:
                     self.sleep(booking.wait)
 
     def _learn_policies(self) -> None:
-        """Ask for a job that cannot exist, which costs nothing and is answered at once, for its headers' sake.
+        """Poll a job that cannot exist, to read the headers: that costs nothing and is answered at once.
 
-        A paid answer takes seconds, in which a larger account would be paced by the published default.
+        A paid answer takes seconds, during which a larger account would be paced by the published default.
         """
         with contextlib.suppress(ClaidError):
             self.quota.of(Group.IMAGE).observe(RateLimit.from_headers(self._exchange(_NO_JOB).headers))
@@ -260,7 +259,7 @@ class Transport:
 
 
 def environment(url: str) -> tuple[dict[str, str], bool | str]:
-    """Read the proxies and certificates that the environment names; requests would do it anew for each request."""
+    """Return the proxies and certificates that the environment names; requests would read them for each request."""
     settings = requests.Session().merge_environment_settings(url, {}, None, None, None)
     verify = settings["verify"]
     return dict(settings["proxies"]), True if verify is None else verify
@@ -273,16 +272,16 @@ def _may_send_again(call: Call, error: BaseException) -> bool:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next attempt: what the server named, or a doubling pause; always with jitter."""
+    """Return the seconds until the next attempt: what the server named, or a doubling pause; always with jitter."""
     error = _error(state)
     if isinstance(error, ClaidRateLimitError):
-        return error.retry_after + random.uniform(0.05, 0.5)  # noqa: S311 - spreads clients, guards nothing
+        return error.retry_after + random.uniform(0.05, 0.5)  # noqa: S311 - jitter, not cryptography
     return random.uniform(0.5, 1.0) * min(2.0 ** (state.attempt_number - 1), 10.0)  # noqa: S311
 
 
 def _log_pause(call: Call, state: tenacity.RetryCallState) -> None:
     log.warning(
-        "%s. Sending %s again in %.1f s: it was not charged.",
+        "%s. Retrying %s in %.1f s: it was not charged.",
         _error(state),
         call.operation,
         state.upcoming_sleep,
@@ -294,7 +293,7 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
 
 
 def _raise_for_broken_exchange(call: Call, base_url: str, error: requests.RequestException) -> NoReturn:
-    """Tell apart what never left from what may have arrived; the cause holds the key, so it is named, not chained."""
+    """Distinguish a request that never left from one that may have arrived; not chained: the cause holds the key."""
     reason = error.args[0] if error.args else error
     if isinstance(reason, MaxRetryError) and reason.reason is not None:
         reason = reason.reason
@@ -308,7 +307,7 @@ def _raise_for_broken_exchange(call: Call, base_url: str, error: requests.Reques
 
 
 def _never_sent(reason: object) -> bool:
-    """Whether the connection failed before a byte of the request; other TLS errors can come after it."""
+    """Return whether the connection failed before the first byte of the request; other TLS errors can come later."""
     if isinstance(reason, SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     if isinstance(reason, ProxyError):
@@ -318,7 +317,7 @@ def _never_sent(reason: object) -> bool:
 
 
 def _bill(call: Call) -> str:
-    return "Nothing is charged for asking." if call.repeatable else "It may have been charged."
+    return "A poll costs nothing." if call.repeatable else "It may have been charged."
 
 
 def _json(response: requests.Response) -> Any:

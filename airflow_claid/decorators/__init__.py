@@ -1,4 +1,4 @@
-"""Functions that become tasks of Claid: ``@task.claid_image`` and ``@task.claid_edit``."""
+"""Decorators that turn functions into Claid tasks: ``@task.claid_image`` and ``@task.claid_edit``."""
 
 from __future__ import annotations
 

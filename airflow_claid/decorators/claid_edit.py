@@ -1,4 +1,4 @@
-"""``@task.claid_edit``: a function that returns Claid's operations becomes an edit."""
+"""``@task.claid_edit``: edit pictures by the operations that a function returns."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class EditFunctionOperator(FunctionOperator, ImageEditOperator):
         super().__init__(python_callable=python_callable, operations=SET_DURING_EXECUTION, **kwargs)
 
     def execute(self, context: Context) -> Any:
-        """Call the function, then edit, or find paid for already, as it says."""
+        """Call the function, then edit the pictures by its operations, or reuse paid ones."""
         self._call(context)
         return super().execute(context)
 
     def execute_complete(
         self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Go on after the trigger has fired; the function is called again only if Airflow lost what was put down."""
+        """Resume after the trigger has fired; call the function again only if Airflow lost the state."""
         if self._deferred_state(carried) is None:
             self._call(context)
         return super().execute_complete(context, carried, event)
 
     def _call(self, context: Context) -> None:
-        returned = self._returned(context)
+        returned = self._call_function(context)
         if not isinstance(returned, Mapping):
             self._refuse(returned, "the operations, a dict such as {'resizing': {'width': 800}}")
         self.operations = returned
@@ -51,17 +51,17 @@ class EditFunctionOperator(FunctionOperator, ImageEditOperator):
         return {"operations": dict(self.operations)}
 
     def _orders_again(self, state: DeferredState) -> list[Order]:
-        """Return the orders by the operations of before the wait."""
+        """Return the orders with the operations from before the wait."""
         self.operations = state.parameters["operations"]
         return super()._orders_again(state)
 
 
 def claid_edit_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a function that returns Claid's operations a task that edits pictures.
+    """Turn a function that returns Claid's operations into a task that edits pictures.
 
-    Costs, waits and returns what :class:`~airflow_claid.operators.ImageEditOperator` does.
+    Price, waiting and return value are those of :class:`~airflow_claid.operators.ImageEditOperator`.
 
-    :param python_callable: the function; its arguments are rendered, what it returns is not.
+    :param python_callable: the function; its arguments are rendered, but its return value is not.
     :param kwargs: those of :class:`~airflow_claid.operators.ImageEditOperator`, without ``operations``, and those of
         every task. ``input`` may be the result of an upstream task.
     :raises TypeError: if ``operations`` is given, or no ``input``.

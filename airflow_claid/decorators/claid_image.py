@@ -1,4 +1,4 @@
-"""``@task.claid_image``: a function that returns a prompt, or a list of prompts, becomes a generation."""
+"""``@task.claid_image``: generate images from the prompt, or prompts, that a function returns."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class ImageFunctionOperator(FunctionOperator, ImageGenerationOperator):
 
     def __init__(self, *, python_callable: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(python_callable=python_callable, prompt=SET_DURING_EXECUTION, **kwargs)
-        self._asked: Sequence[str] = ()
+        self._prompts_returned: Sequence[str] = ()
 
     def execute(self, context: Context) -> list[str]:
-        """Call the function, then generate, or find paid for already, what it asks for."""
-        returned = self._returned(context)
+        """Call the function, then generate the images of its prompts, or reuse paid ones."""
+        returned = self._call_function(context)
         prompts = [returned] if isinstance(returned, str) else returned
         if not isinstance(prompts, (list, tuple)) or not all(isinstance(one, str) for one in prompts):
             self._refuse(returned, "a prompt (str) or a list of prompts")
-        self.prompt, self._asked = returned, prompts
+        self.prompt, self._prompts_returned = returned, prompts
         paths: list[str] = super().execute(context)
         return paths
 
     def _prompts(self) -> Sequence[str]:
-        return self._asked
+        return self._prompts_returned
 
 
 def claid_image_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a function that returns a prompt, or a list of prompts, a task that generates the images.
+    """Turn a function that returns a prompt, or a list of prompts, into a task that generates the images.
 
-    Costs, waits and returns what :class:`~airflow_claid.operators.ImageGenerationOperator` does. Each prompt of a
-    list is a request of its own: one that fails stops no other, and is alone paid for by the retry.
+    Price, waiting and return value are those of :class:`~airflow_claid.operators.ImageGenerationOperator`. Each prompt
+    of a list is a request of its own: one that fails does not stop the others, and a retry pays for it alone.
 
-    :param python_callable: the function; its arguments are rendered, what it returns is not.
+    :param python_callable: the function; its arguments are rendered, but its return value is not.
     :param kwargs: those of :class:`~airflow_claid.operators.ImageGenerationOperator`, without ``prompt``, and those
-        of every task. ``name`` goes with a single prompt only.
+        of every task. ``name`` works with a single prompt only.
     :raises TypeError: if ``prompt`` is given.
     """
     refuse_parameter(kwargs, "prompt", "@task.claid_image")

@@ -1,4 +1,4 @@
-"""The budget: the one guard that every paid call asks before it is sent."""
+"""The budget: checked before every paid call is sent."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_claid.orders.order import Order
 
 
 class Budget:
-    """What one execution of a task spends, kept below ``max_credits``; shared by all threads of the task.
+    """Keeps what one execution of a task spends below ``max_credits``; shared by all threads of the task.
 
-    A paid call reserves its credits before it is sent and charges them when it is answered. What is reserved, spent
-    or in doubt counts against the ceiling, so no number of threads can pass it together.
+    A paid call reserves its credits before it is sent and charges them when it is answered. Reserved, spent and
+    doubtful credits all count against the ceiling, so threads cannot exceed it together.
 
     :param max_credits: the ceiling; ``None`` for none.
-    :param spent: credits that this execution has spent already, in another process.
+    :param spent: credits that this execution has already spent in another process.
     """
 
     def __init__(self, max_credits: float | None = None, *, spent: float = 0.0) -> None:
@@ -48,11 +48,11 @@ class Budget:
             return sum(self._in_doubt.values())
 
     def refuse(self, error: Exception) -> None:
-        """Let nothing be paid, with this error, while what is paid already may be waited for."""
+        """Refuse every payment with this error; orders that are paid for may still be waited for."""
         self._refusal = error
 
     def close(self, error: Exception) -> None:
-        """Let nothing more be paid or waited for, because the task ends; the first error is the one that is raised.
+        """Stop all payments and waits, because the task ends; the first error given is the one that is raised.
 
         Takes no lock, so that a signal handler may call it.
         """
@@ -60,22 +60,22 @@ class Budget:
             self._closed_by = error
 
     def check_open(self) -> None:
-        """Raise what the budget was closed with, if it was."""
+        """Raise the error that the budget was closed with, if it was closed."""
         if self._closed_by is not None:
             raise self._closed_by
 
     def check(self, order: Order) -> None:
-        """Make sure that an order may be paid now.
+        """Raise unless an order may be paid for now.
 
-        :raises CreditCeilingError: if it would pass the ceiling.
-        :raises Exception: what the budget was closed with, or refuses with.
+        :raises CreditCeilingError: if it would exceed the ceiling.
+        :raises Exception: the error that the budget was closed with, or refuses with.
         """
         with self._lock:
             self._check(order)
 
     @contextmanager
     def reserve(self, order: Order) -> Iterator[Reservation]:
-        """Set an order's credits aside while it is sent.
+        """Reserve an order's credits while it is sent.
 
         At the end they are spent if :meth:`Reservation.charge` was called, in doubt if the error says that the request
         may have been charged, and free again otherwise. Raises what :meth:`check` raises.
@@ -93,12 +93,12 @@ class Budget:
             self._end(order, charged=reservation.charged, in_doubt=False)
 
     def add(self, credits: float) -> None:  # noqa: A002 - Claid's own word
-        """Add what a job has cost more, or less, than was known when it was submitted."""
+        """Add the difference between a job's final price and the price known when it was submitted."""
         with self._lock:
             self._spent += credits
 
     def settle(self, order: Order) -> float:
-        """Count an order as paid whose answer was lost and whose pictures were found.
+        """Count an order as paid whose answer was lost but whose pictures were found.
 
         :returns: the credits, if this execution sent it; 0 if an earlier one did.
         """
@@ -117,11 +117,11 @@ class Budget:
         committed = self._spent + self._reserved
         if self._max_credits is None or committed + in_doubt + order.credits <= self._max_credits:
             return
-        doubtful = f" (and {in_doubt:g} perhaps, for lost answers)" if in_doubt else ""
+        doubtful = f" (and perhaps {in_doubt:g} more, for lost answers)" if in_doubt else ""
         raise CreditCeilingError(
             f"{shortened(order.subject)} would cost {order.credits:g} credits on top of {committed:g} spent by this "
             f"execution{doubtful}; max_credits={self._max_credits:g}. It was not sent. Raise max_credits, then clear "
-            "the task: what is paid is not paid again."
+            "the task: nothing is paid for twice."
         )
 
     def _end(self, order: Order, *, charged: bool, in_doubt: bool) -> None:
@@ -135,16 +135,16 @@ class Budget:
 
 @dataclass
 class Reservation:
-    """Credits set aside for one request.
+    """Credits reserved for one request.
 
     :param credits: how many.
-    :param charged: whether the request was answered, and so paid.
+    :param charged: whether the request was answered, and so paid for.
     """
 
     credits: float
     charged: bool = False
 
     def charge(self) -> float:
-        """Note that the request was answered; return its credits."""
+        """Mark the request as answered; return its credits."""
         self.charged = True
         return self.credits

@@ -1,6 +1,6 @@
-"""Completion: from a receipt that is paid to pictures in their place.
+"""Completion: from a paid receipt to pictures in their place.
 
-After each step the receipt is written anew, so that a new attempt goes on from there.
+The receipt is rewritten after each step, so that a new attempt resumes from there.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 class Completion:
     """The completion of one paid order.
 
-    :param order: what was asked.
+    :param order: what was paid for.
     :param store: keeps its receipt.
-    :param receipt: paid.
+    :param receipt: the paid receipt.
     :param resources: see :class:`Resources`.
     """
 
@@ -39,13 +39,13 @@ class Completion:
 
     @property
     def credits(self) -> float:
-        """What the order has cost more, or less, than was known when it was sent."""
+        """The difference between the order's final price and the price known when it was sent."""
         return self._credits
 
     def receipt(self, deadline: datetime) -> Receipt:
-        """Wait for the job, if there is one, bring the pictures to their place, and return the receipt.
+        """Wait for the job, if there is one, deliver the pictures, and return the receipt.
 
-        :param deadline: until when to wait for a job.
+        :param deadline: when to stop waiting for a job.
         """
         receipt = self._receipt
         if receipt.state is ReceiptState.SUBMITTED:
@@ -55,32 +55,32 @@ class Completion:
         return receipt
 
     def _await_job(self, receipt: Receipt, deadline: datetime) -> Receipt:
-        """Poll a job until it ends, and write down what it made."""
-        decision = self._ended_job(receipt, deadline)
+        """Poll a job until it ends, and record its result."""
+        decision = self._wait_for_job(receipt, deadline)
         if decision.succeeded and decision.job is not None:
             kept = self._store.read(self._order.fingerprint)
             if kept is not None and kept.state.is_final and kept.edition >= receipt.edition:
-                log.info("Another run has brought the pictures for %s to their place", shortened(self._order.subject))
+                log.info("Another run has delivered the pictures for %s", shortened(self._order.subject))
                 self._add_to_cost(kept.credits - receipt.credits if kept.is_of_same_request(receipt) else 0.0)
                 return kept
-            receipt = self._made(receipt, decision.job)
+            receipt = self._with_result(receipt, decision.job)
             self._store.write(receipt)
         elif decision.state is WaitState.ENDED:
             self._store.write(receipt.evolve(state=ReceiptState.FAILED))
         decision.raise_if_fruitless()
         return receipt
 
-    def _ended_job(self, receipt: Receipt, deadline: datetime) -> JobDecision:
-        """Poll a job until the wait for it ends."""
+    def _wait_for_job(self, receipt: Receipt, deadline: datetime) -> JobDecision:
+        """Poll a job until it ends or the deadline passes."""
         kind, job_id, now = self._order.job_kind, receipt.job_id, self._resources.now
         if kind is None or job_id is None:
-            raise ValueError(f"the receipt {receipt.fingerprint} waits for a job, but names none")
+            raise ValueError(f"the receipt {receipt.fingerprint} waits for a job but names none")
         name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
         decision = JobDecision(WaitState.WAIT, "")
         polls = 0
         while True:
             last_message = decision.message
-            decision = decide(name, self._polled(kind, job_id), failures=decision.failures, overdue=now() >= deadline)
+            decision = decide(name, self._poll(kind, job_id), failures=decision.failures, overdue=now() >= deadline)
             if decision.state is not WaitState.WAIT:
                 return decision
             if decision.message != last_message:
@@ -89,34 +89,34 @@ class Completion:
             self._resources.sleep(pause(polls, self._resources.terms.poll_interval, left))
             polls += 1
 
-    def _polled(self, kind: JobKind, job_id: int) -> Job | Exception:
+    def _poll(self, kind: JobKind, job_id: int) -> Job | Exception:
         try:
             return self._resources.client.get_job(kind, job_id)
         except ClaidError as error:
             return error
 
-    def _made(self, receipt: Receipt, job: Job) -> Receipt:
-        """Take over what a job made; where the price depends on it, that is known only now."""
+    def _with_result(self, receipt: Receipt, job: Job) -> Receipt:
+        """Return the receipt with a job's pictures and its price, which may be known only now."""
         expires_at = self._resources.delivery.links_expire_at(receipt.paid_at)
         images = tuple(
             DeliveredImage.from_answer(position, output).evolve(expires_at=expires_at)
             for position, output in enumerate(job.outputs, start=1)
         )
         order = self._order
-        more = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
-        self._add_to_cost(more)
+        extra = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
+        self._add_to_cost(extra)
         if job.errors:
-            log.warning("Job %s made %d, and said: %s", job.id, len(images), job.reasons)
+            log.warning("Job %s made %d pictures, and failed for others: %s", job.id, len(images), job.reasons)
         return receipt.evolve(
             state=ReceiptState.PAID,
             images=images,
-            credits=receipt.credits + more,
+            credits=receipt.credits + extra,
             reasons=tuple(error.reason for error in job.errors or ()),
         )
 
-    def _add_to_cost(self, more: float) -> None:
-        self._resources.budget.add(more)
-        self._credits += more
+    def _add_to_cost(self, extra: float) -> None:
+        self._resources.budget.add(extra)
+        self._credits += extra
 
     def _deliver(self, receipt: Receipt) -> Receipt:
         order, delivery = self._order, self._resources.delivery

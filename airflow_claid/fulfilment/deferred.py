@@ -1,4 +1,4 @@
-"""What a task that waits in the triggerer puts down, and reads again in the process that goes on."""
+"""The state that a task saves before it waits in the triggerer, and reads when it resumes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class DeferredOrder:
-    """An order that was begun.
+    """An order that was begun before the wait.
 
     :param receipt: as it was then.
     :param credits: what this execution had spent on it.
@@ -26,7 +26,7 @@ class DeferredOrder:
 
 @dataclass(frozen=True)
 class DeferredFailure:
-    """An order that had failed.
+    """An order that failed before the wait.
 
     :param subject: its prompt or input.
     :param message: of the error.
@@ -40,12 +40,12 @@ class DeferredFailure:
 
 @dataclass(frozen=True)
 class DeferredState:
-    """The orders of a task as they were when it began to wait. Holds no key and no signed link.
+    """The orders of a task when it began to wait. Holds no key and no signed link.
 
-    :param deadline: until when to wait.
-    :param begun: what is paid, and not complete.
-    :param failed: what had failed.
-    :param spent: credits that this execution had spent in all.
+    :param deadline: when to stop waiting.
+    :param begun: orders that are paid for but not complete.
+    :param failed: orders that failed.
+    :param spent: all credits that this execution had spent.
     :param parameters: what the operator needs besides its own parameters, as JSON.
     """
 
@@ -56,7 +56,7 @@ class DeferredState:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all facts as JSON, for the arguments of ``execute_complete``."""
+        """Return the state as JSON, for the arguments of ``execute_complete``."""
         return {
             "version": VERSION,
             "deadline": self.deadline.timestamp(),
@@ -68,7 +68,7 @@ class DeferredState:
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> DeferredState:
-        """Read what :meth:`to_json` returned.
+        """Restore the state from what :meth:`to_json` returned.
 
         :raises ValueError: if it is something else, or of another version.
         """

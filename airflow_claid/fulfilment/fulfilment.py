@@ -1,7 +1,7 @@
-"""Fulfilment: the one path from an order to its pictures, on which nothing that is paid is paid again.
+"""Fulfilment: the one path from an order to its pictures, on which nothing is paid for twice.
 
-Paying (:mod:`.payment`) and completing (:mod:`.completion`) are apart, so that a task can submit all its jobs before it
-waits for the first, and wait for them in another process.
+Payment (:mod:`.payment`) and completion (:mod:`.completion`) are separate, so that a task can submit all its jobs
+before it waits for the first, and can wait for them in another process.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fulfilled:
-    """What became of an order.
+    """The result of an order.
 
-    :param images: all pictures of the order, blocked ones included.
-    :param credits: what this execution spent on it; 0 where it was paid before.
-    :param request_id: Claid's, of the request that made the pictures.
-    :param charged: what it has cost in all, in this execution and before, as far as is known.
-    :param in_doubt: how much of that is of requests whose answer is lost, which may not have been charged.
-    :param reasons: what Claid said of the pictures that it could not make.
+    :param images: all pictures of the order, including blocked ones.
+    :param credits: what this execution spent on it; 0 if it was paid for before.
+    :param request_id: Claid's id of the request that made the pictures.
+    :param charged: its total cost, in this execution and before, as far as is known.
+    :param in_doubt: the part of the cost for requests whose answer is lost; they may not have been charged.
+    :param reasons: why Claid could not make some pictures, in its words.
     """
 
     order: Order
@@ -45,14 +45,14 @@ class Fulfilled:
 
     @classmethod
     def of(cls, order: Order, receipt: Receipt, spent: float) -> Fulfilled:
-        """Read the result from a receipt that is complete."""
-        images = tuple(_as_addressed(order, image) for image in receipt.images)
+        """Return the result that a complete receipt holds."""
+        images = tuple(_with_path_of(order, image) for image in receipt.images)
         return cls(order, images, spent, receipt.request_id, receipt.credits, receipt.credits_in_doubt, receipt.reasons)
 
 
 @dataclass(frozen=True)
 class Begun:
-    """An order that is paid, and what this execution spent on it."""
+    """An order that is paid for, and what this execution spent on it."""
 
     order: Order
     store: ReceiptStore
@@ -61,13 +61,13 @@ class Begun:
 
     @property
     def waiting(self) -> bool:
-        """Whether its job is not known to have ended."""
+        """Whether its job may still be running."""
         return self.receipt.state is ReceiptState.SUBMITTED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fulfilment(Resources):
-    """Fulfils orders for one task; may be used by several threads at once.
+    """Fulfils the orders of one task; thread-safe.
 
     :param receipts: returns the store for an order's receipt.
     """
@@ -75,20 +75,20 @@ class Fulfilment(Resources):
     receipts: Callable[[Order], ReceiptStore]
 
     def fulfil(self, order: Order) -> Fulfilled:
-        """Return an order's pictures, paid for once.
+        """Fulfil an order, paying for it once, and return the result.
 
         Raises what :meth:`begin` and :meth:`complete` raise.
         """
         return self.complete(self.begin(order))
 
     def begin(self, order: Order) -> Begun:
-        """Make sure that an order is paid: by a receipt that is there, or by sending it.
+        """Make sure that an order is paid for: find its receipt, or send it.
 
-        :raises ClaidError: if Claid refused or failed; the receipt knows whether it may have been paid.
+        :raises ClaidError: if Claid refused or failed; the receipt records whether it may have been charged.
         :raises ReceiptUnreadableError: if a receipt may exist but cannot be read; nothing was sent.
         :raises LostAnswerError: if an answer is lost and ``on_lost_response`` is ``"fail"``.
         :raises AnswerPendingError: if an answer may still come, and the terms say not to wait for it.
-        :raises CreditCeilingError: if sending it would pass ``max_credits``.
+        :raises CreditCeilingError: if it would exceed ``max_credits``.
         """
         store = self.receipts(order)
         payment = Payment(order, store, self)
@@ -96,9 +96,9 @@ class Fulfilment(Resources):
         return Begun(order, store, receipt, payment.credits)
 
     def resume(self, order: Order, receipt: Receipt, spent: float) -> Begun:
-        """Go on with an order that was begun in another process of the same try.
+        """Resume an order that was begun in another process of the same try.
 
-        :param receipt: as it was then; one that is kept of the same request, and has come as far, goes first.
+        :param receipt: as it was then; a stored receipt of the same request goes first if it is paid.
         :param spent: credits that this try has spent on it.
         """
         store = self.receipts(order)
@@ -107,12 +107,12 @@ class Fulfilment(Resources):
         return Begun(order, store, kept if kept is not None and further else receipt, spent)
 
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
-        """Wait for a paid order's job, if it has one, and bring its pictures to their place.
+        """Wait for a paid order's job, if it has one, and deliver its pictures.
 
-        :param deadline: until when to wait for a job; by default for the terms' ``timeout`` from now.
-        :raises PictureError: if a picture could not be brought to its place; a retry pays nothing again.
+        :param deadline: when to stop waiting for a job; default: the terms' ``timeout`` from now.
+        :raises PictureError: if a picture could not be delivered; a retry costs nothing.
         :raises JobFailedError: if Claid ended the job without a result.
-        :raises JobTimeoutError: if the job takes longer than that; a retry waits for the same job.
+        :raises JobTimeoutError: if the job did not end in time; a retry waits for the same job.
         """
         deadline = deadline or self.now() + timedelta(seconds=self.terms.timeout)
         order, spent = begun.order, begun.credits
@@ -125,7 +125,7 @@ class Fulfilment(Resources):
                 return Fulfilled.of(order, latest, spent)
             if spent > 0:
                 raise
-            log.warning("%s. What it gave is lost: asking Claid again for %g credits", error, order.credits)
+            log.warning("%s. Its picture is lost: requesting it again for %g credits", error, order.credits)
             same = latest is not None and latest.is_of_same_request(begun.receipt)
             payment = Payment(order, begun.store, self)
             receipt = payment.again(latest if latest is not None and same else begun.receipt)
@@ -135,8 +135,8 @@ class Fulfilment(Resources):
         return Fulfilled.of(order, receipt, spent + completion.credits)
 
 
-def _as_addressed(order: Order, image: DeliveredImage) -> DeliveredImage:
-    """Name a picture's path by the connection that this order uses, not by the one of the run that paid."""
+def _with_path_of(order: Order, image: DeliveredImage) -> DeliveredImage:
+    """Return a picture whose path names the connection of this order, not that of the run that paid."""
     if not order.place.is_written_by_airflow or image.path is None:
         return image
     return image.evolve(path=order.place.folder + order.file_name(image.position))

@@ -1,4 +1,4 @@
-"""Answers that nobody has written down: waited for, looked up where Claid was to write, and given up as agreed."""
+"""Lost answers: wait for them, look up their pictures, and give them up as ``on_lost_response`` says."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MissingAnswer:
-    """The answer to a request that was sent, or was about to be, as its receipt says."""
+    """The missing answer to a request that, by its receipt, was or may have been sent."""
 
     order: Order
     receipt: Receipt
     resources: Resources
 
-    def of_other_run(self, store: ReceiptStore) -> Receipt:
-        """Wait, while it may still come, for another run to write it down; return the receipt as it is then."""
+    def wait_for_other_run(self, store: ReceiptStore) -> Receipt:
+        """Wait for another run to record its answer, while it may still come; return the latest receipt."""
         receipt, author, now = self.receipt, self.receipt.author, self.resources.now
-        if now() < self._grace_of(receipt):
+        if now() < self._grace_ends(receipt):
             log.info(
-                "%s %s %s is asking for %s at this moment: waiting for its pictures instead of paying too",
+                "%s %s %s is requesting %s right now: waiting for its pictures instead of paying twice",
                 author.dag_id,
                 author.run_id,
                 author.task_id,
                 shortened(self.order.subject),
             )
-        while receipt.state is ReceiptState.INTENT and now() < self._grace_of(receipt):
+        while receipt.state is ReceiptState.INTENT and now() < self._grace_ends(receipt):
             self._wait()
             receipt = store.read(self.order.fingerprint) or receipt
         return receipt
 
-    def settled(self) -> Receipt:
-        """Return the receipt with the pictures that were found, paid; or without them, to ask again.
+    def settle(self) -> Receipt:
+        """Return the receipt as paid, with the pictures that were found; or without any, to request them again.
 
-        :raises LostAnswerError: if there are none, and ``on_lost_response`` is ``"fail"``.
+        :raises LostAnswerError: if no pictures were found and ``on_lost_response`` is ``"fail"``.
         """
-        order, images = self.order, self._images()
+        order, images = self.order, self._find_images()
         receipt = self.receipt.evolve(
             lost_answers=self.receipt.lost_answers + 1, credits=self.receipt.credits + order.credits
         )
         if images:
             log.warning(
-                "The answer for %s was lost; its %d images were found at %s and are not paid again",
+                "The answer for %s was lost; its %d images were found at %s and are not paid for again",
                 shortened(order.subject),
                 len(images),
                 order.destination(receipt.edition),
@@ -60,24 +60,24 @@ class MissingAnswer:
             paid_at = self.resources.now().isoformat()
             return receipt.evolve(state=ReceiptState.PAID, images=tuple(images), paid_at=paid_at)
         problem = (
-            f"The answer for {shortened(order.subject)}, asked at {receipt.asked_at}, is lost: it may have cost "
+            f"The answer for {shortened(order.subject)}, requested at {receipt.asked_at}, is lost: it may have cost "
             f"{order.credits:g} credits"
         )
         if self.resources.terms.on_lost_response == "fail":
             raise LostAnswerError(
-                f"{problem}, and on_lost_response='fail'. Look into Claid's dashboard, then run with "
-                "on_lost_response='resubmit' to ask again."
+                f"{problem}, and on_lost_response='fail'. Check Claid's dashboard, then run again with "
+                "on_lost_response='resubmit' to request it again."
             )
-        log.warning("%s. Asking again (on_lost_response='resubmit')", problem)
+        log.warning("%s. Requesting it again (on_lost_response='resubmit')", problem)
         return receipt.evolve(credits_in_doubt=receipt.credits_in_doubt + order.credits)
 
-    def _images(self) -> list[DeliveredImage]:
-        """Look up where Claid was to write, until all pictures are there or the time of grace is over."""
+    def _find_images(self) -> list[DeliveredImage]:
+        """Look up the pictures at their destination, until all are there or the grace period ends."""
         order, receipt, delivery = self.order, self.receipt, self.resources.delivery
         destination = order.destination(receipt.edition) if order.findable else None
         if destination is None:
             return []
-        deadline = self._grace_of(receipt)
+        deadline = self._grace_ends(receipt)
         while True:
             images = delivery.at_destination(destination)
             if images is None:
@@ -89,13 +89,13 @@ class MissingAnswer:
                 return images[: order.number_of_images]
             self._wait()
 
-    def _grace_of(self, receipt: Receipt) -> datetime:
+    def _grace_ends(self, receipt: Receipt) -> datetime:
         """Return until when the answer that a receipt waits for may still come."""
-        asked = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.resources.now()
-        return asked + timedelta(seconds=self.resources.terms.grace)
+        asked_at = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.resources.now()
+        return asked_at + timedelta(seconds=self.resources.terms.grace)
 
     def _wait(self) -> None:
-        """Wait until the next lookup, if this is the place to wait."""
+        """Wait until the next lookup, if the terms allow waiting here."""
         self.resources.budget.check_open()
         if not self.resources.terms.wait_for_answers:
             raise AnswerPendingError(f"The answer for {shortened(self.order.subject)} may still come")

@@ -1,7 +1,7 @@
-"""Payment: from an order to a receipt that is paid. Nothing that is paid is paid again.
+"""Payment: from an order to a paid receipt. Nothing is paid for twice.
 
-The order of steps is the rule of money and must not be relaxed: read the receipt; reserve the credits; write the
-intent; send; write the answer.
+That holds only if these steps keep their order: read the receipt; reserve the credits; write the intent; send; write
+the answer.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class _TakenOverError(Exception):
-    """Another run asks for what this one was about to ask for."""
+    """Another run sends the request that this one was about to send."""
 
 
 class Payment:
     """The payment of one order.
 
-    :param order: what is asked.
+    :param order: what to pay for.
     :param store: keeps its receipt.
     :param resources: see :class:`Resources`.
     """
@@ -44,11 +44,11 @@ class Payment:
 
     @property
     def credits(self) -> float:
-        """What this execution has spent on the order."""
+        """Credits that this execution has spent on the order."""
         return self._credits
 
     def receipt(self) -> Receipt:
-        """Return a receipt that is paid: the one that is there, where it still serves, or that of a new request."""
+        """Return a paid receipt: the stored one, if it can still be used, or that of a new request."""
         receipt = self._store.read(self._order.fingerprint)
         author = self._resources.author
         if receipt is None:
@@ -57,32 +57,32 @@ class Payment:
             log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
             return self.again(receipt)
         if receipt.state is ReceiptState.INTENT and not receipt.author.same_attempt(author):
-            receipt = self._missing_answer(receipt).of_other_run(self._store)
+            receipt = self._missing_answer(receipt).wait_for_other_run(self._store)
         if receipt.state is ReceiptState.INTENT:
             return self._settle_lost_answer(receipt)
         if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
             return self._pay(edition=receipt.edition, former=receipt)
         if receipt.state.is_final:
-            return self._reused(receipt)
-        log.info("Going on with the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
+            return self._reuse(receipt)
+        log.info("Resuming the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
         return receipt
 
     def again(self, former: Receipt) -> Receipt:
-        """Pay for a new edition of a request that was paid before; return its receipt."""
+        """Pay for a new edition of a request that was paid for before; return its receipt."""
         return self._pay(edition=former.edition + 1, former=former)
 
-    def _reused(self, receipt: Receipt) -> Receipt:
+    def _reuse(self, receipt: Receipt) -> Receipt:
         delivery, margin = self._resources.delivery, self._resources.terms.margin
         gone = [image for image in receipt.images if not delivery.is_there(image, margin)]
         if not gone:
             log.info("Reusing %d paid images for %s: 0 credits", len(receipt.images), shortened(self._order.subject))
             return receipt
         log.warning(
-            "%d of %d images for %s are no longer there (%s): asking Claid again for %g credits",
+            "%d of %d images for %s are no longer there (%s): requesting them again for %g credits",
             len(gone),
             len(receipt.images),
             shortened(self._order.subject),
-            "the temporary link is dead or dies soon"
+            "the temporary link has expired or expires soon"
             if gone[0].expires_at
             else f"{gone[0].path} was removed or replaced",
             self._order.credits,
@@ -90,8 +90,8 @@ class Payment:
         return self.again(receipt)
 
     def _settle_lost_answer(self, receipt: Receipt) -> Receipt:
-        """Take over the pictures of a request whose answer is lost; where none are found, do as the terms say."""
-        receipt = self._missing_answer(receipt).settled()
+        """Look up the pictures of a request whose answer is lost; if there are none, pay again or fail."""
+        receipt = self._missing_answer(receipt).settle()
         if receipt.state is not ReceiptState.PAID:
             return self.again(receipt)
         self._credits += self._resources.budget.settle(self._order)
@@ -105,21 +105,21 @@ class Payment:
         order, client, budget = self._order, self._resources.client, self._resources.budget
         budget.check(order)
         send = order.prepared(edition)
-        announced: list[Receipt] = []
-        with client.send_slot(lambda: self._still_asking(announced)), budget.reserve(order) as reservation:
-            receipt = self._announced(edition=edition, former=former)
-            announced += [receipt] if receipt else []
-            sent = self._sent(receipt, former, send) if receipt else None
+        intents: list[Receipt] = []
+        with client.send_slot(lambda: self._renew_intent(intents)), budget.reserve(order) as reservation:
+            receipt = self._write_intent(edition=edition, former=former)
+            intents += [receipt] if receipt else []
+            sent = self._send(receipt, former, send) if receipt else None
             if sent is not None:
                 self._credits += reservation.charge()
         if receipt is None or sent is None:
             return self.receipt()
-        receipt = self._answered(announced[-1], sent)
+        receipt = self._paid(intents[-1], sent)
         self._write_patiently(receipt)
         return receipt
 
-    def _announced(self, *, edition: int, former: Receipt | None) -> Receipt | None:
-        """Write down that a request is about to be sent; ``None`` where another run has done so first."""
+    def _write_intent(self, *, edition: int, former: Receipt | None) -> Receipt | None:
+        """Record that a request is about to be sent; ``None`` if another run has done so first."""
         order, resources, store = self._order, self._resources, self._store
         destination = order.destination(edition)
         receipt = Receipt(
@@ -148,29 +148,29 @@ class Payment:
             return None
         return receipt
 
-    def _still_asking(self, announced: list[Receipt]) -> None:
-        """Tell other runs, after a long wait for the quota, that this one is still asking.
+    def _renew_intent(self, intents: list[Receipt]) -> None:
+        """Write a new intent after a long wait for the quota, so that other runs see that this one is alive.
 
-        :raises _TakenOverError: if another run has taken this one for dead, and asks itself.
+        :raises _TakenOverError: if another run took this one for dead and sends the request itself.
         """
         now = self._resources.now
-        for receipt in announced[-1:]:
-            asked = datetime.fromisoformat(receipt.asked_at or now().isoformat())
-            if (now() - asked).total_seconds() <= self._resources.terms.grace / 3:
+        for receipt in intents[-1:]:
+            asked_at = datetime.fromisoformat(receipt.asked_at or now().isoformat())
+            if (now() - asked_at).total_seconds() <= self._resources.terms.grace / 3:
                 return
             kept = self._store.read(receipt.fingerprint)
             if kept is not None and not kept.is_same_state(receipt):
                 raise _TakenOverError
-            announced.append(receipt.evolve(asked_at=now().isoformat()))
-            self._store.write(announced[-1])
+            intents.append(receipt.evolve(asked_at=now().isoformat()))
+            self._store.write(intents[-1])
 
-    def _sent(self, receipt: Receipt, former: Receipt | None, send: Callable[[ClaidClient], Sent]) -> Sent | None:
-        """Send a request; where it was surely not paid, its receipt says so. ``None`` if another run sends it."""
+    def _send(self, receipt: Receipt, former: Receipt | None, send: Callable[[ClaidClient], Sent]) -> Sent | None:
+        """Send a request; record it if it was certainly not charged. ``None`` if another run sends it."""
         order = self._order
         try:
             sent = send(self._resources.client)
         except _TakenOverError:
-            log.warning("While %s waited for the quota, another run asked for it", shortened(order.subject))
+            log.warning("While %s waited for the quota, another run requested it", shortened(order.subject))
             return None
         except ClaidError as error:
             if not error.may_have_been_charged:
@@ -185,7 +185,7 @@ class Payment:
             )
         return sent
 
-    def _answered(self, receipt: Receipt, sent: Sent) -> Receipt:
+    def _paid(self, receipt: Receipt, sent: Sent) -> Receipt:
         now = self._resources.now()
         expires_at = self._resources.delivery.links_expire_at(None)
         return receipt.evolve(
@@ -201,10 +201,10 @@ class Payment:
         )
 
     def _write_patiently(self, receipt: Receipt) -> None:
-        """Write down what is paid, again and again for a minute: without it the next try pays again."""
+        """Write a paid receipt, retrying for a minute: without it the next try pays again."""
         try:
             self._store.write(receipt)
-        except Exception as error:  # noqa: BLE001 - each storage fails in a way of its own, and any may pass
+        except Exception as error:  # noqa: BLE001 - each storage has errors of its own, and any may pass
             log.warning("The receipt of a paid request could not be written (%s)", error)
         else:
             return
@@ -213,7 +213,7 @@ class Payment:
             stop=tenacity.stop_after_attempt(7),
             sleep=self._resources.sleep,
             before_sleep=lambda state: log.warning(
-                "The receipt of the paid request %s could not be written (%s); trying again",
+                "The receipt of the paid request %s could not be written (%s); retrying",
                 receipt.request_id,
                 state.outcome.exception() if state.outcome else None,
             ),

@@ -1,10 +1,10 @@
-"""Receipts: our record of each paid request, from the intent to the pictures in their place.
+"""Receipts: our record of each paid request, from the intent to the delivered pictures.
 
-Claid has no idempotency key and cannot list what it has done, so these records are all that keeps a retry, a
-clear or a backfill from paying again. Three things must hold:
+Claid has no idempotency key and cannot list past requests, so only these records keep a retry, a clear or a backfill
+from paying again. Three rules must hold:
 
-- the intent is written before the request is sent, the answer before anything is done with it;
-- a receipt that cannot be read is not a receipt that is not there: it stops the task;
+- the intent is written before the request is sent, and the answer before it is used;
+- an unreadable receipt is not a missing one: it stops the task;
 - a receipt holds no key and no signed link.
 """
 
@@ -31,37 +31,37 @@ class ReceiptState(str, Enum):
     REFUSED = "refused"
     """Sent and refused, or never sent: not paid."""
     SUBMITTED = "submitted"
-    """Paid; a job is making the picture."""
+    """Paid for; a job is making the picture."""
     PAID = "paid"
-    """Paid and answered; not all pictures are in their place yet."""
+    """Paid for and answered; not all pictures are delivered yet."""
     FAILED = "failed"
     """Claid ended the job without a picture."""
     DELIVERED = "delivered"
-    """All pictures are in their place."""
+    """All pictures are delivered."""
     BLOCKED = "blocked"
-    """Delivered, and the content filter blacked out every picture."""
+    """Delivered, but the content filter blocked every picture."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the request is at its end, with pictures to show for it or blocked ones."""
+        """Whether the request is complete, with usable or blocked pictures."""
         return self in (ReceiptState.DELIVERED, ReceiptState.BLOCKED)
 
     @property
     def is_paid(self) -> bool:
-        """Whether the request is paid, and what it makes is on its way or there."""
+        """Whether the request is paid for, and its pictures are being made or are there."""
         return self.is_final or self in (ReceiptState.SUBMITTED, ReceiptState.PAID)
 
     @property
     def has_nothing_to_lose(self) -> bool:
-        """Whether the request was not paid, or made nothing."""
+        """Whether the request was not paid for, or made nothing."""
         return self in (ReceiptState.REFUSED, ReceiptState.FAILED)
 
 
 @dataclass(frozen=True)
 class Author:
-    """Who asked: the task that wrote the receipt.
+    """The task that wrote the receipt.
 
-    :param generation: grows each time the task is cleared, not when it is retried.
+    :param generation: grows each time the task is cleared, but not when it is retried.
     """
 
     dag_id: str = ""
@@ -72,7 +72,7 @@ class Author:
     generation: int = 0
 
     def same_attempt(self, other: Author) -> bool:
-        """Whether both are tries of one and the same attempt, between which nobody cleared the task."""
+        """Return whether both are tries of the same attempt: nobody cleared the task in between."""
         return replace(self, try_number=0) == replace(other, try_number=0)
 
 
@@ -82,20 +82,21 @@ class Receipt:
 
     :param fingerprint: of the request.
     :param state: how far it has come.
-    :param author: the task that asked last.
+    :param author: the last task that sent it.
     :param operation: the contract's operation id.
     :param base_url: Claid's address with the version.
     :param subject: the prompt, or the input of an edit.
-    :param body: what was asked.
+    :param body: the request's body.
     :param output: address of the place; empty for temporary links.
-    :param name: what the user calls the pictures.
-    :param edition: how many times it has been sent on purpose or for a lost answer.
+    :param name: the user's name for the pictures.
+    :param edition: how many times it has been sent on purpose or because an answer was lost.
     :param lost_answers: how many of those times the answer was lost.
-    :param credits: what all editions have cost, as far as is known.
-    :param credits_in_doubt: how much of that is of lost answers, which may not have been charged.
-    :param asked_at: when the last edition's intent was written, ISO 8601 in UTC; the others likewise.
-    :param before: what was at the exact destination before, so that it is not taken for the answer.
-    :param reasons: what Claid said of the pictures that its job could not make.
+    :param credits: total cost of all editions, as far as is known.
+    :param credits_in_doubt: the part of the cost for lost answers, which may not have been charged.
+    :param asked_at: when the last edition's intent was written, ISO 8601 in UTC; ``paid_at`` and ``delivered_at``
+        likewise.
+    :param before: state of the exact destination before the request, so that an old file is not taken for the answer.
+    :param reasons: why the job could not make some pictures, in Claid's words.
     """
 
     fingerprint: str
@@ -121,11 +122,11 @@ class Receipt:
     reasons: tuple[str, ...] = ()
 
     def evolve(self, **changes: Any) -> Receipt:
-        """Give a copy with some facts changed."""
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
     def is_same_state(self, other: Receipt) -> bool:
-        """Whether a receipt is still the one that was written, and nobody has written another since."""
+        """Return whether both are the same version of a receipt: nobody has written another in between."""
         return (self.state, self.author, self.edition, self.asked_at) == (
             other.state,
             other.author,
@@ -134,11 +135,11 @@ class Receipt:
         )
 
     def is_of_same_request(self, other: Receipt) -> bool:
-        """Whether both are of one request that was sent, not of one that was sent again."""
+        """Return whether both are of the same sent request, not of a later edition."""
         return (self.edition, self.job_id) == (other.edition, other.job_id)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all facts as JSON, the ones that a person looks for first."""
+        """Return the receipt as JSON, with the facts that a person looks for first."""
         facts = {field.name: getattr(self, field.name) for field in _FIELDS}
         images = [image.without_signed_links().to_json() for image in self.images]
         own = {"author": vars(self.author).copy(), "state": self.state.value}
@@ -146,7 +147,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, facts: object) -> Receipt:
-        """Read what :meth:`to_json` gave.
+        """Restore a receipt from what :meth:`to_json` returned.
 
         :raises ValueError: if it is something else, or of a newer version.
         """

@@ -1,4 +1,4 @@
-"""Where receipts are kept: as files beside the pictures, in Airflow, or nowhere."""
+"""Where receipts are kept: in files beside the pictures, in Airflow, or nowhere."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ log = logging.getLogger(__name__)
 
 
 class ReceiptStore(Protocol):
-    """Where receipts are kept."""
+    """Keeps receipts."""
 
     def read(self, fingerprint: str) -> Receipt | None:
-        """Give a receipt; ``None`` only where there truly is none.
+        """Return a receipt; ``None`` only if there certainly is none.
 
         :raises ReceiptUnreadableError: in every other case.
         """
 
     def create(self, receipt: Receipt) -> bool:
-        """Keep the first receipt of a request; tell whether it was: of several runs that try at once, one succeeds."""
+        """Write a request's first receipt; return whether it was the first. Of several runs at once, one succeeds."""
 
     def write(self, receipt: Receipt) -> None:
-        """Keep a receipt, whole or not at all, in place of the one before."""
+        """Replace a request's receipt, atomically."""
 
 
 class FolderReceipts:
-    """Receipts as files beside the pictures, ``_claid/FINGERPRINT.json``: JSON, a line for each fact.
+    """Receipts in files beside the pictures, ``_claid/FINGERPRINT.json``: JSON with one field a line.
 
-    On a local disk each state is added to the file, below the ones before; the last one counts. One that has no end
-    was being added when its process died, and the one before it counts: the same as if it had not begun.
+    On a local disk each state is appended to the file, and the last one counts. An incomplete last state was being
+    appended when its process died; it is ignored, and the one before it counts.
 
     :param folder: address of the ``_claid/`` folder.
     """
@@ -48,53 +48,53 @@ class FolderReceipts:
         uri = self._uri(fingerprint)
         try:
             content = read_if_there(uri)
-            return None if content is None else Receipt.from_json(_last_of(content))
+            return None if content is None else Receipt.from_json(_last_state(content))
         except Exception as error:
             raise _unreadable(uri, error) from error
 
     def create(self, receipt: Receipt) -> bool:
         """Write the file unless there is one."""
-        return create_whole(self._uri(receipt.fingerprint), _as_text(receipt))
+        return create_whole(self._uri(receipt.fingerprint), _encoded(receipt))
 
     def write(self, receipt: Receipt) -> None:
-        """Write the file, or add to it."""
-        add(self._uri(receipt.fingerprint), _as_text(receipt))
+        """Write the file, or append to it."""
+        add(self._uri(receipt.fingerprint), _encoded(receipt))
 
     def _uri(self, fingerprint: str) -> str:
         return f"{self._folder}{fingerprint}.json"
 
 
 class KnownReceipts:
-    """Receipts beside the pictures, of which it is known which ones there were at the beginning.
+    """Receipts beside the pictures, where it is known which existed at the start.
 
-    The others need not be looked for: the first receipt of a request is created exclusively, so one that has come
-    since is found then. For the first attempt at each request only.
+    The others need not be looked up: the first receipt of a request is created exclusively, which finds any that was
+    written since. For the first attempt at each request only.
 
     :param folder: address of the ``_claid/`` folder.
-    :param was_there: tells whether a file of that name was there at the beginning.
+    :param was_there: returns whether a file of this name existed at the start.
     """
 
     def __init__(self, folder: str, was_there: Callable[[str], bool]) -> None:
         self._all = FolderReceipts(folder)
         self._was_there = was_there
-        self._come_since: set[str] = set()
+        self._created_since: set[str] = set()
 
     def read(self, fingerprint: str) -> Receipt | None:
-        """Read the file, if there can be one."""
-        known = fingerprint in self._come_since or self._was_there(f"{fingerprint}.json")
+        """Read the file, if it may exist."""
+        known = fingerprint in self._created_since or self._was_there(f"{fingerprint}.json")
         return self._all.read(fingerprint) if known else None
 
     def create(self, receipt: Receipt) -> bool:
         """Write the file unless there is one."""
         created = self._all.create(receipt)
-        self._come_since.add(receipt.fingerprint)
+        self._created_since.add(receipt.fingerprint)
         return created
 
     def write(self, receipt: Receipt) -> None:
-        """Write the file; one that is at its end is not asked for again."""
+        """Write the file; a final receipt will not be read again."""
         self._all.write(receipt)
         if receipt.state.is_final:
-            self._come_since.discard(receipt.fingerprint)
+            self._created_since.discard(receipt.fingerprint)
 
 
 class TaskStateReceipts:
@@ -118,12 +118,12 @@ class TaskStateReceipts:
             raise _unreadable(f"task_state_store key {key}", error) from error
 
     def create(self, receipt: Receipt) -> bool:
-        """Keep the value; nobody else writes it, for it is one task instance's own."""
+        """Store the value; only this task instance writes it."""
         self.write(receipt)
         return True
 
     def write(self, receipt: Receipt) -> None:
-        """Keep the value."""
+        """Store the value."""
         self._store.set(self._key(receipt.fingerprint), receipt.to_json())
 
     @staticmethod
@@ -132,10 +132,10 @@ class TaskStateReceipts:
 
 
 class ReceiptsOfOneRequest:
-    """Receipts of a request that takes long: what another run has asked for in the meantime is not written over.
+    """Receipts of one long request: a receipt that another run has written in the meantime is not overwritten.
 
-    :param receipts: where they are kept.
-    :param request: the request, by its edition and its job.
+    :param receipts: the store that keeps them.
+    :param request: a receipt of the request, which identifies its edition and its job.
     """
 
     def __init__(self, receipts: ReceiptStore, request: Receipt) -> None:
@@ -143,50 +143,50 @@ class ReceiptsOfOneRequest:
         self._request = request
 
     def read(self, fingerprint: str) -> Receipt | None:
-        """Read what is kept, whichever request it is of."""
+        """Return the stored receipt, whichever request it is of."""
         return self._receipts.read(fingerprint)
 
     def create(self, receipt: Receipt) -> bool:
-        """Keep the first receipt."""
+        """Write the first receipt."""
         return self._receipts.create(receipt)
 
     def write(self, receipt: Receipt) -> None:
-        """Keep a receipt, unless what is kept is of another request that may have been paid, or has come further."""
+        """Write a receipt, unless the stored one is of another request that may be paid, or has progressed further."""
         kept = self.read(receipt.fingerprint)
-        if kept is not None and self._stays(kept, receipt):
-            log.info("Another run has written the receipt %s meanwhile: that one stays", receipt.fingerprint)
+        if kept is not None and self._takes_precedence(kept, receipt):
+            log.info("Another run has written the receipt %s in the meantime: keeping that one", receipt.fingerprint)
         else:
             self._receipts.write(receipt)
 
-    def _stays(self, kept: Receipt, receipt: Receipt) -> bool:
+    def _takes_precedence(self, kept: Receipt, receipt: Receipt) -> bool:
         if kept.is_of_same_request(self._request):
             return kept.state.is_final and not receipt.state.is_final
         return not kept.state.has_nothing_to_lose
 
 
 class NoReceipts:
-    """Stands in where there is no place for receipts: remembers nothing, so a retry pays again."""
+    """Keeps no receipts, where there is no place for them: a retry pays again."""
 
     def read(self, fingerprint: str) -> None:
-        """Give none."""
+        """Return no receipt."""
 
     def create(self, receipt: Receipt) -> bool:
-        """Keep none."""
+        """Keep nothing."""
         return True
 
     def write(self, receipt: Receipt) -> None:
-        """Keep none."""
+        """Keep nothing."""
 
 
-def _as_text(receipt: Receipt) -> bytes:
-    """Give a receipt as JSON with a line for each fact; not by ``indent``, which costs several times as much."""
+def _encoded(receipt: Receipt) -> bytes:
+    """Return a receipt as JSON with one field a line; ``indent`` would cost several times as much."""
     return _encode(receipt.to_json()).encode() + _END[1:]
 
 
-def _last_of(content: bytes) -> Any:
-    """Give the last state in a receipt's file that is whole.
+def _last_state(content: bytes) -> Any:
+    """Return the last complete state in a receipt's file.
 
-    :raises ValueError: if there is none, or the last one that has an end is no JSON.
+    :raises ValueError: if there is none, or the last complete one is not JSON.
     """
     rest = content
     while True:
@@ -197,13 +197,13 @@ def _last_of(content: bytes) -> Any:
             if not before or last.endswith(_END):
                 raise
         log.warning(
-            "The last state in a receipt has no end: its process died while it was added. The one before counts"
+            "The last state in a receipt is incomplete: its process died while appending it. Using the one before"
         )
         rest = before
 
 
 _BEGIN, _END = b"\n{", b"}\n"
-"""Of a state in a receipt's file; no line inside of one begins or ends so."""
+"""The begin and end of a state in a receipt's file; no line inside a state begins or ends like this."""
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode
@@ -211,6 +211,6 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode
 
 def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:
     return ReceiptUnreadableError(
-        f"The receipt at {where} could not be read ({type(error).__name__}: {error}). It may be of a request that is "
-        "paid, so nothing was sent and nothing was charged. Make it readable, or delete it to pay again."
+        f"The receipt at {where} could not be read ({type(error).__name__}: {error}). Its request may be paid for, so "
+        "nothing was sent and nothing was charged. Make it readable, or delete it to pay again."
     )

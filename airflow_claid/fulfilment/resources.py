@@ -1,4 +1,4 @@
-"""What fulfilling orders takes, the same for all orders of a task."""
+"""What fulfilment needs, the same for all orders of a task."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from airflow_claid.fulfilment.terms import Terms
 
 
 def utc_now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the time in UTC."""
     return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What fulfilling orders takes.
+    """What fulfilment needs to fulfil orders.
 
-    :param client: Claid.
+    :param client: calls Claid.
     :param delivery: brings pictures to their place.
-    :param author: the task, for the receipts.
+    :param author: the task, as the receipts name it.
     :param terms: see :class:`Terms`.
     :param budget: what the task may spend; every paid call asks it.
-    :param sleep: waits so many seconds.
-    :param now: the time, in UTC.
+    :param sleep: waits for a number of seconds.
+    :param now: returns the time in UTC.
     """
 
     client: ClaidClient

@@ -1,4 +1,4 @@
-"""The orders of one task: all are asked for first and then waited for; one that fails stops no other."""
+"""The orders of one task: all are sent before the first is waited for; one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.orders.order import Order
 
 _OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
-"""What concerns one order; any other error concerns them all and ends the task."""
+"""Errors of one order; any other error concerns all orders and ends the task."""
 
 
 class _StoppedError(AirflowClaidError):
-    """The task ends, so nothing more is sent."""
+    """The task is ending, so nothing more is sent."""
 
 
 @dataclass
@@ -34,10 +34,10 @@ class TaskOrders:
     """The orders of one task.
 
     :param fulfilment: fulfils each of them.
-    :param orders: what is asked.
-    :param threads: how many are begun at once.
-    :param begun: what is paid, and not complete yet.
-    :param failed: what went wrong with which prompt or input.
+    :param orders: what to fulfil.
+    :param threads: how many orders to begin at once.
+    :param begun: orders that are paid for but not complete yet.
+    :param failed: errors by prompt or input.
     """
 
     fulfilment: Fulfilment
@@ -47,7 +47,7 @@ class TaskOrders:
     failed: dict[str, Exception] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Make sure that all orders are paid, several at a time; see :meth:`Fulfilment.begin`."""
+        """Make sure that all orders are paid for, several at a time; see :meth:`Fulfilment.begin`."""
         if len(self.orders) == 1:
             self._begin(self.orders[0])
             return
@@ -59,10 +59,10 @@ class TaskOrders:
             self.failed = {one.subject: self.failed[one.subject] for one in self.orders if one.subject in self.failed}
 
     def _begin_several(self) -> None:
-        """Begin all orders in a few threads; what concerns them all, or ends the task, stops the rest.
+        """Begin all orders in a few threads; an error that concerns all of them stops the rest.
 
-        Orders of one fingerprint are one request: they are begun one after the other, so that the second finds the
-        receipt of the first.
+        Orders with the same fingerprint are one request: they are begun one after the other, so that the second finds
+        the receipt of the first.
         """
         budget = self.fulfilment.budget
         by_fingerprint: dict[str, list[Order]] = {}
@@ -96,14 +96,14 @@ class TaskOrders:
             self.failed[order.subject] = error
 
     def complete(self, deadline: datetime) -> list[Fulfilled]:
-        """Wait for the jobs, bring all pictures to their place; see :meth:`Fulfilment.complete`.
+        """Wait for the jobs and deliver all pictures; see :meth:`Fulfilment.complete`.
 
-        :param deadline: until when to wait for all of them together.
+        :param deadline: when to stop waiting, for all jobs together.
         """
         return self._complete(list(self.begun), deadline)
 
     def complete_without_waiting(self, deadline: datetime) -> list[Fulfilled]:
-        """Bring the pictures to their place that are made; the jobs that have not ended stay begun."""
+        """Deliver the pictures that are made; jobs that have not ended stay begun."""
         return self._complete([one for one in self.begun if not one.waiting], deadline)
 
     def _complete(self, begun: Sequence[Begun], deadline: datetime) -> list[Fulfilled]:
@@ -123,21 +123,21 @@ class TaskOrders:
 
     @property
     def waiting(self) -> list[int]:
-        """The ids of the jobs that are not known to have ended."""
+        """Ids of the jobs that may still be running."""
         return [one.receipt.job_id for one in self.begun if one.waiting and one.receipt.job_id is not None]
 
     @property
     def job_ids(self) -> list[int]:
-        """The ids of the jobs of what is not complete yet, of this execution or an earlier one."""
+        """Ids of the jobs of all orders that are not complete yet, from this execution or an earlier one."""
         return [one.receipt.job_id for one in self.begun if one.receipt.job_id is not None]
 
     @property
     def credits(self) -> float:
-        """What the jobs that are waited for cost, as far as is known."""
+        """Price of the jobs that may still be running, as far as is known."""
         return sum(one.order.credits for one in self.begun if one.waiting)
 
     def raise_failures(self) -> None:
-        """Raise what went wrong, if anything did: of one order its own error, of several one that names all.
+        """Raise if an order failed: the error of a single order, or one error that names all failures of several.
 
         :raises PartialFailureError: if some of several orders failed; retryable if one of them may succeed on a retry.
         """
@@ -145,16 +145,16 @@ class TaskOrders:
             return
         if len(self.orders) == 1:
             raise next(iter(self.failed.values()))
-        what, several = ("input", "pictures") if self.orders[0].input is not None else ("prompt", "prompts")
-        reasons = "; ".join(f"{what}={shortened(subject)}: {error}" for subject, error in self.failed.items())
+        parameter, plural = ("input", "pictures") if self.orders[0].input is not None else ("prompt", "prompts")
+        reasons = "; ".join(f"{parameter}={shortened(subject)}: {error}" for subject, error in self.failed.items())
         raise PartialFailureError(
-            f"{len(self.failed)} of {len(self.orders)} {several} failed, the others are kept and not paid again. "
+            f"{len(self.failed)} of {len(self.orders)} {plural} failed; the others are kept and not paid for again. "
             f"{reasons}",
             retryable=any(is_retryable(error) for error in self.failed.values()),
         )
 
     def deferred(self, deadline: datetime) -> DeferredState:
-        """Return what :meth:`resumed` needs in another process."""
+        """Return the state that :meth:`resumed` needs in another process."""
         return DeferredState(
             deadline=deadline,
             begun=tuple(DeferredOrder(one.receipt, one.credits) for one in self.begun),
@@ -166,9 +166,9 @@ class TaskOrders:
 
     @classmethod
     def resumed(cls, fulfilment: Fulfilment, orders: Sequence[Order], state: DeferredState) -> TaskOrders:
-        """Go on with what :meth:`deferred` returned; nothing is asked for again.
+        """Resume from the state that :meth:`deferred` returned; nothing is requested again.
 
-        :raises PartialFailureError: if an order that was paid is no longer among the orders, because its input changed.
+        :raises PartialFailureError: if a paid order is no longer among the orders because its input changed.
         """
         task_orders = cls(fulfilment, orders)
         begun: dict[str, list[DeferredOrder]] = {}
@@ -182,12 +182,12 @@ class TaskOrders:
                 task_orders.begun.append(fulfilment.resume(order, one.receipt, one.credits))
             elif order.subject not in failed:
                 changed.append(order.subject)
-        left = [one.receipt.subject for several in begun.values() for one in several]
-        if changed or left:
-            names = ", ".join(shortened(name) for name in changed or left)
+        unmatched = [one.receipt.subject for several in begun.values() for one in several]
+        if changed or unmatched:
+            names = ", ".join(shortened(name) for name in changed or unmatched)
             raise PartialFailureError(
-                f"{names} changed while the task waited, so its job is of another picture. A retry asks, and pays, for "
-                "what is there now",
+                f"{names} changed while the task waited, so its job is of another picture. A retry requests, "
+                "and pays for, what is there now",
                 retryable=True,
             )
         for subject, failure in failed.items():

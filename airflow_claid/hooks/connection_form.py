@@ -1,4 +1,4 @@
-"""The form of a Claid connection, in one place for all the ways in which Airflow versions ask for it."""
+"""The form of a Claid connection, for all Airflow versions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Connected storages",
         "description": (
             "JSON: the Airflow connection, or the folder, that reaches the bucket of each connected storage, e.g. "
-            '{"shop": "aws_default", "local": "file:///srv/bucket"}. Lets Airflow look at what Claid wrote there.'
+            '{"shop": "aws_default", "local": "file:///srv/bucket"}. Lets Airflow read what Claid wrote there.'
         ),
         "schema": {"type": ["string", "null"]},
     },
@@ -29,7 +29,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Download hosts",
         "description": (
             "Host names from which pictures may be downloaded, separated by commas; * stands for any part. "
-            "A sandbox on another machine is named as a whole: http://claid-sandbox:8765. "
+            "A sandbox on another machine is named by its whole address: http://claid-sandbox:8765. "
             "Default: *.claid.ai, storage.googleapis.com."
         ),
         "schema": {"type": ["string", "null"]},
@@ -37,7 +37,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "quota_store": {
         "label": "Quota store",
         "description": (
-            "A Redis by which all workers share the account's quota: redis://HOST:PORT/DB. Needs the extra "
+            "A Redis through which all workers share the account's quota: redis://HOST:PORT/DB. Needs the extra "
             "airflow-claid[redis]. Default: none, and each worker paces its own requests."
         ),
         "schema": {"type": ["string", "null"], "format": "password"},
@@ -49,12 +49,12 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "read_timeout": {
         "label": "Read timeout",
-        "description": "Seconds without a byte of an answer; a short one loses answers that are paid. Default: 120.",
+        "description": "Seconds without a byte of an answer; a short timeout loses paid answers. Default: 120.",
         "schema": {"type": ["number", "null"]},
     },
     "max_wait": {
         "label": "Longest wait for the quota",
-        "description": "Seconds that one request may wait in all after a 429. Default: 300.",
+        "description": "Total seconds that one request may wait after a 429. Default: 300.",
         "schema": {"type": ["number", "null"]},
     },
 }

@@ -46,23 +46,23 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _Given = str | list[Any]
-"""The address of a file, or the prompts themselves."""
+"""The address of a file, or a list of prompts."""
 
 ON_ERROR = ("continue", "fail")
-_KILLED = "The task was killed, or its time was over"
+_KILLED = "The task was killed or timed out"
 
 
 class ImageGenerationBatchOperator(ClaidPayingOperator):
-    """Generate the images of many prompts in one task: a hundred thousand of them, on one worker slot.
+    """Generate images for many prompts in one task: a hundred thousand of them, in one worker slot.
 
-    Paced by the account's quota, whatever the number of threads and, with a ``quota_store`` in the connection, of
-    workers. Costs 1 credit an image; the same prompt with the same name twice in the input costs
-    once. Memory grows little with the number of prompts, for a file is read as a stream.
+    Requests are paced by the account's quota, with any number of threads and, with a ``quota_store`` in the connection,
+    of workers. Costs 1 credit an image; a prompt that is twice in the input with the same name is paid for once. Files
+    are read as a stream, so memory grows little with the number of prompts.
 
-    What is paid is never paid again: a retry, a clear or a new run finds what the manifest, or else the receipts,
-    say, and goes on from there. A picture that was removed or replaced since is asked, and paid, for again. A prompt
-    that fails for a passing reason is tried up to 4 times before it counts as failed. When the task is killed or its
-    time is over, what is under way is finished and nothing more is sent.
+    Nothing is paid for twice: a retry, a clear or a new run reads the manifest and the receipts and resumes from there.
+    A picture that was removed or replaced since is requested, and paid for, again. A prompt that fails for a passing
+    reason is tried up to 4 times before it counts as failed. When the task is killed or times out, running requests are
+    finished and nothing more is sent.
 
     :param prompts: (templated) a list of texts, or of dicts with ``prompt`` and, if wanted, ``name``,
         ``number_of_images`` and ``guidance_scale``; the result of an upstream task; or the address of a file with
@@ -73,27 +73,27 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     :param number_of_images: (templated) 1 to 4, for rows that name none.
     :param guidance_scale: (templated) 1 to below 50, for rows that name none.
     :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
-    :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to spread one file over n mapped tasks.
-    :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file. Give
-        each batch its own.
-    :param concurrency: (templated) prompts under way at once; default: as many as the quota and the time that a
-        request takes ask for.
-    :param on_blocked: (templated) ``"keep"``: blocked prompts are rows of the manifest, and all is well; ``"fail"``:
-        the task fails, when all else is done, if a prompt was blocked; ``"skip"``: it is skipped if all were.
+    :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to split one file among n mapped tasks.
+    :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file. Each
+        batch needs its own.
+    :param concurrency: (templated) prompts running at once; default: as many as the quota and the duration of a
+        request require.
+    :param on_blocked: (templated) ``"keep"``: blocked prompts are rows of the manifest, and the task succeeds;
+        ``"fail"``: the task fails at the end if a prompt was blocked; ``"skip"``: it is skipped if all were.
     :param on_error: (templated) ``"continue"`` with the others, or ``"fail"`` at the first prompt that fails.
     :param error_threshold: (templated) the task fails if more than this share (0 to 1) of the prompts failed or were
-        no good; once 100 have ended, it stops as soon as that is so.
-    :param report_seconds: (templated) how often the progress is logged and kept in Airflow's ``task_state_store``
+        invalid; after the first 100, it stops as soon as the share is exceeded.
+    :param report_seconds: (templated) how often the progress is logged and stored in Airflow's ``task_state_store``
         (3.3+, key ``claid_progress``).
-    :param max_credits: (templated) a ceiling for each execution: it stops before it is passed, and tells how many
-        prompts are left.
+    :param max_credits: (templated) a ceiling for each execution: the task stops before it is exceeded, and its error
+        says how many prompts are left.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace`` and
         ``claid_conn_id``.
     :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
-        ``duplicate``, ``reused`` (of the items, those that cost this execution nothing), ``images``, ``credits``,
-        ``credits_in_doubt`` (of requests whose answer was lost), ``seconds``. The manifest has a JSON line for each
-        row of the input, with the paths of its pictures. XCom ``manifest`` has its address alone.
-    :raises AirflowFailException: for what no retry can cure: wrong parameters, key, scope, no credits left.
+        ``duplicate``, ``reused`` (items that cost this execution nothing), ``images``, ``credits``,
+        ``credits_in_doubt`` (for requests whose answer was lost), ``seconds``. The manifest has a line of JSON for each
+        row of the input, with the paths of its pictures. The XCom ``manifest`` holds its address alone.
+    :raises AirflowFailException: if a retry cannot help: wrong parameters, key or scope, or no credits left.
     """
 
     template_fields: Sequence[str] = (
@@ -158,7 +158,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 _shard(shard)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
-        """Work through the prompts, or find them paid for already, and give a summary."""
+        """Fulfil all prompts, reusing paid ones, and return a summary."""
         began = time.monotonic()
         with failing_at_once(f"prompts={shortened(self.prompts)}"):
             terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
@@ -211,7 +211,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         return summary
 
     def on_kill(self) -> None:
-        """Send nothing more; what is under way is finished, as far as Airflow leaves the time."""
+        """Send nothing more, and finish running requests as far as Airflow leaves time for it."""
         self._killed = True
         if self._batch is not None:
             self._batch.stop(_KILLED)
@@ -227,7 +227,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
     def _fulfilments(self, fulfilment: Fulfilment, receipts: str) -> Callable[[bool], Fulfilment]:
-        """Return what fulfils a prompt for the first time, and again: the first time most receipts need no lookup."""
+        """Return the fulfilment for the first attempt at a prompt, or a later one: the first needs few lookups."""
         terms = replace(fulfilment.terms, wait_for_answers=False)
         known, all_receipts = (
             KnownReceipts(receipts, Inventory(receipts, recursive=False).has),
@@ -263,7 +263,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         concurrency = None if self.concurrency in (None, "", "None") else number(self.concurrency)
         if concurrency is not None and (type(concurrency) is not int or not 1 <= concurrency <= MOST_THREADS):
             raise ClaidValidationError(
-                f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None for what the quota asks for"
+                f"concurrency={self.concurrency!r} must be 1 to {MOST_THREADS}, or None to follow the quota"
             )
         return BatchTerms(
             concurrency=concurrency,
@@ -272,7 +272,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         )
 
     def _source(self, given: _Given, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
-        """Tell which batch it is: the same in each attempt and each run, whatever a file holds by then."""
+        """Return what identifies the batch: the same in each attempt and run, whatever a file holds by then."""
         if isinstance(given, str):
             prompts = without_connection(given)
         else:
@@ -299,26 +299,26 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     def _fail_if_it_should(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
         share = number(self.error_threshold)
         if counts.share_failed > share:
-            said = (
-                f"{counts.by_status['failed']} prompts failed and {counts.by_status['invalid']} were no good, of "
+            message = (
+                f"{counts.by_status['failed']} prompts failed and {counts.by_status['invalid']} were invalid, of "
                 f"{counts.items}: more than error_threshold={share:g}. The manifest has the reason of each: "
-                f"{summary['manifest']}. What is paid is kept and not paid again"
+                f"{summary['manifest']}. Paid results are kept and not paid for again"
             )
-            raise (AirflowException if counts.by_status["failed"] else AirflowFailException)(said)
+            raise (AirflowException if counts.by_status["failed"] else AirflowFailException)(message)
         blocked = counts.by_status["blocked"]
         if blocked:
-            said = (
-                f"Claid's content filter blacked out {blocked} prompts; the manifest names them: {summary['manifest']}"
+            message = (
+                f"Claid's content filter blocked {blocked} prompts; the manifest names them: {summary['manifest']}"
             )
             end_as_told(
                 self.on_blocked,
-                failed=f"{said}. Change the prompts, or set on_blocked='keep'",
-                skipped=None if counts.by_status["done"] else said,
+                failed=f"{message}. Change the prompts, or set on_blocked='keep'",
+                skipped=None if counts.by_status["done"] else message,
             )
 
 
 def _given(prompts: object) -> _Given:
-    """Give a file's address as it is; else all prompts in one list, also those of a mapped task, one or many of each.
+    """Return the address of a file, or all prompts as one flat list, also those that mapped tasks returned.
 
     :raises ClaidValidationError: if it is neither.
     """
@@ -333,7 +333,7 @@ def _folder(output: object) -> Place:
     place = generation_place(output)  # type: ignore[arg-type]
     if place.is_temporary:
         raise ClaidValidationError(
-            f"output={output!r}: a batch keeps its receipts and its manifest beside the pictures: give a folder, "
+            f"output={output!r}: a batch keeps its receipts and its manifest beside the pictures: set a folder, "
             "s3://…/, gs://…/, file:///…/ or storage://NAME/…/"
         )
     return place
@@ -349,7 +349,7 @@ def _shard(shard: object) -> tuple[int, int] | None:
 
 
 def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> bool:
-    """Tell whether the pictures of a manifest's row are there, with the content that was delivered."""
+    """Return whether the pictures of a manifest's row are in place, with the content that was delivered."""
     facts = zip(row.get("paths", ()), row.get("checksums", ()), row.get("bytes", ()), strict=False)
     return len(row.get("paths", ())) == len(row.get("checksums", ())) == len(row.get("bytes", ())) and all(
         without_connection(path).startswith(without_connection(place.folder))
@@ -359,11 +359,11 @@ def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> 
 
 
 def _with_what_is_left(error: Exception, counts: BatchCounts, total: int) -> Exception:
-    """Tell in a batch's error how far it came."""
-    doubtful = f" (and {counts.credits_in_doubt:g} perhaps, for lost answers)" if counts.credits_in_doubt else ""
-    said = (
+    """Return the error with the batch's progress in its message."""
+    doubtful = f" (and perhaps {counts.credits_in_doubt:g} more, for lost answers)" if counts.credits_in_doubt else ""
+    message = (
         f"{str(error).rstrip('.')}. {counts.items} of {total} prompts have ended, {counts.by_status['done']} of them "
-        f"well, {total - counts.items} are left; {counts.credits:g} credits were spent by this execution{doubtful}. "
-        "What is paid is kept: a retry or a clear goes on from there"
+        f"with pictures, {total - counts.items} are left; {counts.credits:g} credits were spent by this "
+        f"execution{doubtful}. Paid results are kept: a retry or a clear resumes from there"
     )
-    return AirflowException(said) if is_retryable(error) else AirflowFailException(said)
+    return AirflowException(message) if is_retryable(error) else AirflowFailException(message)

@@ -1,7 +1,7 @@
-"""Links on a task in Airflow's page: to its pictures, and to Claid's status.
+"""Links of a task in the Airflow UI: to its pictures, and to Claid's status.
 
-Airflow writes such links when a task's process ends, so the operators push them themselves as soon as Claid has been
-asked. A link without an address is the empty text: Airflow shows ``None`` as a link to "None", and nothing for it.
+Airflow writes these links when a task's process ends, so the operators push them as soon as the requests are sent. A
+missing link is an empty string, which Airflow does not show; it shows ``None`` as a link to "None".
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 STATUS_PAGE = "https://status.letsenhance.io/"
-"""Let's Enhance makes Claid; its status page has the API too."""
+"""The status page of Let's Enhance, which makes Claid; it covers the API."""
 
 DASHBOARD = "https://claid.ai/account/overview"
-"""Claid's dashboard (docs.claid.ai/authentication); no address of its page of storages is documented."""
+"""Claid's dashboard (docs.claid.ai/authentication); the address of its storage page is not documented."""
 
 _S3_CONSOLE = "https://console.aws.amazon.com/s3"
 _GOOGLE_CONSOLE = "https://console.cloud.google.com/storage/browser"
 
 
 class ClaidPicturesLink(BaseOperatorLink):
-    """To the pictures: to one itself, of several to their folder."""
+    """Link to a single picture, or to the folder of several."""
 
     name = "Pictures"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the page that the operator found last; empty where there is none."""
+        """Return the address of the page that the operator found last; empty if there is none."""
         return str(getattr(operator, "pictures_page", ""))
 
 
 class ClaidStatusLink(BaseOperatorLink):
-    """To the page that tells whether Claid works."""
+    """Link to the page that shows whether Claid works."""
 
     name = "Claid status"
 
@@ -51,11 +51,11 @@ class ClaidStatusLink(BaseOperatorLink):
 
 
 def pictures_page(place: Place, paths: Sequence[str], find_readable_uri: Callable[[str], str | None]) -> str:
-    """Return the page that shows pictures best: of one the picture's, of several in one folder the folder's.
+    """Return the page that shows pictures best: that of a single picture, or of the folder of several.
 
-    :param place: where they go; its page is shown while there are none.
-    :param paths: the pictures that are known.
-    :param find_readable_uri: finds the address by which Airflow reads a file or folder; ``None`` where there is none.
+    :param place: of the pictures; its page is returned while there are none.
+    :param paths: of the pictures known so far.
+    :param find_readable_uri: returns the address by which Airflow reads a file or folder; ``None`` if there is none.
     """
     folders = {path.rpartition("/")[0] + "/" for path in paths}
     if place.is_temporary or len(paths) == 1:
@@ -66,9 +66,9 @@ def pictures_page(place: Place, paths: Sequence[str], find_readable_uri: Callabl
 
 
 def page_of(address: str) -> str:
-    """Return the page on which a person sees a picture or a folder; empty where there is none.
+    """Return the page on which a person can view a picture or a folder; empty if there is none.
 
-    It holds no credentials: no signed link, of other links not the query, of buckets not the connection's id.
+    It holds no credentials: never a signed link, a link's query or a connection id.
     """
     if is_link(address):
         return "" if is_signed(address) else _without_query(address)

@@ -1,4 +1,4 @@
-"""Connected storages, made from the Airflow connections that are there already, and removed."""
+"""Connect and disconnect storages, with the keys of existing Airflow connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
 _TEMPORARY_KEY = "ASIA"
-"""How the ids of AWS's temporary (session) keys begin (AWS, IAM identifiers)."""
+"""Prefix of the ids of AWS's temporary (session) keys (AWS, IAM identifiers)."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,24 @@ class ConnectStorageOperator(BaseOperator):
     """Connect a bucket to Claid, so that ``storage://NAME/…`` is its ``BUCKET/PATH/…``.
 
     The keys come from an Airflow connection of type ``aws`` or ``google_cloud_platform`` and go to Claid only. They
-    are in no log, error, XCom or rendered field. Costs nothing, changes nothing in the bucket, and can be run again
-    at any time: where the account has the storage already, with this type, bucket, path and access key, nothing is
-    sent; what is otherwise is changed.
+    appear in no log, error, XCom or rendered field. Costs nothing, changes nothing in the bucket, and can be run again
+    at any time: if the account already has this storage with the same type, bucket, path and access key, nothing is
+    sent; otherwise what differs is updated.
 
     :param name: (templated) NAME in ``storage://NAME/…``: up to 50 characters, without ``/``.
     :param connection_id: (templated) the Airflow connection with the keys. ``aws``: access key id and secret as
-        login and password, or whatever else the Amazon provider finds a lasting key pair by; Claid takes no session
-        tokens, so neither a role nor a temporary key will do. ``google_cloud_platform``: a Google HMAC key, its
-        access id and secret as ``hmac_access_key`` and ``hmac_secret`` in the extra (or login and password); a
-        service account's key file is of no use to Claid.
-    :param bucket: (templated) the bucket's name alone.
+        login and password, or any other source of a long-lived key pair that the Amazon provider supports; Claid
+        accepts no session tokens, so neither a role nor a temporary key works. ``google_cloud_platform``: a Google HMAC
+        key, with its access id and secret as ``hmac_access_key`` and ``hmac_secret`` in the extra (or as login and
+        password); Claid cannot use a service account's key file.
+    :param bucket: (templated) the bucket's name only.
     :param path: (templated) folder in the bucket that ``storage://NAME/`` is; default: the whole bucket.
-    :param rotate: (templated) send the key pair even where nothing seems to differ. Claid never tells a secret, so a
-        new secret of the same access key cannot be seen. Default: false.
+    :param rotate: (templated) send the key pair even if nothing seems to differ. Claid never returns a secret, so a
+        new secret of the same access key cannot be detected. Default: false.
     :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
     :returns: ``storage://NAME/``.
-    :raises AirflowFailException: for what no retry can cure: a wrong parameter, a connection without a usable key
-        pair, a storage of this name that is of another type. The message names the value and the remedy.
+    :raises AirflowFailException: if a retry cannot help: a wrong parameter, a connection without a usable key pair,
+        a storage of this name that is of another type. The message names the value and the remedy.
     """
 
     template_fields: Sequence[str] = ("name", "connection_id", "bucket", "path", "claid_conn_id", "rotate")
@@ -93,17 +93,17 @@ class ConnectStorageOperator(BaseOperator):
         return ClaidHook(self.claid_conn_id)
 
     def execute(self, context: Context) -> str:
-        """Connect the storage, or change what differs, and give its address."""
+        """Connect the storage, or update what differs, and return its address."""
         with failing_at_once(f"name={shortened(self.name)}"):
             rotate = truth(self.rotate, "rotate")
             StorageIn.check_bucket(self.name, self.bucket, self.path)
             wanted = self._wanted()
-            there = _storage_named(self.hook, wanted.name)
-            if there is None:
+            existing = _storage_named(self.hook, wanted.name)
+            if existing is None:
                 self.hook.client.create_storage(wanted)
                 self.log.info("Connected the storage %r to the bucket %r", wanted.name, self.bucket)
             else:
-                self._bring_up_to_date(there, wanted, rotate=rotate)
+                self._update(existing, wanted, rotate=rotate)
         return f"storage://{wanted.name}/"
 
     def _wanted(self) -> StorageIn:
@@ -118,33 +118,33 @@ class ConnectStorageOperator(BaseOperator):
             secret_access_key=keys.secret,
         )
 
-    def _bring_up_to_date(self, there: Storage, wanted: StorageIn, *, rotate: bool) -> None:
-        if there.type != wanted.type:
+    def _update(self, existing: Storage, wanted: StorageIn, *, rotate: bool) -> None:
+        if existing.type != wanted.type:
             raise ClaidValidationError(
-                f"name={wanted.name!r}: the account has a storage of this name, of type {there.type!r}, and the "
-                f"connection {self.connection_id!r} is for {wanted.type!r}. Give another name, or remove the storage "
+                f"name={wanted.name!r}: the account has a storage of this name, of type {existing.type!r}, and the "
+                f"connection {self.connection_id!r} is for {wanted.type!r}. Use another name, or remove the storage "
                 "with DisconnectStorageOperator first"
             )
-        changes = wanted.changes_to(self.hook.client.get_storage(there.id), rotate=rotate)
+        changes = wanted.changes_to(self.hook.client.get_storage(existing.id), rotate=rotate)
         if not changes:
-            self.log.info("The storage %r is connected to the bucket %r already", wanted.name, self.bucket)
+            self.log.info("The storage %r is already connected to the bucket %r", wanted.name, self.bucket)
             return
-        self.hook.client.update_storage(there.id, StoragePatch.of(**changes))
-        told = ["key pair" if name == "access_key" else name for name in changes if name != "secret_access_key"]
-        self.log.info("Changed the storage %r: %s", wanted.name, ", ".join(told))
+        self.hook.client.update_storage(existing.id, StoragePatch.of(**changes))
+        names = ["key pair" if name == "access_key" else name for name in changes if name != "secret_access_key"]
+        self.log.info("Changed the storage %r: %s", wanted.name, ", ".join(names))
 
 
 class DisconnectStorageOperator(BaseOperator):
-    """Take a storage from the account. The bucket keeps all it has. Costs nothing.
+    """Remove a storage from the account. The bucket keeps its contents. Costs nothing.
 
-    Requests that name the storage fail from then on, also those of jobs that are on their way.
+    From then on, requests that name the storage fail, and so do running jobs that use it.
 
     :param name: (templated) NAME in ``storage://NAME/…``.
-    :param missing_ok: (templated) whether a storage that is not there is none to worry about, so that the task can be
-        run again. Default: true.
+    :param missing_ok: (templated) whether to succeed if there is no such storage, so that the task can be run again.
+        Default: true.
     :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
-    :raises AirflowFailException: for what no retry can cure: a wrong parameter; with ``missing_ok=False``, a storage
-        that is not there.
+    :raises AirflowFailException: if a retry cannot help: a wrong parameter, or, with ``missing_ok=False``, a missing
+        storage.
     """
 
     template_fields: Sequence[str] = ("name", "missing_ok", "claid_conn_id")
@@ -178,9 +178,9 @@ class DisconnectStorageOperator(BaseOperator):
         with failing_at_once(f"name={shortened(self.name)}"):
             missing_ok = truth(self.missing_ok, "missing_ok")
             StorageIn.check_bucket(self.name, UNKNOWN, UNKNOWN)
-            there = _storage_named(self.hook, self.name)
-            if there is not None and self._removed(there):
-                self.log.info("Disconnected the storage %r; its bucket keeps all it has", self.name)
+            existing = _storage_named(self.hook, self.name)
+            if existing is not None and self._remove(existing):
+                self.log.info("Disconnected the storage %r; its bucket keeps its contents", self.name)
             elif missing_ok:
                 self.log.info("There is no storage %r to disconnect", self.name)
             else:
@@ -188,8 +188,8 @@ class DisconnectStorageOperator(BaseOperator):
                     f"name={self.name!r}: the account has no such storage (missing_ok=False). Nothing was changed."
                 )
 
-    def _removed(self, storage: Storage) -> bool:
-        """Remove a storage; tell whether it was there to the last."""
+    def _remove(self, storage: Storage) -> bool:
+        """Remove a storage; return whether it was there."""
         try:
             self.hook.client.delete_storage(storage.id)
         except ClaidRequestError as error:
@@ -204,7 +204,7 @@ def _storage_named(hook: ClaidHook, name: str) -> Storage | None:
 
 
 def _bucket_keys(connection_id: str) -> _BucketKeys:
-    """Take the key pair from an Airflow connection.
+    """Return the key pair of an Airflow connection.
 
     :raises ClaidValidationError: if it has none that Claid can use.
     """
@@ -212,7 +212,7 @@ def _bucket_keys(connection_id: str) -> _BucketKeys:
         connection = BaseHook.get_connection(connection_id)
     except AirflowNotFoundException:
         raise _unusable(
-            connection_id, "is not defined", "make the connection, or give the id of one that is there"
+            connection_id, "is not defined", "create the connection, or set the id of an existing one"
         ) from None
     if connection.conn_type == "aws":
         return _aws_keys(connection)
@@ -221,14 +221,14 @@ def _bucket_keys(connection_id: str) -> _BucketKeys:
     raise _unusable(
         connection_id,
         f"is of type {connection.conn_type!r}",
-        "give one of type 'aws' or 'google_cloud_platform'",
+        "use one of type 'aws' or 'google_cloud_platform'",
     )
 
 
 def _aws_keys(connection: Connection) -> _BucketKeys:
     remedy = (
-        "give a connection with the lasting key pair of an IAM user as login and password, with no session token and "
-        "no role: Claid takes only an access key and its secret"
+        "use a connection with the long-lived key pair of an IAM user as login and password, without a session token "
+        "or a role: Claid accepts only an access key and its secret"
     )
     extra: Mapping[str, Any] = connection.extra_dejson
     temporary = [name for name in ("role_arn", "aws_session_token") if extra.get(name)]
@@ -239,19 +239,19 @@ def _aws_keys(connection: Connection) -> _BucketKeys:
     else:
         access_key, secret, token = _keys_by_amazon_provider(connection.conn_id, remedy)
     if token or access_key.startswith(_TEMPORARY_KEY):
-        raise _unusable(connection.conn_id, "gives temporary keys (they go with a session token)", remedy)
+        raise _unusable(connection.conn_id, "has temporary keys (they come with a session token)", remedy)
     return _BucketKeys("s3", access_key, SecretStr(secret))
 
 
 def _keys_by_amazon_provider(connection_id: str, remedy: str) -> tuple[str, str, str | None]:
-    """Have the Amazon provider find the key pair: a profile, the machine's own."""
+    """Let the Amazon provider find the key pair, for example in a profile or on the machine."""
     try:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
     except ImportError:
         raise _unusable(connection_id, "has no login and password", remedy) from None
     hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=connection_id, client_type="s3")
     if hook.get_session().get_credentials() is None:
-        raise _unusable(connection_id, "has no login and password, and AWS finds no keys by it", remedy)
+        raise _unusable(connection_id, "has no login and password, and AWS finds no keys with it", remedy)
     keys = hook.get_credentials()
     return keys.access_key, keys.secret_key, keys.token
 
@@ -263,8 +263,8 @@ def _google_keys(connection: Connection) -> _BucketKeys:
     if not access_key or not secret:
         raise _unusable(
             connection.conn_id,
-            "has no HMAC key, which is what Claid opens Google Cloud Storage with",
-            "make one for a service account that may write the bucket ('gcloud storage hmac create "
+            "has no HMAC key, which Claid needs to open Google Cloud Storage",
+            "create one for a service account that may write to the bucket ('gcloud storage hmac create "
             "SERVICE_ACCOUNT_EMAIL', or Cloud Storage > Settings > Interoperability) and put it into the connection's "
             'extra: {"hmac_access_key": "GOOG…", "hmac_secret": "…"}',
         )

@@ -1,4 +1,4 @@
-"""A catalogue generated in one task, and the same with a task for each prompt."""
+"""Generate a catalogue in one task, and with a task for each prompt."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A thousand jobs waited for by one triggerer, by this package and by the HTTP provider."""
+"""One triggerer waits for a thousand jobs, with this package and with the HTTP provider."""

@@ -1,4 +1,4 @@
-"""Have one triggerer wait for a thousand jobs, twice, and print what it took."""
+"""Let one triggerer wait for a thousand jobs, twice, and print what it took."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tests.support.postgresql import database, postgresql_server
 DOCS = ROOT / "docs" / "waiting.md"
 QUOTA = "20/1,1200/60"
 _HELD = 3600.0
-"""Seconds by which jobs are longer, until the sandbox's clock is told to go ahead when the triggerer starts."""
+"""Seconds by which jobs are longer, until the sandbox's clock is advanced when the triggerer starts."""
 _PATIENCE = 2
-"""So many intervals after the last job's end the measurement is given up."""
+"""The measurement stops this many intervals after the last job's end."""
 _HEADER = (
     "waited for by",
     "jobs seen",
     "seen within one interval",
     "median, longest time from end to event",
-    "looks",
+    "polls",
     "429",
-    "looks a second at most",
+    "polls a second at most",
     "CPU",
     "memory",
 )
@@ -42,11 +42,11 @@ _HEADER = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """What to measure.
 
-    :param jobs: how many jobs.
-    :param interval: seconds between two looks.
-    :param first_end: seconds after the triggerer's start when a job ends at the earliest.
+    :param jobs: number of jobs.
+    :param interval: seconds between two polls.
+    :param first_end: seconds from the triggerer's start to the first end of a job.
     :param spread: seconds over which the ends are spread.
     """
 
@@ -58,21 +58,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one way of waiting took.
+    """The cost of one way of waiting.
 
-    :param delays: seconds from each job's end to its event, of the jobs that were seen to end.
-    :param looks: moments at which the sandbox was asked for a job, refused or not.
-    :param refused: how many of them were answered 429.
+    :param delays: seconds from each job's end to its event, for the jobs whose end was noticed.
+    :param polls: moments at which a job was polled, refused or not.
+    :param refused: number of polls that were answered 429.
     """
 
     delays: Sequence[float]
-    looks: Sequence[float]
+    polls: Sequence[float]
     refused: int
     cpu: float
     memory: float
 
     def row(self, way: Way, plan: Plan) -> list[str]:
-        """Lay it out."""
+        """Return a row of the table."""
         timely = sum(delay <= plan.interval for delay in self.delays)
         longest = f"{median(self.delays):.0f} s, {max(self.delays):.0f} s" if self.delays else "-"
         return [
@@ -80,16 +80,16 @@ class Measured:
             f"{len(self.delays)}",
             f"{timely}",
             longest,
-            f"{len(self.looks)}",
+            f"{len(self.polls)}",
             f"{self.refused}",
-            f"{_most_in_a_second(self.looks)}",
+            f"{_most_in_a_second(self.polls)}",
             f"{self.cpu:.0f} s",
             f"{self.memory:.0f} MB",
         ]
 
 
 def measure(way: Way, plan: Plan, airflow: Airflow, sandbox: Sandbox) -> Measured:
-    """Let jobs run, have them waited for, and see when their ends are noticed."""
+    """Let jobs run, wait for them, and measure when their ends are noticed."""
     sandbox.reset()
     sandbox.change(quota="")
     submitted = time.monotonic()
@@ -97,18 +97,18 @@ def measure(way: Way, plan: Plan, airflow: Airflow, sandbox: Sandbox) -> Measure
     sandbox.change(quota=QUOTA)
     airflow.deferred(way.dag_id, way.dag(job_ids, plan.interval), plan.jobs)
     ended: dict[int, float] = {}
-    seen: dict[int, float] = {}
-    asked = len(sandbox.ledger())
+    noticed: dict[int, float] = {}
+    polled_before = len(sandbox.ledger())
     with airflow.running("triggerer") as process:
         weight = Weight(process.pid)
         begun = time.time()
         sandbox.advance(_HELD - (time.monotonic() - submitted))
-        while len(seen) < plan.jobs and not _hopeless(ended, plan):
+        while len(noticed) < plan.jobs and not _hopeless(ended, plan):
             now = time.time()
             for job_id in job_ids:
                 if job_id not in ended and sandbox.service.jobs.get("submit_edit", job_id).ended:
                     ended[job_id] = now
-            if ended and not seen and min(ended.values()) == now:
+            if ended and not noticed and min(ended.values()) == now:
                 print(
                     f"    {way.dag_id}: the first job ended {now - begun:.0f} s after the triggerer's start", flush=True
                 )
@@ -117,21 +117,21 @@ def measure(way: Way, plan: Plan, airflow: Airflow, sandbox: Sandbox) -> Measure
                 "AND next_method = 'execute_complete'"
             )
             for (task_id,) in rows:
-                seen.setdefault(int(task_id.removeprefix("job_")), time.time())
-            weight.look()
+                noticed.setdefault(int(task_id.removeprefix("job_")), time.time())
+            weight.measure()
             time.sleep(0.5)
-    looks = [entry for entry in sandbox.ledger()[asked:] if entry.operation == "get_edit"]
+    polls = [entry for entry in sandbox.ledger()[polled_before:] if entry.operation == "get_edit"]
     return Measured(
-        delays=[moment - ended[job_id] for job_id, moment in seen.items() if job_id in ended],
-        looks=[datetime.fromisoformat(entry.time).timestamp() for entry in looks],
-        refused=sum(entry.status == 429 for entry in looks),
+        delays=[moment - ended[job_id] for job_id, moment in noticed.items() if job_id in ended],
+        polls=[datetime.fromisoformat(entry.time).timestamp() for entry in polls],
+        refused=sum(entry.status == 429 for entry in polls),
         cpu=weight.cpu,
         memory=weight.memory,
     )
 
 
 def main() -> int:
-    """Measure both ways; print the table, and write it into the page if told to."""
+    """Measure both ways; print the table, and write it into the page with ``--update-docs``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.jobs", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--interval", type=float, default=60.0, help="seconds between two polls of a job")
@@ -140,8 +140,8 @@ def main() -> int:
     )
     parser.add_argument("--spread", type=float, default=60.0, help="seconds over which the jobs end")
     parser.add_argument("--update-docs", action="store_true", help="write the table into docs/waiting.md")
-    given = parser.parse_args()
-    plan = Plan(given.jobs, given.interval, given.first_end, given.spread)
+    arguments = parser.parse_args()
+    plan = Plan(arguments.jobs, arguments.interval, arguments.first_end, arguments.spread)
     rows = []
     wrong = []
     settings = SandboxSettings(quota="", image_size=64)
@@ -170,11 +170,11 @@ def main() -> int:
             if way is WAYS[0] and (max(measured.delays) > plan.interval or len(measured.delays) < plan.jobs):
                 wrong.append("a job's end was seen later than one interval after it, or not at all")
             if way is WAYS[0] and measured.refused:
-                wrong.append(f"{measured.refused} looks were refused: more than the quota")
+                wrong.append(f"{measured.refused} polls were refused: more than the quota")
     lines = [_HEADER, ["---"] * len(_HEADER), *rows]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     print(f"\n{text}")
-    if given.update_docs:
+    if arguments.update_docs:
         before, _, rest = DOCS.read_text(encoding="utf-8").partition("<!-- table -->\n")
         after = rest.partition("<!-- end of table -->")[2]
         DOCS.write_text(f"{before}<!-- table -->\n{text}<!-- end of table -->{after}", encoding="utf-8")
@@ -184,7 +184,7 @@ def main() -> int:
 
 
 def _submitted(sandbox: Sandbox, plan: Plan) -> list[int]:
-    """Submit the jobs; which takes how long is the same in every run."""
+    """Submit the jobs; each takes the same time in every run."""
     chance = random.Random(0)
     job_ids = []
     with ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(())) as client:
@@ -196,7 +196,7 @@ def _submitted(sandbox: Sandbox, plan: Plan) -> list[int]:
 
 
 def _hopeless(ended: dict[int, float], plan: Plan) -> bool:
-    """Whether all jobs ended so long ago that what is not seen by now will hardly be."""
+    """Return whether all jobs ended so long ago that a missing event is unlikely to come."""
     return len(ended) == plan.jobs and time.time() > max(ended.values()) + _PATIENCE * plan.interval
 
 

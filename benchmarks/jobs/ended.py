@@ -1,4 +1,4 @@
-"""What the HTTP provider's trigger needs from its user: whether an answer says that a job has ended."""
+"""Return whether an answer says that a job has ended, which the HTTP provider's trigger asks its user to define."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from typing import Any
 
 
 async def has_ended(response: Any) -> bool:
-    """Whether Claid has ended the job that an answer tells of."""
+    """Return whether the job in an answer has ended."""
     return response.json()["data"]["status"] in ("DONE", "ERROR", "CANCELLED")

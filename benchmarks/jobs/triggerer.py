@@ -1,4 +1,4 @@
-"""An Airflow of the benchmark's own: a database, tasks that a real scheduler defers, a triggerer that is weighed."""
+"""An Airflow for the benchmark: a database, tasks that a real scheduler defers, and a triggerer to measure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Airflow:
-    """An Airflow whose metadata are in a PostgreSQL database.
+    """An Airflow with its metadata in a PostgreSQL database.
 
     :param home: its folder.
     :param database: address of the database.
@@ -36,7 +36,7 @@ class Airflow:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of its processes."""
+        """The environment variables of its processes."""
         return {
             **os.environ,
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in self.connections.items()},
@@ -76,7 +76,7 @@ class Airflow:
                     process.kill()
 
     def deferred(self, dag_id: str, dag: str, tasks: int) -> None:
-        """Have the scheduler run some DAGs, and defer all their tasks."""
+        """Let the scheduler run some DAGs and defer all their tasks."""
         (self.home / "dags").mkdir(exist_ok=True)
         (self.home / "dags" / f"{dag_id}.py").write_text(dag, encoding="utf-8")
         self("dags", "reserialize")
@@ -84,12 +84,12 @@ class Airflow:
             _until(lambda: self.count(dag_id, "state = 'deferred'") == tasks, 300)
 
     def count(self, dag_id: str, condition: str) -> int:
-        """Count the task instances of these DAGs of which something holds."""
+        """Count the task instances of these DAGs that meet a condition."""
         (row,) = self.rows(f"SELECT count(*) FROM task_instance WHERE dag_id LIKE '{dag_id}%' AND {condition}")
         return int(row[0])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database."""
+        """Query the database."""
         connection = psycopg2.connect(self.database)
         try:
             with connection, connection.cursor() as cursor:
@@ -104,7 +104,7 @@ class Airflow:
 
 @dataclass
 class Weight:
-    """What a process and those that it started took.
+    """The CPU time and memory of a process and of those that it started.
 
     :param cpu: seconds of CPU so far.
     :param memory: the largest proportional set size seen, in MB.
@@ -115,8 +115,8 @@ class Weight:
     memory: float = 0.0
     _cpu_of: dict[int, float] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Poll now."""
+    def measure(self) -> None:
+        """Measure now."""
         memory = 0.0
         for pid in _family(self.pid):
             with suppress(OSError, ValueError):
@@ -129,12 +129,12 @@ class Weight:
 
 
 def _family(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
+    processes = [pid]
+    for parent in processes:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
             with suppress(OSError):
-                found += [int(child) for child in children.read_text(encoding="utf-8").split()]
-    return found
+                processes += [int(child) for child in children.read_text(encoding="utf-8").split()]
+    return processes
 
 
 def _until(holds: Callable[[], bool], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The two ways of waiting, each as tasks that begin in the triggerer."""
+"""The two ways of waiting, each as tasks that start in the triggerer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Way:
     """A way of waiting.
 
     :param title: in the table.
-    :param dag_id: what the ids of its DAGs begin with.
+    :param dag_id: prefix of the ids of its DAGs.
     """
 
     title: str
@@ -63,10 +63,10 @@ class Way:
     _dag: str
 
     def dag(self, job_ids: Sequence[int], interval: float) -> str:
-        """Give the file of DAGs that wait for these jobs, ten in each.
+        """Return a file of DAGs that wait for these jobs, ten in each.
 
-        With a task that begins in the triggerer Airflow hands over its whole DAG, so one DAG of all of them would
-        measure little else.
+        With a task that starts in the triggerer, Airflow hands over its whole DAG; with one DAG for all jobs, the
+        benchmark would measure little else.
         """
         parts = [list(job_ids[first : first + 10]) for first in range(0, len(job_ids), 10)]
         return self._dag.format(dag_id=self.dag_id, job_ids=parts, interval=interval)

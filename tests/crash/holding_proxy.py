@@ -158,7 +158,7 @@ def _body_of(handler: BaseHTTPRequestHandler) -> bytes:
 
 
 def _owner(port: int, server_port: int) -> int | None:
-    """Give the process at the other end of a connection."""
+    """Return the process at the other end of a connection."""
     for connection in psutil.net_connections("tcp"):
         if (connection.laddr, connection.raddr) == (("127.0.0.1", port), ("127.0.0.1", server_port)):
             return connection.pid

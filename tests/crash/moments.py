@@ -45,7 +45,7 @@ def before_sending(stage: Stage) -> Callable[[], None]:
 
 
 def charged_not_answered(stage: Stage) -> Callable[[], None]:
-    """Have Claid charge, and hold its answer."""
+    """Let Claid charge, and hold back its answer."""
     watched = stage.claid.hold(_generates(stage), "answer")
     stage.sandbox.fault("hold", operation="generate_image", prompt=stage.scenario)
 

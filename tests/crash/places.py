@@ -57,7 +57,7 @@ class CrashPlace:
         return not (self.output or "").startswith("storage")
 
     def pictures(self, servers: Servers, scenario: str) -> list[str]:
-        """Give the names of all pictures that lie in the scenario's folder, however deep."""
+        """Return the names of all pictures below the scenario's folder."""
         if self.output is None:
             return []
         if self.output.startswith("file"):
@@ -75,7 +75,7 @@ class CrashPlace:
 
 
 def places(folder: Path) -> list[CrashPlace]:
-    """Give the rows of the table."""
+    """Return the rows of the table."""
     return [
         CrashPlace("temporary", None, covered=False, bucket_proxy=None),
         CrashPlace("connected storage", "storage://shop/{id}/", covered=True, bucket_proxy="s3"),

@@ -32,7 +32,7 @@ def run_python(code: str, name: str, scene: Scene) -> None:
 
 
 def _run_dag(code: str, scene: Scene) -> None:
-    """Have Airflow run the DAG as ``airflow dags test`` does."""
+    """Run the DAG as ``airflow dags test`` does."""
     found = _DAG_ID.search(code)
     assert found, "a DAG without a decorated function"
     dag_id = found[1]

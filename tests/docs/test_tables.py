@@ -17,7 +17,7 @@ from airflow_claid.client import ClaidClient, ClaidError
 from airflow_claid.fulfilment.receipt import ReceiptState
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_FIELDS
-from airflow_claid.operators.generate import ON_BLOCKED
+from airflow_claid.operators.bases.blocked import ON_BLOCKED
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import _parser
 from airflow_claid.sandbox.faults import DOWNLOAD_KINDS, KINDS

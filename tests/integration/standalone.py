@@ -60,7 +60,7 @@ class Standalone:
         return self.state(dag_id, run_id)
 
     def runs(self, dag_id: str, run_type: str = "") -> list[tuple[str, str]]:
-        """Give id and state of all runs, or those of a type."""
+        """Return the id and state of all runs, or those of a type."""
         query = f"limit=100&run_type={run_type}" if run_type else "limit=100"
         answer = requests.get(f"{self.url}/api/v2/dags/{dag_id}/dagRuns?{query}", headers=self._headers, timeout=30)
         runs = answer.json()["dag_runs"] if answer.ok else []
@@ -75,12 +75,12 @@ class Standalone:
         return self.call("GET", path)["value"]
 
     def logs(self) -> str:
-        """Give all task logs."""
+        """Return all task logs."""
         files = sorted((self.airflow.home / "logs").glob("dag_id=*/**/*.log"))
         return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
     def scheduler(self) -> str:
-        """Give the last that the scheduler printed."""
+        """Return the last output of the scheduler."""
         name = "standalone.txt" if (self.airflow.home / "standalone.txt").exists() else "scheduler.txt"
         lines = (self.airflow.home / name).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join([line for line in lines if name == "scheduler.txt" or line.startswith("scheduler")][-60:])

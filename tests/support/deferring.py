@@ -19,7 +19,7 @@ def made_anew(path: str, arguments: dict[str, Any]) -> Any:
 
 
 async def fired(trigger: Any) -> dict[str, Any]:
-    """Give the payload of a trigger's only event."""
+    """Return the payload of a trigger's only event."""
     events = [event async for event in trigger.run()]
     assert len(events) == 1, "it fires once"
     payload: dict[str, Any] = json.loads(json.dumps(events[0].payload))

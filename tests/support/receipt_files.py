@@ -8,6 +8,6 @@ from typing import Any
 
 
 def last_state(file: Path) -> dict[str, Any]:
-    """Give the last of the states that a receipt's file holds."""
+    """Return the last state in a receipt's file."""
     state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8").split("\n\n")[-1])
     return state

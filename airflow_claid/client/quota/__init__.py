@@ -1,3 +1,3 @@
-"""How many requests the account may send in a time, and when the next one may go."""
+"""How many requests the account may send, and when it may send the next one."""
 
 from __future__ import annotations

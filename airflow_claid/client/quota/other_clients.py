@@ -1,4 +1,4 @@
-"""What other clients of an account take of its quota, as far as answers tell."""
+"""Estimate how much of an account's quota other clients use, from Claid's answers."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ _MOST_FORESEEN = 0.75
 
 
 class OtherClients:
-    """The part of the quota that is left to others, who are seen in two ways; not thread-safe.
+    """The share of the quota that is left to other clients; not thread-safe.
 
-    Counted: an answer says how many requests remain, which is less than we ourselves have left. As an answer may
-    come many seconds after its request was counted, what others will take is reckoned from how their number grows.
+    Others are noticed in two ways. Counted: an answer says that fewer requests remain than our own requests leave.
+    Because an answer may come many seconds after its request was counted, the share that others will need is estimated
+    from the growth of their count. Suspected: a request is refused although our own requests do not use up the quota.
+    A quarter of our share is then left to others.
 
-    Suspected: a request is refused although our own do not use up the quota. Then a quarter of ours is left to them.
-
-    What was left to others is only little by little taken again (ours doubles in a minute), because many clients
-    that know nothing of each other see the same free room at the same time; it goes quicker, in ten seconds, once
-    answers say that there is nobody else.
+    The share of others is taken back slowly (ours doubles in a minute), because many clients that do not know of each
+    other see the same free quota at the same time. It is taken back in ten seconds once answers show that there are no
+    others.
     """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque()
-        self._ours = 1.0
+        self._counts: deque[tuple[float, float]] = deque()
+        self._our_share = 1.0
         self._since = 0.0
         self._suspected_at = 0.0
         self._forgotten_in = _FORGOTTEN_IN
 
-    def part(self, now: float) -> float:
-        """Give the part of the quota that is to be left to others: 0 where nobody else is seen."""
-        return 1.0 - self._ours_at(now)
+    def share(self, now: float) -> float:
+        """Return the share of the quota to leave to others; 0 if there are none."""
+        return 1.0 - self._our_share_at(now)
 
-    def count(self, now: float, moment: float, part: float, window: float) -> None:
-        """Note that others had sent this part of the quota in the window that ended at the moment, in seconds."""
-        if self._seen and moment < self._seen[-1][0]:
+    def count(self, now: float, moment: float, share: float, window: float) -> None:
+        """Note the share that others used in a window, of this length in seconds, that ended at this moment."""
+        if self._counts and moment < self._counts[-1][0]:
             return
-        self._ours, self._since = self._ours_at(now), now
-        self._forgotten_in = _FORGOTTEN_IN if part or moment < self._suspected_at else _REFUTED_IN
-        self._seen.append((moment, part))
-        while self._seen[0][0] < moment - _RECENT:
-            self._seen.popleft()
-        if part:
-            since, before = self._seen[0]
-            growth = (part - before) / max(moment - since, _RECENT / 2)
-            self.leave(now, max(part, min(_MOST_FORESEEN, growth * window)) + _MARGIN)
+        self._our_share, self._since = self._our_share_at(now), now
+        self._forgotten_in = _FORGOTTEN_IN if share or moment < self._suspected_at else _REFUTED_IN
+        self._counts.append((moment, share))
+        while self._counts[0][0] < moment - _RECENT:
+            self._counts.popleft()
+        if share:
+            since, before = self._counts[0]
+            growth = (share - before) / max(moment - since, _RECENT / 2)
+            self.leave(now, max(share, min(_MOST_FORESEEN, growth * window)) + _MARGIN)
 
     def suspect(self, now: float) -> None:
-        """Leave others a step more than now."""
+        """Leave others one step more than now."""
         self._suspected_at, self._forgotten_in = now, _FORGOTTEN_IN
-        self.leave(now, 1.0 - self._ours_at(now) * _STEP)
+        self.leave(now, 1.0 - self._our_share_at(now) * _STEP)
 
-    def leave(self, now: float, part: float) -> None:
-        """Leave others at least this part."""
-        self._ours = max(_LEAST, min(self._ours_at(now), 1.0 - part))
+    def leave(self, now: float, share: float) -> None:
+        """Leave others at least this share."""
+        self._our_share = max(_LEAST, min(self._our_share_at(now), 1.0 - share))
         self._since = now
 
-    def _ours_at(self, now: float) -> float:
-        return min(1.0, self._ours * math.exp((now - self._since) / self._forgotten_in))
+    def _our_share_at(self, now: float) -> float:
+        return min(1.0, self._our_share * math.exp((now - self._since) / self._forgotten_in))

@@ -1,4 +1,4 @@
-"""What Claid says of its limits: the policies of each group of operations, and the ``RateLimit-*`` headers."""
+"""Claid's rate limits: the policies of each group of operations, and the ``RateLimit-*`` headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _LONGEST_RESET = 86_400.0
-"""Seconds; a quota that is said to open later than in a day is not believed."""
+"""Seconds; a reset later than in a day is ignored."""
 
 _POLICY = re.compile(r"(\d+);w=(\d+)")
 _IN_FORCE = re.compile(r"\s*(\d+)\s*(?:,|$)")
@@ -33,7 +33,7 @@ class Policy:
 
 
 DEFAULT_POLICIES = (Policy(120, 60), Policy(4, 1))
-"""Claid's published default for an account. Accounts differ: the headers of the first answer replace it."""
+"""Claid's published default for an account; the headers of the first answer replace it."""
 
 DEFAULTS = {
     Group.IMAGE: DEFAULT_POLICIES,
@@ -49,7 +49,7 @@ DEFAULTS = {
 class RateLimit:
     """The ``RateLimit-*`` headers of one answer.
 
-    ``remaining`` is -1 once the quota is exceeded, and speaks of the policy ``in_force``; ``reset`` is in seconds.
+    ``remaining`` refers to the policy ``in_force`` and is -1 once that is exceeded; ``reset`` is in seconds.
     """
 
     policies: tuple[Policy, ...]
@@ -59,7 +59,7 @@ class RateLimit:
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> RateLimit:
-        """Read what is there; a header that is missing or unreadable gives ``None`` or no policy."""
+        """Read the headers; one that is missing or unreadable becomes ``None`` or no policy."""
         limit = headers.get("RateLimit-Limit", "")
         in_force = _IN_FORCE.match(limit)
         return cls(
@@ -71,7 +71,7 @@ class RateLimit:
 
 
 def policies_in(text: str) -> tuple[Policy, ...]:
-    """Read ``120;w=60, 4;w=1``; what is unreadable is left out."""
+    """Parse policies such as ``120;w=60, 4;w=1``; skip what is unreadable."""
     return tuple(
         Policy(int(requests), float(window))
         for requests, window in _POLICY.findall(text)

@@ -1,4 +1,4 @@
-"""Moving windows in a Redis. Imported only where a store is named: it needs the extra ``redis``."""
+"""Moving windows in Redis. Imported only if a store is set: needs the extra ``redis``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 _TIMEOUT = 0.3
 _TICKS = 50
-"""Parts of a second: the library takes whole numbers as the length of a window, and 1.04 s is none."""
+"""Ticks a second: the library takes whole numbers as the length of a window, and 1.04 s is not one."""
 
 _NEVER_FULL = 10**6
 _CLOCK_HOLDS = 30.0
@@ -20,7 +20,7 @@ _KEPT = 24 * 3600
 
 
 class RedisWindows(RedisStorage):
-    """The library's Redis, by the server's clock instead of the worker's, and with windows of parts of a second."""
+    """The storage of the library, with the server's clock instead of the worker's, and with fractional windows."""
 
     def __init__(self, url: str) -> None:
         options: dict[str, Any] = {
@@ -33,31 +33,31 @@ class RedisWindows(RedisStorage):
         self._clock_read = -math.inf
 
     def count(self, key: str, requests: int, window: float) -> bool:
-        """Count one request in a window, unless it is full."""
-        keys, told = [self.prefixed_key(key)], [self._now(), requests, _ticks(window), 1]
-        return bool(self.lua_acquire_moving_window(keys, told))
+        """Count one request in a window unless it is full; return whether it was counted."""
+        arguments = [self._now(), requests, _ticks(window), 1]
+        return bool(self.lua_acquire_moving_window([self.prefixed_key(key)], arguments))
 
     def add(self, key: str, window: float) -> bool:
         """Count one request in a window, full or not."""
         return self.count(key, _NEVER_FULL, window)
 
-    def look(self, key: str, requests: int, window: float) -> tuple[float, int]:
-        """Tell in how many seconds the oldest request leaves a window, and how many requests are in it."""
+    def usage(self, key: str, requests: int, window: float) -> tuple[float, int]:
+        """Return in how many seconds the oldest request leaves a window, and how many requests are in it."""
         now = self._now()
-        found = self.lua_moving_window([self.prefixed_key(key)], [now - _ticks(window), requests])
-        return ((float(found[0]) + _ticks(window) - now) / _TICKS, int(found[1])) if found else (0.0, 0)
+        reply = self.lua_moving_window([self.prefixed_key(key)], [now - _ticks(window), requests])
+        return ((float(reply[0]) + _ticks(window) - now) / _TICKS, int(reply[1])) if reply else (0.0, 0)
 
     def read(self, key: str) -> str:
-        """Read a text; empty if there is none."""
-        found: Any = self.storage.get(self.prefixed_key(key))
-        return found.decode() if isinstance(found, bytes) else found or ""
+        """Return a stored text; empty if there is none."""
+        text: Any = self.storage.get(self.prefixed_key(key))
+        return text.decode() if isinstance(text, bytes) else text or ""
 
     def write(self, key: str, text: str) -> None:
-        """Keep a text for a day."""
+        """Store a text for a day."""
         self.storage.set(self.prefixed_key(key), text, ex=_KEPT)
 
     def _now(self) -> float:
-        """Give the server's time in ticks; read anew every half a minute, between times told by our own clock."""
+        """Return the server's time in ticks; read every half a minute, and extrapolated by our own clock in between."""
         before = time.monotonic()
         if before - self._clock_read > _CLOCK_HOLDS:
             seconds, millionths = self.storage.time()

@@ -1,4 +1,4 @@
-"""Send slots: few requests at a time get ready to be sent, so that few are announced and then wait for the quota."""
+"""Send slots: few requests at a time are prepared, so that few intents are written while they wait for the quota."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ _AT_ONCE = 16
 
 
 class SendSlots:
-    """Lets few threads at a time get a request ready and wait for the quota with it; the others wait before that.
+    """Lets few threads at a time prepare a request and wait for the quota; the others wait before that.
 
-    What is written down before a request is sent (that it may be paid) is then true within seconds: were it written
-    by all threads that wait for a quota, a crash would leave as many requests that look sent, and were not.
+    A request's intent ("may have been paid") is written before the request is sent. With send slots it becomes true
+    within seconds; if every thread that waits for the quota wrote one, a crash would leave as many intents of requests
+    that were never sent.
     """
 
     def __init__(self) -> None:
         self._free = threading.Semaphore(_AT_ONCE)
-        self._mine = threading.local()
+        self._of_thread = threading.local()
 
     @contextmanager
     def send_slot(self, before_sending: Callable[[], None] | None = None) -> Iterator[None]:
-        """Wait for a turn; it is over when this thread has sent a request, or leaves.
+        """Wait for a slot; it is free again once this thread has sent a request, or leaves.
 
-        :param before_sending: is asked each time that a paid request is about to be sent, after the wait for the
+        :param before_sending: is called each time that a paid request is about to be sent, after the wait for the
             quota, and may raise to prevent it.
         """
         self._free.acquire()
-        self._mine.held = True
-        self._mine.before_sending = before_sending
+        self._of_thread.held = True
+        self._of_thread.before_sending = before_sending
         try:
             yield
         finally:
-            self._mine.before_sending = None
+            self._of_thread.before_sending = None
             self.sent()
 
     def about_to_send(self) -> None:
-        """Ask whether this thread's paid request may still be sent; raises what ``before_sending`` raises."""
-        asked = getattr(self._mine, "before_sending", None)
-        if asked is not None:
-            asked()
+        """Call this thread's ``before_sending``; it may raise to prevent the request."""
+        before_sending = getattr(self._of_thread, "before_sending", None)
+        if before_sending is not None:
+            before_sending()
 
     def sent(self) -> None:
-        """End this thread's turn, if it has one: its request is on its way."""
-        if getattr(self._mine, "held", False):
-            self._mine.held = False
+        """Free this thread's slot, if it holds one: its request is on its way."""
+        if getattr(self._of_thread, "held", False):
+            self._of_thread.held = False
             self._free.release()

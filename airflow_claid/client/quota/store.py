@@ -1,4 +1,4 @@
-"""Windows of requests that the workers of an account share, in a Redis, by the library ``limits``."""
+"""Windows of requests that the workers of an account share in Redis, through the library ``limits``."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ log = logging.getLogger(__name__)
 
 SCHEMES = ("redis", "rediss")
 
-_TRIED_AGAIN_AFTER = 5.0
+_RETRY_AFTER = 5.0
 _SOON = 0.01
 
-_Given = TypeVar("_Given")
+_Reply = TypeVar("_Reply")
 
 
 class Window(Protocol):
     """At most ``requests`` in any ``window`` seconds."""
 
     @property
-    def requests(self) -> int: ...  # noqa: D102 - told above
+    def requests(self) -> int: ...  # noqa: D102 - described above
 
     @property
     def window(self) -> float: ...  # noqa: D102
@@ -40,11 +40,11 @@ class Window(Protocol):
 
 @dataclass(frozen=True)
 class Taken:
-    """What the shared windows say.
+    """The result of counting a request in the shared windows.
 
-    :param wait: seconds to wait; 0 if a request was counted.
+    :param wait: seconds to wait; 0 if the request was counted.
     :param count: requests in the longest window, this one included.
-    :param full: whether the shortest window has, by those who share it, about all that it may hold.
+    :param full: whether the processes that share the shortest window have about filled it.
     """
 
     wait: float
@@ -55,17 +55,17 @@ class Taken:
 class QuotaStore:
     """Keeps the windows of one account where all workers see them; thread-safe, and never raises.
 
-    Of the library's strategies it is the moving window, for Claid's own windows slide: the moment of each request
-    is kept. The sliding window *counter* is an estimate that lets more than the quota through when requests come in
-    bursts, and less when they do not; a fixed window lets through twice the quota around its end.
+    It uses the library's moving window, which records the moment of each request, because Claid's own windows slide.
+    The sliding window *counter* is an estimate that allows more than the quota when requests come in bursts, and less
+    when they do not; a fixed window allows twice the quota around its end.
 
-    Every call gives ``None`` while the store cannot be used: one warning tells so, and it is tried again every 5 s.
-    A call waits 0.3 s for the server at most.
+    Every call returns ``None`` while the store cannot be used. It logs one warning and retries every 5 s. A call waits
+    at most 0.3 s for the server.
 
     :param url: ``redis://HOST:PORT/DB``, with ``user:password@`` where needed, or ``rediss://``.
-    :param base_url: with the key, what makes the account; only a digest of the two is stored.
+    :param base_url: identifies the account together with the key; only a digest of the two is stored.
     :param key: the API key.
-    :raises ClaidValidationError: if the address is none; the message does not show it, for it may hold a password.
+    :raises ClaidValidationError: if the address is malformed; the message does not show it, for it may hold a password.
     """
 
     def __init__(self, url: str, base_url: str, key: str) -> None:
@@ -74,38 +74,38 @@ class QuotaStore:
         self._account = hashlib.sha256(f"{base_url}\n{key}".encode()).hexdigest()[:32]
         self._lock = threading.Lock()
         self._windows: RedisWindows | None = None
-        self._tried_again_at = 0.0
+        self._retry_at = 0.0
         self._failing = False
 
     def __repr__(self) -> str:
         return f"QuotaStore({self.shown!r})"
 
     def of(self, group: str) -> SharedWindows:
-        """Give the windows of one group of operations."""
+        """Return the windows of one group of operations."""
         return SharedWindows(self, f"airflow-claid/{self._account}/{group}")
 
-    def ask(self, question: Callable[[RedisWindows], _Given]) -> _Given | None:
-        """Ask the server; ``None`` if it cannot be asked now."""
+    def call(self, command: Callable[[RedisWindows], _Reply]) -> _Reply | None:
+        """Run a command on the server; ``None`` if the server cannot be used now."""
         with self._lock:
-            if time.monotonic() < self._tried_again_at:
+            if time.monotonic() < self._retry_at:
                 return None
             try:
-                answer = question(self._connected())
+                reply = command(self._connected())
             except ImportError:
-                self._tried_again_at = math.inf
+                self._retry_at = math.inf
                 log.warning(
-                    "The quota store %s is not used: the library that it needs is missing, install "
+                    "The quota store %s is not used because its library is missing: install "
                     "'airflow-claid[redis]'. Each worker paces its requests by Claid's answers alone.",
                     self.shown,
                 )
                 return None
-            except Exception as error:  # noqa: BLE001 - whatever ails the store, a paid request must not fail by it
+            except Exception as error:  # noqa: BLE001 - a paid request must not fail because of the store
                 self._fail(error)
                 return None
             if self._failing:
                 self._failing = False
                 log.info("The quota store %s is back and used again.", self.shown)
-            return answer
+            return reply
 
     def _connected(self) -> RedisWindows:
         if self._windows is None:
@@ -116,7 +116,7 @@ class QuotaStore:
 
     def _fail(self, error: Exception) -> None:
         self._windows = None
-        self._tried_again_at = time.monotonic() + _TRIED_AGAIN_AFTER
+        self._retry_at = time.monotonic() + _RETRY_AFTER
         if not self._failing:
             self._failing = True
             log.warning(
@@ -137,37 +137,37 @@ class SharedWindows:
     def take(self, policies: Sequence[tuple[Window, float]], left: float) -> Taken | None:
         """Count one request in all windows if it may be sent now; ``None`` if the store cannot be used.
 
-        The longest window is looked at first, because what was counted in a shorter one cannot be taken back.
+        The longest window is checked first, because a count in a shorter one cannot be taken back.
 
         :param policies: each with the seconds by which its window is kept longer.
-        :param left: the part of each policy that may be used; the rest is left to strangers.
+        :param left: the share of each policy that may be used; the rest is left to foreign clients.
         """
-        return self._store.ask(lambda windows: self._take(windows, policies, left))
+        return self._store.call(lambda windows: self._take(windows, policies, left))
 
     def add(self, policies: Sequence[Window]) -> None:
         """Count a request that is sent in any case."""
-        self._store.ask(lambda windows: all(windows.add(self._key(policy), policy.window) for policy in policies))
+        self._store.call(lambda windows: all(windows.add(self._key(policy), policy.window) for policy in policies))
 
     def policies(self) -> str | None:
-        """Give the policies that another worker has learned from Claid, as it wrote them."""
-        return self._store.ask(lambda windows: windows.read(f"{self._name}/policies")) or None
+        """Return the policies that another worker has learned from Claid, as text; ``None`` if there are none."""
+        return self._store.call(lambda windows: windows.read(f"{self._name}/policies")) or None
 
     def remember(self, policies: str) -> None:
-        """Tell other workers the policies."""
-        self._store.ask(lambda windows: windows.write(f"{self._name}/policies", policies))
+        """Store the policies for other workers."""
+        self._store.call(lambda windows: windows.write(f"{self._name}/policies", policies))
 
     def _take(self, windows: RedisWindows, policies: Sequence[tuple[Window, float]], left: float) -> Taken:
         *shorter, (longest, slack_of_longest) = sorted(policies, key=lambda policy: policy[0].window)
-        wait, count = windows.look(self._key(longest), longest.requests, longest.window + slack_of_longest)
+        wait, count = windows.usage(self._key(longest), longest.requests, longest.window + slack_of_longest)
         if count >= max(1, int(longest.requests * left)):
             return Taken(max(wait, _SOON))
         ordered = (*shorter, (longest, slack_of_longest))
         for policy, slack in ordered:
             if not windows.count(self._key(policy), policy.requests, policy.window + slack):
-                wait, _ = windows.look(self._key(policy), policy.requests, policy.window + slack)
+                wait, _ = windows.usage(self._key(policy), policy.requests, policy.window + slack)
                 return Taken(max(wait, _SOON))
         shortest, slack = ordered[0]
-        _, recent = windows.look(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
+        _, recent = windows.usage(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
         return Taken(0.0, count + 1, recent >= shortest.requests)
 
     def _key(self, policy: Window) -> str:
@@ -175,7 +175,7 @@ class SharedWindows:
 
 
 def _shown(url: str) -> str:
-    """Check an address, and give it without user and password."""
+    """Check an address and return it without user and password."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -183,7 +183,7 @@ def _shown(url: str) -> str:
         host = None
     if not host or parts.scheme not in SCHEMES or not re.fullmatch(r"(/[0-9]*)?", parts.path):
         raise ClaidValidationError(
-            "quota_store is not an address of the form redis://HOST:PORT/DB (or rediss://); special characters of a "
+            "quota_store is not an address of the form redis://HOST:PORT/DB (or rediss://); special characters in a "
             "password must be percent-encoded"
         )
     return f"{parts.scheme}://{host}:{port or 6379}{parts.path}"

@@ -1,4 +1,4 @@
-"""What the operators have in common whose requests become jobs: waiting in the worker, in the triggerer, or not."""
+"""The base of operators whose requests become jobs: wait in the worker, in the triggerer, or not at all."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 class ClaidJobOperator(ClaidPayingOperator):
     """Base of the operators whose requests become jobs.
 
-    All jobs of a task are submitted, then waited for. Claid cannot cancel a job: where a task is killed or its time is
-    over, the log says what goes on, and the next try attaches to it and pays nothing.
+    All jobs of a task are submitted, then waited for. Claid cannot cancel a job: if a task is killed or times out, the
+    log names the jobs that continue, and the next try attaches to them and pays nothing.
 
-    :param wait_for_completion: (templated) wait until the jobs have ended and bring the pictures to their place.
-        False: submit them, and return their ids for a :class:`~airflow_claid.sensors.ClaidJobSensor`; the same task
-        with true, or one with the same parameters, later brings them to their place without paying.
-    :param deferrable: wait in the triggerer, so that no worker is taken. Default: ``[operators] default_deferrable``.
-        Return value, XComs and receipt are the same.
+    :param wait_for_completion: (templated) wait until the jobs have ended and deliver the pictures. If
+        false, submit them and return their ids for a :class:`~airflow_claid.sensors.ClaidJobSensor`; the same task
+        with true, or another with the same parameters, delivers them later without paying.
+    :param deferrable: wait in the triggerer, which frees the worker slot. Default: ``[operators] default_deferrable``.
+        Return value, XComs and receipts are the same.
     :param poll_interval: (templated) the longest time, in seconds, between two polls of a job. The first polls come
         sooner, and jitter only shortens it.
-    :param timeout: (templated) seconds to wait for all jobs of the task, from their submission (or from a retry's
-        beginning) to an absolute end; then the try fails, and a retry waits for the same jobs.
+    :param timeout: (templated) seconds to wait for all jobs of the task, counted once from their
+        submission (or from the start of a retry); then the try fails, and a retry waits for the same jobs.
     """
 
     job_kind: JobKind
@@ -69,8 +69,8 @@ class ClaidJobOperator(ClaidPayingOperator):
                 seconds(timeout, "timeout")
 
     def execute(self, context: Context) -> Any:
-        """Submit the jobs, or find them paid for already; wait; give the paths of the pictures, or the jobs' ids."""
-        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+        """Submit the jobs, or reuse paid ones; wait; return the paths of the pictures, or the ids of the jobs."""
+        with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
             self._task_orders = task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
             task_orders.begin()
@@ -85,22 +85,22 @@ class ClaidJobOperator(ClaidPayingOperator):
     def execute_complete(
         self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Go on, in a new process, after the trigger has fired: look at the jobs as a worker that waits would.
+        """Resume in a new process after the trigger has fired: poll the jobs as a waiting worker would.
 
-        :param carried: what was put down before the wait. ``airflow dags test`` loses it (seen in Airflow 3.3.2): then
-            the receipts tell, and where there is none the task fails sooner than to pay again.
+        :param carried: the state saved before the wait. ``airflow dags test`` loses it (seen in Airflow 3.3.2): then
+            the receipts are used, and without receipts the task fails rather than pay again.
         """
         status, message = (event or {}).get("status"), str((event or {}).get("message", ""))
         state = self._deferred_state(carried)
         spent = state.spent if state else 0.0
-        with failing_at_once(self._subject), self._telling_costs(context, spent) as fulfilment:
+        with failing_at_once(self._subject), self._fulfilling(context, spent) as fulfilment:
             if status == WaitState.UNREACHABLE.value:
                 raise AirflowException(message)
             if status not in (WaitState.ENDED.value, WaitState.TIMED_OUT.value, WaitState.REFUSED.value):
                 raise AirflowException(f"The trigger ended with an event that this version does not know: {event!r}")
             if status == WaitState.REFUSED.value:
-                self.log.warning("The triggerer could not wait for all jobs (%s): looking from here", message)
-            self._task_orders = task_orders = self._begun_before(fulfilment, state)
+                self.log.warning("The triggerer could not wait for all jobs (%s): polling them from here", message)
+            self._task_orders = task_orders = self._orders_before_wait(fulfilment, state)
             self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
             if status == WaitState.TIMED_OUT.value:
@@ -110,7 +110,7 @@ class ClaidJobOperator(ClaidPayingOperator):
             return self._end(context, task_orders, task_orders.complete(deadline))
 
     def on_kill(self) -> None:
-        """Tell what goes on."""
+        """Log which jobs continue."""
         if self._task_orders is not None and self._task_orders.waiting:
             self.log.warning("%s", goes_on(self._task_orders.waiting, self._task_orders.credits))
 
@@ -122,23 +122,23 @@ class ClaidJobOperator(ClaidPayingOperator):
         )
 
     def _deferred_state(self, carried: Mapping[str, Any] | None) -> DeferredState | None:
-        """Read what was put down before the wait; ``None`` where Airflow, or another version, kept nothing of use."""
+        """Read the state saved before the wait; ``None`` if Airflow lost it, or another version wrote it."""
         try:
             return DeferredState.from_json(carried) if carried else None
         except ValueError as error:
-            self.log.warning("What was put down before the wait cannot be read (%s): reading the receipts", error)
+            self.log.warning("The state saved before the wait cannot be read (%s): reading the receipts", error)
             return None
 
-    def _begun_before(self, fulfilment: Fulfilment, state: DeferredState | None) -> TaskOrders:
-        """Return the orders that were begun before the wait, without paying for anything."""
+    def _orders_before_wait(self, fulfilment: Fulfilment, state: DeferredState | None) -> TaskOrders:
+        """Return the task's orders from before the wait, without paying for anything."""
         if state:
             self._removed = dict(versions_in([one.receipt.body for one in state.begun]))
             return TaskOrders.resumed(fulfilment, self._orders_again(state), state)
         fulfilment.budget.refuse(
             AirflowFailException(
-                f"{self._subject}: Airflow kept nothing of what was submitted before the wait (as 'airflow dags test' "
-                "does), and there is no receipt: nothing is submitted, and paid, again. Look into Claid's dashboard; "
-                "give an output where receipts can be kept, or deferrable=False."
+                f"{self._subject}: Airflow lost the state saved before the wait (as 'airflow dags test' does), "
+                "and there is no receipt: nothing is submitted, or paid for, again. Check Claid's dashboard; set an "
+                "output where receipts can be kept, or deferrable=False."
             )
         )
         task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
@@ -150,19 +150,19 @@ class ClaidJobOperator(ClaidPayingOperator):
         return {}
 
     def _orders_again(self, state: DeferredState) -> list[Order]:
-        """Return the orders that were begun before the wait."""
+        """Return the orders as they were before the wait."""
         return self._orders()
 
     def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int]:
-        """Bring what is not waiting to its place, and return the ids of all jobs."""
+        """Deliver what is ready, and return the ids of all jobs."""
         job_ids = task_orders.job_ids
         self._hand_on(context, task_orders.complete_without_waiting(deadline), task_orders.spent)
         task_orders.raise_failures()
         self.log.info("Not waiting for job %s", ", ".join(map(str, job_ids)) or "(none)")
         return job_ids
 
-    def _to_carry(self, task_orders: TaskOrders, deadline: datetime) -> dict[str, Any]:
-        """Return what goes on in the process after the wait, as JSON."""
+    def _state_to_defer(self, task_orders: TaskOrders, deadline: datetime) -> dict[str, Any]:
+        """Return the state for the process after the wait, as JSON."""
         return replace(task_orders.deferred(deadline), parameters=self._parameters_to_defer()).to_json()
 
     def _defer_until(self, deadline: datetime, task_orders: TaskOrders) -> None:
@@ -178,6 +178,6 @@ class ClaidJobOperator(ClaidPayingOperator):
                 credits=task_orders.credits,
             ),
             method_name="execute_complete",
-            kwargs={"carried": self._to_carry(task_orders, deadline)},
+            kwargs={"carried": self._state_to_defer(task_orders, deadline)},
             timeout=timedelta(seconds=left + TIME_FOR_LAST_POLL),
         )

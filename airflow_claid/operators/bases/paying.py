@@ -1,4 +1,4 @@
-"""What all operators that pay have in common: the hook, the receipts' place, and what comes out."""
+"""The base of all operators that pay Claid: the hook, the place of receipts, and the results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_claid.client import ClaidError, ClaidRateLimitError
+from airflow_claid.client import ClaidError, ClaidMissingConnectionError, ClaidRateLimitError
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import (
@@ -53,11 +53,11 @@ class ClaidPayingOperator(BaseOperator):
     """Base of the operators that pay Claid for pictures.
 
     :param regenerate: (templated) pay again on purpose, once for each run or clear of the task; a retry after a
-        failure still goes on from what is paid.
-    :param on_lost_response: (templated) what to do where an answer was lost and nothing can be looked up:
-        ``"resubmit"`` asks, and may pay, again; ``"fail"`` stops for a person to decide.
-    :param lost_response_grace: (templated) seconds after asking in which an answer that seems lost may still come: how
-        long to look for it in connected storage, and to wait for another run that asks for the same thing.
+        failure still reuses what is paid for.
+    :param on_lost_response: (templated) what to do if an answer was lost and its pictures are not found:
+        ``"resubmit"`` sends, and may pay for, the request again; ``"fail"`` leaves the decision to a person.
+    :param lost_response_grace: (templated) seconds after a request in which an answer that seems lost may still come:
+        how long to look for its pictures in connected storage, and to wait for another run with the same request.
     :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
     :param claid_conn_id: (templated) the Airflow connection to Claid.
     """
@@ -72,7 +72,7 @@ class ClaidPayingOperator(BaseOperator):
     operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
     pictures_page: str = ""
     _removed: Mapping[str, str] = MappingProxyType({})
-    """The versions of inputs that were asked about before a wait, and may have been removed in it."""
+    """The versions that inputs had before a wait; some may have been removed during it."""
 
     def __init__(
         self,
@@ -102,8 +102,8 @@ class ClaidPayingOperator(BaseOperator):
         return ClaidHook(self.claid_conn_id)
 
     def execute(self, context: Context) -> list[str]:
-        """Get the pictures, or find them paid for already, and give their paths."""
-        with failing_at_once(self._subject), self._telling_costs(context) as fulfilment:
+        """Pay for the pictures, or reuse paid ones, and return their paths."""
+        with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
             task_orders.begin()
             self._show_links(context, task_orders)
@@ -113,24 +113,24 @@ class ClaidPayingOperator(BaseOperator):
 
     @property
     def _subject(self) -> str:
-        """What the task is about, for errors."""
+        """The parameter that identifies the task in errors."""
         raise NotImplementedError
 
     def _orders(self) -> list[Order]:
-        """Give what is asked, checked.
+        """Return the orders of the task, checked.
 
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
         raise NotImplementedError
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        """Hand on what there is, then fail if something failed."""
-        good = self._hand_on(context, results, task_orders.spent)
+        """Push the results, then raise if an order failed."""
+        paths = self._hand_on(context, results, task_orders.spent)
         task_orders.raise_failures()
-        return good
+        return paths
 
     def _show_links(self, context: Context, task_orders: TaskOrders) -> None:
-        """Have the links in Airflow's page while the task runs; where that fails, the task does not."""
+        """Show the links in the Airflow UI while the task runs; an error here does not fail the task."""
         if task_orders.orders:
             self._find_page(
                 task_orders.orders[0].place, [image for one in task_orders.begun for image in one.receipt.images]
@@ -143,21 +143,21 @@ class ClaidPayingOperator(BaseOperator):
             for key, address in links.items():
                 if address:
                     context["ti"].xcom_push(key=key, value=address)
-        except Exception as error:  # noqa: BLE001 - what is paid is worth more than its link
+        except Exception as error:  # noqa: BLE001 - a missing link must not fail a paid task
             self.log.warning("The task's links are not shown before it ends (%s)", type(error).__name__)
 
     def _find_page(self, place: Place, images: Sequence[DeliveredImage]) -> None:
-        """Find the page of the pictures; Airflow asks for it when the process ends."""
-        known = (image.path or (image.tmp_url if place.is_temporary else None) for image in images)
-        paths = [path for path in known if path]
+        """Set the page of the pictures; Airflow reads it when the process ends."""
+        paths_or_none = (image.path or (image.tmp_url if place.is_temporary else None) for image in images)
+        paths = [path for path in paths_or_none if path]
         try:
             self.pictures_page = pictures_page(place, paths, self.hook.storages.find_readable_uri)
         except (ClaidError, ValueError) as error:
-            self.log.warning("The link to the pictures cannot be made (%s)", type(error).__name__)
+            self.log.warning("The link to the pictures cannot be built (%s)", type(error).__name__)
 
     @contextmanager
-    def _telling_costs(self, context: Context, spent: float = 0.0) -> Iterator[Fulfilment]:
-        """Yield the fulfilment; if what is done with it fails, XCom ``credits`` tells all the same what was spent."""
+    def _fulfilling(self, context: Context, spent: float = 0.0) -> Iterator[Fulfilment]:
+        """Yield the fulfilment; if the block fails, push the credits that it spent to the XCom ``credits``."""
         fulfilment = self._fulfilment(context, spent)
         try:
             yield fulfilment
@@ -173,9 +173,9 @@ class ClaidPayingOperator(BaseOperator):
         )
 
     def _budget(self, spent: float = 0.0) -> Budget:
-        """Return what this execution may spend.
+        """Return the budget of this execution.
 
-        :param spent: what it has spent already, in another process.
+        :param spent: credits that it has already spent in another process.
         """
         return Budget(ceiling(self.max_credits, "max_credits"), spent=spent)
 
@@ -190,7 +190,7 @@ class ClaidPayingOperator(BaseOperator):
         )
 
     def _receipts(self, order: Order, context: Context) -> ReceiptStore:
-        """Choose where an order's receipt is kept: beside the pictures, else with the task, else nowhere."""
+        """Choose the store of an order's receipt: beside the pictures, else with the task instance, else none."""
         if not order.place.is_temporary:
             readable = self.hook.storages.find_readable_uri(order.place.receipts)
             if readable is not None:
@@ -199,24 +199,24 @@ class ClaidPayingOperator(BaseOperator):
         if store is not None:
             return TaskStateReceipts(store)
         self.log.warning(
-            "There is no place for receipts: a retry of this task pays again. Give an output that Airflow can write "
+            "There is no place for receipts: a retry of this task pays again. Set an output that Airflow can write "
             "to, map the connected storage to an Airflow connection, or use Airflow 3.3 or later"
         )
         return NoReceipts()
 
     def _check_place(self, place: Place) -> None:
-        """Make sure, before credits are spent, that the place can be written to."""
+        """Check, before credits are spent, that the place can be written to."""
         if place.is_written_by_claid:
             self.hook.storages.check_writable(place.storage_name)
         elif place.is_written_by_airflow:
             located(place.folder)
 
     def _landing(self, place: Place) -> str | None:
-        """Give the place as a connected storage sees it, where one covers it, so that lost answers can be found."""
+        """Return the place's address in a connected storage that covers it, if any, to find lost answers there."""
         return self.hook.storages.covering(place.folder) if place.is_written_by_airflow else None
 
     def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
-        """Push what the pictures are and what this execution cost, log it, and give the paths of the good ones."""
+        """Push and log the pictures and the credits spent; return the paths of the usable pictures."""
         images = [
             {
                 **image.to_json(),
@@ -230,20 +230,20 @@ class ClaidPayingOperator(BaseOperator):
             for result in results
             for image in result.images
         ]
-        good = [image.path for result in results for image in result.images if image.good and image.path]
+        usable = [image.path for result in results for image in result.images if image.good and image.path]
         if results:
             self._find_page(
                 results[0].order.place, [image for result in results for image in result.images if image.good]
             )
         context["ti"].xcom_push(key="images", value=images)
         context["ti"].xcom_push(key="credits", value=spent)
-        self.log.info("%d images, %d of them good; %g credits spent", len(images), len(good), spent)
-        return good
+        self.log.info("%d images, %d of them usable; %g credits spent", len(images), len(usable), spent)
+        return usable
 
 
 @contextmanager
 def failing_at_once(subject: str) -> Iterator[None]:
-    """Fail a task without a retry where a retry cannot cure what went wrong."""
+    """Fail a task without a retry if a retry cannot help."""
     try:
         with refusing_at_once():
             yield
@@ -251,6 +251,8 @@ def failing_at_once(subject: str) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except PartialFailureError as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
+    except ClaidMissingConnectionError:
+        raise  # Airflow says so also when its API server fails for a moment: a retry may find the connection
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
         raise

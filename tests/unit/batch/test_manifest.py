@@ -316,7 +316,7 @@ def test_of_a_broken_part_the_whole_lines_count(place: str, broken: bytes, caplo
         manifest = opened(place)
     assert manifest.index.count == 2
     assert [record.getMessage() for record in caplog.records] == [
-        f"{part}: 1 broken lines are left out, the first is line 2"
+        f"{part}: skipped 1 broken lines, the first is line 2"
     ]
     manifest.finish()
     manifest.close()

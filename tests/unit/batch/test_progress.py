@@ -61,7 +61,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     }
     (line,) = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
     assert line == (
-        "170 of 1000 prompts: 160 done, 5 blocked, 5 failed; 20 reused, 3 to be tried again; 5.0 a second (99% of the "
+        "170 of 1000 prompts: 160 done, 5 blocked, 5 failed; 20 reused, 3 to be retried; 5.0 a second (99% of the "
         "quota), 150 credits spent, about 3 min left"
     )
 
@@ -88,7 +88,7 @@ def test_a_first_report_at_once_divides_by_nothing(clock: list[float], caplog: p
 
 def test_a_memory_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
     Progress(10, lambda: None, Memory(fails=True))(BatchCounts())
-    assert "could not be kept in task_state_store (ConnectionError)" in caplog.text
+    assert "could not be stored in task_state_store (ConnectionError)" in caplog.text
 
 
 @pytest.mark.parametrize(

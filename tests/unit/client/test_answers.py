@@ -40,7 +40,13 @@ def envelope(code: str, message: str, details: dict[str, list[str]] | None = Non
         (403, envelope("112", "Not enough permissions."), ClaidScopeError, "112", "the scope 'image_editing'"),
         (404, envelope("1004", "Not found."), ClaidRequestError, "1004", "Not found"),
         (409, envelope("1009", "Conflict."), ClaidRequestError, "1009", "Conflict"),
-        (500, envelope("1000", "Temporary error."), ClaidServerError, "1000", "Claid, or a proxy before it, failed"),
+        (
+            500,
+            envelope("1000", "Temporary error."),
+            ClaidServerError,
+            "1000",
+            "Claid, or a proxy in front of it, failed",
+        ),
     ],
 )
 def test_an_envelope_becomes_the_error_of_its_status(

@@ -194,7 +194,7 @@ def test_a_lost_request_that_made_nothing_fails_so_that_it_can_be_done_again(
     sandbox: Sandbox, claid: ClaidClient
 ) -> None:
     sandbox.fault("cut", operation="create_storage", charged=False)
-    with pytest.raises(ClaidAnswerLostError, match="doing it again does no harm") as lost:
+    with pytest.raises(ClaidAnswerLostError, match="it costs nothing and is safe to repeat") as lost:
         claid.create_storage(bucket())
     assert lost.value.retryable
     assert claid.create_storage(bucket()).name == "shop"

@@ -224,7 +224,7 @@ def test_a_get_that_is_never_answered_is_given_up_after_four_attempts(
     told: ClaidClient, scripted: ScriptedServer
 ) -> None:
     scripted.replies(Reply(cut=True))
-    with pytest.raises(ClaidAnswerLostError, match="Nothing is charged for asking"):
+    with pytest.raises(ClaidAnswerLostError, match="A poll costs nothing"):
         told.get_edit(7)
     assert len(scripted.received) == 4
 
@@ -271,7 +271,7 @@ def test_a_429_costs_one_pause_of_its_reset_and_a_little_more(
     assert len(clock.slept) == 2
     assert all(1 < pause <= 1.5 for pause in clock.slept)
     assert clock.slept[0] != clock.slept[1]
-    assert "Sending get_edit again" in caplog.text
+    assert "Retrying get_edit in" in caplog.text
     assert "not charged" in caplog.text
 
 

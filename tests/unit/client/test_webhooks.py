@@ -94,10 +94,10 @@ def test_hex_and_base64_are_taken(form: str, before: str) -> None:
         (BODY, None, SECRET, "no signature"),
         (BODY, "", SECRET, "no signature"),
         (BODY, "  ", SECRET, "no signature"),
-        (BODY, "sha256=", SECRET, "no HMAC-SHA256"),
-        (BODY, "ünïcode", SECRET, "no HMAC-SHA256"),
-        (BODY, signed(BODY).hex()[:-1], SECRET, "no HMAC-SHA256"),
-        (BODY, signed(BODY).hex() + "00", SECRET, "no HMAC-SHA256"),
+        (BODY, "sha256=", SECRET, "not an HMAC-SHA256"),
+        (BODY, "ünïcode", SECRET, "not an HMAC-SHA256"),
+        (BODY, signed(BODY).hex()[:-1], SECRET, "not an HMAC-SHA256"),
+        (BODY, signed(BODY).hex() + "00", SECRET, "not an HMAC-SHA256"),
         (BODY, signed(BODY, "other").hex(), SECRET, "is wrong"),
         (BODY, base64.b64encode(signed(BODY, "other")).decode(), SECRET, "is wrong"),
         (BODY + b" ", signed(BODY).hex(), SECRET, "is wrong"),
@@ -126,7 +126,7 @@ def test_what_is_not_signed_with_the_secret_is_refused_before_it_is_parsed(
     [b"", b"\xff", b"[]", b"null", b'{"data": 5}', b'{"data": {"status": "DONE"}}', b"[" * 100_000, b'{"error": "x"}'],
 )
 def test_a_rightly_signed_body_that_is_no_job_is_refused_without_showing_it(body: bytes) -> None:
-    with pytest.raises(ClaidWebhookError, match="not that of a job") as caught:
+    with pytest.raises(ClaidWebhookError, match="does not hold a job") as caught:
         job_from_webhook(body, signed(body).hex(), SECRET, JobKind.EDIT)
     assert SECRET not in str(caught.value)
     assert not caught.value.may_have_been_charged

@@ -89,7 +89,7 @@ def test_a_lost_answer_counts_against_the_ceiling_as_if_it_were_paid() -> None:
     lose(budget)
     assert (budget.spent, budget.in_doubt) == (0, 1)
     pay(budget)
-    with pytest.raises(CreditCeilingError, match=r"\(and 1 perhaps, for lost answers\)"):
+    with pytest.raises(CreditCeilingError, match=r"\(and perhaps 1 more, for lost answers\)"):
         pay(budget)
 
 

@@ -298,7 +298,7 @@ def test_an_answer_whose_links_died_before_the_retry_is_paid_again_once(
         shop.fulfil(order)
     shop.sandbox.advance(25 * 3600)
     assert shop.fulfil(order).images[0].good
-    assert "asking Claid again for 1 credits" in caplog.text
+    assert "requesting it again for 1 credits" in caplog.text
     assert shop.sandbox.charged() == 2
 
 
@@ -603,7 +603,7 @@ def test_nothing_stays_behind_where_claid_wrote_when_a_run_stopped_between_two_p
 
 
 def refuse(shop: Shop, order: Order, run_id: str, **terms: Any) -> None:
-    """Have a run ask with a key that Claid does not know."""
+    """Let a run send its request with a key that Claid does not know."""
     paying = shop.client
     shop.client = ClaidClient("unknown-key-0000", shop.sandbox.url, quota=Quota(()))
     with pytest.raises(Exception, match="401"):
@@ -724,7 +724,7 @@ def test_a_run_that_waited_long_for_the_quota_does_not_pay_for_what_another_has_
 
 def test_a_run_waits_for_another_as_long_as_that_one_says_that_it_is_still_asking(shop: Shop) -> None:
     order = shop.generation(f"file://{shop.bucket}/out/")
-    receipt = Payment(order, shop.memory, shop.fulfilment("monday"))._announced(edition=1, former=None)
+    receipt = Payment(order, shop.memory, shop.fulfilment("monday"))._write_intent(edition=1, former=None)
     assert receipt is not None
 
     def renew() -> None:

@@ -157,7 +157,7 @@ def test_one_that_fails_stops_no_other_and_is_named(shop: Shop) -> None:
     shop.sandbox.fault("job_error", prompt=shop.links[1])
     task_orders = shop.begun(shop.orders(*shop.links))
     assert len(task_orders.complete(soon())) == 2
-    with pytest.raises(PartialFailureError, match="1 of 3 pictures failed, the others are kept") as failed:
+    with pytest.raises(PartialFailureError, match="1 of 3 pictures failed; the others are kept") as failed:
         task_orders.raise_failures()
     assert list(task_orders.failed) == [shop.links[1]]
     assert "ended as ERROR without a result: Internal error" in str(failed.value)

@@ -234,7 +234,7 @@ def test_where_airflow_loses_what_was_carried_the_receipts_tell_and_nothing_is_p
         if output:
             assert len(operator.execute_complete({"ti": ti}, event=event)) == 1
         else:
-            with pytest.raises(AirflowFailException, match="nothing is submitted, and paid, again"):
+            with pytest.raises(AirflowFailException, match="nothing is submitted, or paid for, again"):
                 operator.execute_complete({"ti": ti}, event=event)
         assert ti.pushed["credits"] == 0
     assert len(sandbox.ledger(OPERATIONS[make])) == 2
@@ -258,7 +258,7 @@ def test_a_list_is_a_request_for_each_and_one_that_fails_stops_no_other(
 ) -> None:
     given = [["storage://shop/photo.png"], ["storage://shop/none.png"]]
     run = new_try()
-    with pytest.raises(AirflowException, match="1 of 2 pictures failed, the others are kept") as failure:
+    with pytest.raises(AirflowException, match="1 of 2 pictures failed; the others are kept") as failure:
         run(make(given, output=f"file://{tmp_path}/made/"))
     assert "none.png" in str(failure.value)
     assert len(run.images) == 1

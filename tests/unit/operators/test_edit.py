@@ -132,7 +132,7 @@ def test_where_some_pictures_fail_the_others_are_kept_and_the_failed_ones_named(
     dead = f"{sandbox.url}/tmp/none/none_1.png"
     run = new_try()
     operator = ImageResizeOperator(task_id="r", input=[links[0], dead, links[1]], width=9, output=f"file://{tmp_path}/")
-    with pytest.raises(AirflowException, match="1 of 3 pictures failed, the others are kept") as failure:
+    with pytest.raises(AirflowException, match="1 of 3 pictures failed; the others are kept") as failure:
         run(operator)
     assert "none_1.png" in str(failure.value)
     assert len(list(tmp_path.glob("*.jpg"))) == 2

@@ -206,7 +206,7 @@ def test_a_picture_that_somebody_removed_is_made_again_and_the_log_says_what_it_
     ObjectStoragePath(path).unlink()
     assert new_try(run_id="tuesday")(generation(output=f"file://{tmp_path}/")) == [path]
     assert ObjectStoragePath(path).exists()
-    assert "asking Claid again for 1 credits" in caplog.text
+    assert "requesting them again for 1 credits" in caplog.text
     assert sandbox.charged() == 2
 
 

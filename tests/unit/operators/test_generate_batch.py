@@ -274,7 +274,7 @@ def test_rows_that_are_no_good_are_reported_and_the_others_delivered(
     assert sandbox.charged() == 8
 
     run = new_try(run_id="tuesday")
-    with pytest.raises(AirflowFailException, match=r"3 were no good, of 11: more than error_threshold=0.1"):
+    with pytest.raises(AirflowFailException, match=r"3 were invalid, of 11: more than error_threshold=0.1"):
         run(batch(prompts=prompts, output=f"file://{tmp_path}/"))
     assert run.ti.pushed["summary"]["invalid"] == 3
     assert sandbox.charged() == 8
@@ -306,7 +306,7 @@ def test_blocked_prompts_end_the_task_as_asked_after_all_is_done(
         if expected is None:
             run(operator)
         else:
-            with pytest.raises(expected, match="content filter blacked out"):
+            with pytest.raises(expected, match="content filter blocked"):
                 run(operator)
         summary = run.ti.pushed["summary"]
         assert Counter(row["status"] for row in rows_of(summary))["blocked"] == sum("nude" in one for one in prompts)
@@ -356,7 +356,7 @@ def test_the_ceiling_is_never_passed_and_the_next_execution_goes_on(
 def test_the_ceiling_counts_what_lost_answers_may_have_cost(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
     sandbox.fault("cut", operation="generate_image", charged=True, probability=0.3)
     run = new_try()
-    with pytest.raises(AirflowFailException, match=r"perhaps, for lost answers\).*max_credits=30"):
+    with pytest.raises(AirflowFailException, match=r"perhaps \d+ more, for lost answers\).*max_credits=30"):
         run(batch(prompts=lamps(60), output=f"file://{tmp_path}/", max_credits=30, concurrency=20))
     assert run.credits < 30
     assert sandbox.charged() <= 30
@@ -370,7 +370,7 @@ def test_without_credits_all_stops_at_once_and_with_new_ones_each_prompt_is_paid
     run = new_try()
     connect("claid_default", conn_type="claid", password="poor-key", host=sandbox.url)
     with pytest.raises(
-        AirflowFailException, match=r"30 of 80 prompts have ended, 30 of them well, 50 are left; 30 cre"
+        AirflowFailException, match=r"30 of 80 prompts have ended, 30 of them with pictures, 50 are left; 30 cre"
     ):
         run(operator())
     assert run.credits == sandbox.charged() == 30
@@ -448,7 +448,7 @@ def test_a_prompt_whose_answer_is_lost_holds_up_no_other(sandbox: Sandbox, new_t
 
     thread = meanwhile(kill, lambda: sandbox.charged() == 8)
     run = new_try()
-    with pytest.raises(AirflowException, match=r"8 of 9 prompts have ended, 8 of them well, 1 are left"):
+    with pytest.raises(AirflowException, match=r"8 of 9 prompts have ended, 8 of them with pictures, 1 are left"):
         run(operator)
     thread.join()
     assert ended[0]
@@ -504,7 +504,7 @@ def test_faults_at_random_leave_nothing_unreported_and_no_charge_unexplained(
 def test_an_outage_stops_the_batch_for_a_retry(
     new_try: NewTry, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_claid.batch.batch._PATIENCE_WITH_OUTAGES", 5)
+    monkeypatch.setattr("airflow_claid.batch.batch._FAILURES_OF_AN_OUTAGE", 5)
     run = new_try()
     host = f"http://127.0.0.1:{free_port()}"
     connect("claid_default", conn_type="claid", password="any-key", host=host, extra={"max_wait": 0})

@@ -139,7 +139,7 @@ def test_a_try_whose_answer_is_lost_is_mended_without_a_second_storage(sandbox: 
         ({"conn_type": "aws"}, "has no login and password"),
         ({"conn_type": "google_cloud_platform", "extra": {"key_path": "/k.json"}}, "gcloud storage hmac create"),
         ({"conn_type": "google_cloud_platform", "extra": {"hmac_access_key": "GOOG1"}}, "has no HMAC key"),
-        ({"conn_type": "http", "password": SECRET}, "is of type 'http': give one of type 'aws'"),
+        ({"conn_type": "http", "password": SECRET}, "is of type 'http': use one of type 'aws'"),
         (None, "is not defined"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_request_that_its_journey_brought_too_early_widens_the_windows_instead
     slack = quota._slack_of(POLICIES[1])
     quota.observe(RateLimit(POLICIES, -1, 1, 20), bookings[-1])
     assert quota._slack_of(POLICIES[1]) == 2 * slack
-    assert quota._others.part(account.now) == 0
+    assert quota._others.share(account.now) == 0
 
 
 class Shared:

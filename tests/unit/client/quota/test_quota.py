@@ -78,7 +78,7 @@ def test_a_request_counts_from_when_it_was_on_its_way_however_long_that_took(
             while (booking := quota.book()).wait:
                 clock.now += booking.wait
         clock.now += delay
-        assert quota.on_its_way(booking).moment == clock.now
+        assert quota.written(booking).moment == clock.now
         arrived.append(clock.now)
     for policy in policies:
         assert most_within(arrived, policy.window) <= policy.requests

@@ -138,7 +138,7 @@ def test_a_store_that_cannot_be_reached_is_told_once_and_each_goes_on_alone(
 def test_a_store_that_is_back_is_used_again(
     account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_claid.client.quota.store._TRIED_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr("airflow_claid.client.quota.store._RETRY_AFTER", 0.0)
     caplog.set_level(logging.INFO)
     way = WayToRedis(account.redis_url)
     shared = account.windows(url=way.url)
