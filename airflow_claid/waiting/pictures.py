@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.delivery.downloads import without_query
+from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.places import Place, edit_place
 from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
-
-_LINKS = ("https://", "http://")
 
 
 def checked_number(number_of_images: object) -> int:
@@ -63,7 +62,7 @@ class Watch:
     @property
     def is_link(self) -> bool:
         """Whether it is a link to one picture."""
-        return self.output.startswith(_LINKS)
+        return is_link(self.output)
 
     @property
     def place(self) -> Place:
