@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client.models.creation import CreatedOutput, count_of
+from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.models.edit import format_name
 from airflow_claid.client.models.scene import SceneOutput
 from airflow_claid.orders.order import Order
@@ -52,8 +52,8 @@ class CreationOrder(Order):
 
     @property
     def number_of_images(self) -> int:
-        """How many pictures are asked for."""
-        return count_of(self.output)
+        """How many pictures are asked for; Claid's default is 1 where an output need not say."""
+        return self.output.number_of_images or 1
 
     @property
     def label(self) -> str:

@@ -19,5 +19,5 @@ class CreatedOutput(OutputModel):
 
 
 def count_of(output: object) -> int:
-    """How many pictures an output asks for; without a number, 1: Claid's default for AI edits and fashion models."""
-    return getattr(output, "number_of_images", None) or 1
+    """How many pictures an output asks for; Claid's default for AI edits and fashion models is 1."""
+    return (output.number_of_images or 1) if isinstance(output, CreatedOutput) else 1
