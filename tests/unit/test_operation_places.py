@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from airflow_claid import client, operators
-from airflow_claid.client import ClaidClient, JobKind
+from airflow_claid.client import ClaidClient, JobKind, calls
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.get_provider_info import get_provider_info
 from airflow_claid.orders.order import Order
@@ -101,6 +101,18 @@ def has_job_kind(operation: Operation) -> bool:
     return operation.job is None or operation.job in {kind.value for kind in JobKind}
 
 
+def has_job_call(operation: Operation) -> bool:
+    """Whether client and sandbox agree on where the job is submitted, with which scope and against which quota."""
+    if operation.job is None:
+        return True
+    kind = next((kind for kind in JobKind if kind.value == operation.job), None)
+    served = in_sandbox(operation)
+    if kind not in calls._JOBS or served is None:
+        return False
+    call = calls.submission(kind, {})
+    return (f"/{call.path}", call.scope, call.group.value) == (served.path, served.scope, served.quota)
+
+
 def has_priced_order(operation: Operation) -> bool:
     orders = [one for one in classes(f"orders.{operation.file}") if issubclass(one, Order)]
     return bool(orders) and all("credits" in vars(one) and "prices." in inspect.getsource(one) for one in orders)
@@ -151,6 +163,7 @@ PLACES: dict[str, Callable[[Operation], bool]] = {
     "client/models/X.py, with its request exported by client/__init__.py": exports_request,
     "client/client.py: its method, and get_X for a job": has_client_methods,
     "client/models/jobs.py: a JobKind, for a job": has_job_kind,
+    "client/calls.py: the call that submits it, for a job": has_job_call,
     "client/quota/rate_limits.py: a Group of the name that the sandbox's quota has": has_the_same_quota_on_both_sides,
     "orders/X.py, with its credits from client/prices.py": has_priced_order,
     "operators/X.py, with an operator exported by operators/__init__.py": exports_operator,
@@ -188,7 +201,7 @@ def test_an_operation_has_all_its_places(operation: Operation) -> None:
 
 
 def test_every_place_of_an_operation_that_does_not_exist_is_missed() -> None:
-    assert missing_places(Operation("submit_relight", "relight", "RelightRequest")) == list(PLACES)
+    assert missing_places(Operation("submit_unheard_of", "unheard_of", "UnheardOfRequest")) == list(PLACES)
 
 
 def test_provider_info_lists_the_module_of_every_operator() -> None:

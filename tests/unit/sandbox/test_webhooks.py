@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import requests
@@ -17,17 +16,12 @@ import requests
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import read_settings
 from tests.support.processes import free_port
-from tests.support.sandbox_client import Client, png
+from tests.support.sandbox_client import Client
 from tests.support.scripted_server import Reply, ScriptedServer
 from tests.support.submissions import EDIT, SUBMISSIONS, Submission
 
+pytestmark = pytest.mark.usefixtures("address")
 SECRET = "a secret with an umlaut: ü"
-
-
-@pytest.fixture(autouse=True)
-def photo(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "photo.png").write_bytes(png())
 
 
 @pytest.fixture
