@@ -26,7 +26,7 @@ _LONGEST = 10 * 365 * 24 * 3600
 
 @contextmanager
 def refusing_at_once() -> Iterator[None]:
-    """Fail a DAG's parsing, or a task without a retry, on a parameter that no retry can mend."""
+    """Fail a DAG's parsing, or a task without a retry, on a parameter that no retry can fix."""
     try:
         yield
     except ClaidValidationError as error:

@@ -32,7 +32,7 @@ class Columns:
     _last: tuple[Sequence[str], dict[str, int]] = field(default_factory=lambda: ((), {}))
 
     def among(self, names: Sequence[str]) -> dict[str, int]:
-        """Give the position of each of our columns that is there.
+        """Return the position of each of our columns that is there.
 
         :raises Unusable: if one is there twice.
         """
@@ -53,7 +53,7 @@ class Columns:
         return found
 
     def in_header(self, names: Sequence[str]) -> dict[str, int]:
-        """Give the same for a header, in which ``prompt`` and all renamed columns must be.
+        """Return the same for a header, in which ``prompt`` and all renamed columns must be.
 
         :raises Unusable: also if one of them is not.
         """

@@ -32,7 +32,7 @@ def duplicate(order: Order, first: int) -> dict[str, Any]:
 
 def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
     """Return the row of an item that has usable or blocked pictures."""
-    usable = [image for image in result.images if image.good]
+    usable = [image for image in result.images if image.usable]
     return {
         **_facts(order),
         "status": "done" if usable else "blocked",

@@ -111,7 +111,7 @@ def _row(number: int, record: _Record) -> PromptRow:
 
 
 def _filled(value: object) -> object:
-    """Give ``None`` for what is empty, and a number for a database's decimal."""
+    """Return ``None`` for what is empty, and a number for a database's decimal."""
     if isinstance(value, Decimal):
         value = float(value)
     empty = (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and math.isnan(value))
@@ -281,7 +281,7 @@ def _csv(text: TextIO, columns: Columns, delimiter: str = ",") -> Iterator[_Reco
 
 
 def _cells(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Give each row's line and its cells; or a text, if they cannot be told apart."""
+    """Yield each row's line and its cells; or, instead of cells, why they cannot be separated."""
     last = ""
 
     def lines() -> Iterator[str]:
@@ -319,7 +319,7 @@ _TEXTS: dict[str, _TextReader] = {
 
 
 def _number(text: str) -> object:
-    """Give the number that a text shows; a text that shows none stays, for the check that refuses it by name."""
+    """Return the number that a text shows; other text stays, for the check that refuses it by name."""
     plain = text.strip()
     if _WHOLE.fullmatch(plain):
         return int(plain)

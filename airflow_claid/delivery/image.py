@@ -68,7 +68,7 @@ class DeliveredImage:
         return self.evolve(tmp_url=tmp_url, path=path)
 
     @property
-    def good(self) -> bool:
+    def usable(self) -> bool:
         """Whether it may go downstream."""
         return self.path is not None and not self.blocked
 

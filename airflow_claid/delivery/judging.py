@@ -1,4 +1,4 @@
-"""Is this file a good picture? Judged from as few of its bytes as will do."""
+"""Is this file a usable picture? Judged from as few of its bytes as will do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _JPEG_END = b"\xff\xd9"
 class Verdict(Enum):
     """What a file is."""
 
-    GOOD = "good"
+    USABLE = "usable"
     BLOCKED = "blocked"
     UNFINISHED = "unfinished"
     NO_PICTURE = "no picture"
@@ -54,7 +54,7 @@ def judge(size: int, read: Callable[[int, int], bytes]) -> Verdict:
         if pixels > _MAX_PIXELS:
             return Verdict.NO_PICTURE
         if _ends_well(head, read(max(0, size - _TAIL_BYTES), size)):
-            return Verdict.GOOD
+            return Verdict.USABLE
     return judge_whole(read(0, size)) if size <= _MAX_BYTES else Verdict.NO_PICTURE
 
 
@@ -68,7 +68,7 @@ def judge_whole(content: bytes) -> Verdict:
         return Verdict.UNFINISHED
     except DownloadRefusedError:
         return Verdict.NO_PICTURE
-    return Verdict.BLOCKED if inspection.blocked else Verdict.GOOD
+    return Verdict.BLOCKED if inspection.blocked else Verdict.USABLE
 
 
 def _begins_like_a_picture(head: bytes) -> bool:

@@ -127,7 +127,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Hand on what there is; where something is missing, do as ``on_error`` says."""
-        good = super()._end(context, task_orders, results)
+        usable = super()._end(context, task_orders, results)
         for result in results:
             reasons, made = result.reasons, len(result.images)
             missing = max(result.order.number_of_images - made, len(reasons))
@@ -144,7 +144,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
                     "its pictures), and set on_error='continue' to go on without them."
                 )
             self.log.warning("%s; going on without them (on_error='continue')", message)
-        return good
+        return usable
 
     def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
         """Return the paths as the output was given, also where Claid knows the folder as a connected storage."""

@@ -63,7 +63,7 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.
-    :returns: the paths of the good images. XCom ``images`` has a dict for each image, blocked ones included, whose
+    :returns: the paths of the usable images. XCom ``images`` has a dict for each image, blocked ones included, whose
         ``input`` is the first garment; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
         prompt. The message names the value and the remedy.

@@ -38,7 +38,7 @@ class ImageGenerationOperator(FilteredOperator):
         the result, and not written to object storage.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.
-    :returns: the paths of the good images: object storage, ``storage://…`` or temporary links. XCom ``images``
+    :returns: the paths of the usable images: object storage, ``storage://…`` or temporary links. XCom ``images``
         has a dict for each image, blocked ones included; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
         prompt. The message names the value and the remedy.

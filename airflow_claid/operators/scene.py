@@ -112,7 +112,7 @@ class BackgroundGenerationOperator(CreatingOperator):
         such as ``{"type": "jpeg", "quality": 90}``; ``None``: Claid's default, PNG.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
         ``claid_conn_id``.
-    :returns: the paths of the good images, in the order of the inputs. XCom ``images`` has a dict for each image,
+    :returns: the paths of the usable images, in the order of the inputs. XCom ``images`` has a dict for each image,
         blocked ones included; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
         prompt. The message names the value and the remedy.

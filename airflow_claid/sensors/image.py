@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ClaidImageSensor(ClaidSensor):
-    """Wait until good images are at a place, whoever puts them there.
+    """Wait until usable images are at a place, whoever puts them there.
 
     Good is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
     nor do files of which a part is missing, files that are no pictures, hidden and ``.partial`` files, and the
@@ -46,7 +46,7 @@ class ClaidImageSensor(ClaidSensor):
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60), ``timeout`` (seconds, default a
         week), ``mode``, ``soft_fail``, …
-    :returns: the paths of all good images that are there, sorted, in the form of ``output``.
+    :returns: the paths of all usable images that are there, sorted, in the form of ``output``.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; with ``soft_fail`` the task is skipped.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, a storage that is not mapped, a link
         to a host that is not on the list.

@@ -19,7 +19,7 @@ _SHORTEST_INTERVAL = 0.1
 
 
 class ClaidImageTrigger(ClaidTrigger):
-    """Waits until good images are at a place. Only polls; pays nothing.
+    """Waits until usable images are at a place. Only polls; pays nothing.
 
     Fires once, with ``{"status": …, "message": …, "paths": […]}``; the statuses are those of
     :class:`~airflow_claid.waiting.decision.WaitState`, less ``"wait"``.

@@ -1,4 +1,4 @@
-"""Polling a place for good pictures; each file is judged once, until it is written anew."""
+"""Polling a place for usable pictures; each file is judged once, until it is written anew."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _poll_of(files: Iterable[tuple[str, Verdict | None]]) -> Poll:
     verdicts = {path: verdict for path, verdict in files if verdict is not None}
     count = Counter(verdicts.values())
     return Poll(
-        good=tuple(sorted(path for path, verdict in verdicts.items() if verdict is Verdict.GOOD)),
+        usable=tuple(sorted(path for path, verdict in verdicts.items() if verdict is Verdict.USABLE)),
         blocked=count[Verdict.BLOCKED],
         unfinished=count[Verdict.UNFINISHED],
         others=count[Verdict.NO_PICTURE],

@@ -10,7 +10,7 @@ import ast
 import random
 from dataclasses import dataclass, replace
 
-from airflow_claid.client import ClaidValidationError, Job, JobKind, JobOutcome
+from airflow_claid.client import ClaidError, ClaidValidationError, Job, JobKind, JobOutcome
 from airflow_claid.client.lists import flat
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
@@ -98,7 +98,7 @@ def _description(name: str, job: Job) -> str:
 
 
 def _is_unknown_job(error: Exception | None) -> bool:
-    return getattr(error, "status", None) == 404
+    return isinstance(error, ClaidError) and error.status == 404
 
 
 def pause(polls: int, poll_interval: float, left: float) -> float:

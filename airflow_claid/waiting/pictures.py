@@ -30,7 +30,7 @@ class Watch:
     """What is waited for.
 
     :param output: a folder or file (``storage://``, ``s3://``, ``gs://``, ``file://``) or a link to one picture.
-    :param number_of_images: how many good images must be there.
+    :param number_of_images: how many usable images must be there.
     :param recursive: whether the folders in the folder count as well.
     """
 
@@ -74,13 +74,13 @@ class Watch:
 class Poll:
     """What one poll of a place showed.
 
-    :param good: paths of the good images, sorted.
+    :param usable: paths of the usable images, sorted.
     :param blocked: how many pictures are the content filter's plain black.
     :param unfinished: how many files are pictures of which a part is missing.
     :param others: how many files are no pictures.
     """
 
-    good: tuple[str, ...] = ()
+    usable: tuple[str, ...] = ()
     blocked: int = 0
     unfinished: int = 0
     others: int = 0
@@ -90,7 +90,7 @@ class Poll:
 class PictureDecision(Decision):
     """What to do after a poll of a place.
 
-    :param paths: of the good images, sorted; all that are there, which may be more than were waited for.
+    :param paths: of the usable images, sorted; all that are there, which may be more than were waited for.
     """
 
     paths: tuple[str, ...] = ()
@@ -110,9 +110,9 @@ def decide(
     if isinstance(polled, Exception):
         place = without_query(watch.output)
         return PictureDecision.after_failure(place, polled, failures=failures, overdue=overdue, patience=patience)
-    enough = len(polled.good) >= watch.number_of_images
+    enough = len(polled.usable) >= watch.number_of_images
     state = WaitState.after_poll(ended=enough, overdue=overdue)
-    return PictureDecision(state, _description(watch, polled), paths=polled.good if enough else ())
+    return PictureDecision(state, _description(watch, polled), paths=polled.usable if enough else ())
 
 
 def _description(watch: Watch, poll: Poll) -> str:
@@ -125,5 +125,5 @@ def _description(watch: Watch, poll: Poll) -> str:
         )
         if number
     ]
-    good = f"{len(poll.good)} of {watch.number_of_images} good images at {without_query(watch.output)}"
-    return f"{good} (and {', '.join(others)})" if others else good
+    usable = f"{len(poll.usable)} of {watch.number_of_images} usable images at {without_query(watch.output)}"
+    return f"{usable} (and {', '.join(others)})" if others else usable

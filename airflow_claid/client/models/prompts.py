@@ -16,7 +16,7 @@ def prompt_of(minimum: int, maximum: int) -> WrapValidator:
         if not isinstance(value, str):
             raise wrong(f"must be a text, not {type(value).__name__}; map over a list with .expand(prompt=…)")
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise wrong("holds half of a character (a lone surrogate), which is no text: mend the source it comes from")
+            raise wrong("holds half of a character (a lone surrogate), which is no text: fix the source it comes from")
         length = len(value.strip())
         takes = f"has {length} characters; Claid takes {minimum} to {maximum}"
         if length < minimum:

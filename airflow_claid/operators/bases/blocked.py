@@ -39,14 +39,14 @@ class FilteredOperator(ClaidPayingOperator):
         return choice(self.on_blocked, "on_blocked", ON_BLOCKED)
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        good = super()._end(context, task_orders, results)
-        if results and not good:
+        usable = super()._end(context, task_orders, results)
+        if results and not usable:
             end_without_images(results, self._check_on_blocked())
-        return good
+        return usable
 
 
 def end_without_images(results: Sequence[Fulfilled], on_blocked: str) -> None:
-    """End a task none of whose images is good, as ``on_blocked`` says.
+    """End a task none of whose images is usable, as ``on_blocked`` says.
 
     :raises AirflowFailException: for ``"fail"``: a retry gives the same black image.
     :raises AirflowSkipException: for ``"skip"``.
@@ -66,7 +66,7 @@ def end_as_told(on_blocked: str, *, failed: str, skipped: str | None) -> None:
     """Fail or skip a task whose images were blocked, as ``on_blocked`` says.
 
     :param failed: the message where the task fails.
-    :param skipped: the message where it is skipped; ``None`` where it is not, because some images are good.
+    :param skipped: the message where it is skipped; ``None`` where it is not, because some images are usable.
     :raises AirflowFailException: for ``"fail"``.
     :raises AirflowSkipException: for ``"skip"``.
     """

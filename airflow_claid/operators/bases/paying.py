@@ -230,10 +230,10 @@ class ClaidPayingOperator(BaseOperator):
             for result in results
             for image in result.images
         ]
-        usable = [image.path for result in results for image in result.images if image.good and image.path]
+        usable = [image.path for result in results for image in result.images if image.usable and image.path]
         if results:
             self._find_page(
-                results[0].order.place, [image for result in results for image in result.images if image.good]
+                results[0].order.place, [image for result in results for image in result.images if image.usable]
             )
         context["ti"].xcom_push(key="images", value=images)
         context["ti"].xcom_push(key="credits", value=spent)

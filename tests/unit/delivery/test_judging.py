@@ -32,8 +32,8 @@ def verdict(content: bytes) -> Verdict:
 @pytest.mark.parametrize("side", [64, 400])
 def test_a_whole_picture_of_any_format_is_good(kind: str, side: int) -> None:
     content = noise(side, side, kind=kind)
-    assert verdict(content) is Verdict.GOOD
-    assert judge_whole(content) is Verdict.GOOD
+    assert verdict(content) is Verdict.USABLE
+    assert judge_whole(content) is Verdict.USABLE
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
@@ -43,14 +43,14 @@ def test_a_plain_black_one_is_blocked(kind: str, side: int) -> None:
 
 
 def test_a_plain_picture_of_another_colour_is_good() -> None:
-    assert verdict(picture(1024, 1024, "navy")) is Verdict.GOOD
+    assert verdict(picture(1024, 1024, "navy")) is Verdict.USABLE
 
 
 @pytest.mark.parametrize("content", [LARGE_PNG, LARGE_JPEG])
 def test_of_a_large_picture_only_the_beginning_and_the_end_are_read(content: bytes) -> None:
     file = Bytes(content)
     assert len(content) > 3 * HEAD_BYTES
-    assert judge(len(content), file) is Verdict.GOOD
+    assert judge(len(content), file) is Verdict.USABLE
     assert file.read_bytes <= HEAD_BYTES + 64
 
 
@@ -61,13 +61,13 @@ def test_a_picture_of_which_a_part_is_missing_is_never_good(content: bytes, part
 
 
 def test_a_large_picture_with_something_after_its_end_is_good() -> None:
-    assert verdict(LARGE_JPEG + b"\0" * 20) is Verdict.GOOD
-    assert verdict(LARGE_JPEG + b"trailer" * 30) is Verdict.GOOD
+    assert verdict(LARGE_JPEG + b"\0" * 20) is Verdict.USABLE
+    assert verdict(LARGE_JPEG + b"trailer" * 30) is Verdict.USABLE
 
 
 def test_a_jpeg_with_a_long_description_is_good() -> None:
     header = b"".join(b"\xff\xfe\xff\xff" + bytes(65533) for _ in range(3))
-    assert verdict(LARGE_JPEG[:2] + header + LARGE_JPEG[2:]) is Verdict.GOOD
+    assert verdict(LARGE_JPEG[:2] + header + LARGE_JPEG[2:]) is Verdict.USABLE
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_picture_with_too_many_pixels_is_none(side: int) -> None:
 
 
 def test_a_server_that_knows_no_ranges_is_understood() -> None:
-    assert judge(len(LARGE_PNG), lambda start, end: LARGE_PNG) is Verdict.GOOD
+    assert judge(len(LARGE_PNG), lambda start, end: LARGE_PNG) is Verdict.USABLE
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"II*\0"]))

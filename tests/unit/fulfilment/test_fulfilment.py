@@ -148,7 +148,7 @@ def test_a_paid_request_without_an_answer_is_found_in_connected_storage_not_paid
         shop.fulfil(order)
     assert shop.receipt(order).state is ReceiptState.INTENT
     result = shop.fulfil(order)
-    assert len([image for image in result.images if image.good]) == 2
+    assert len([image for image in result.images if image.usable]) == 2
     assert shop.sandbox.charged() == 2
     assert shop.receipt(order).lost_answers == 1
 
@@ -167,7 +167,7 @@ def test_an_answer_that_is_still_being_made_is_waited_for(shop: Shop) -> None:
             arrived.wait(0.05)
 
     shop.while_sleeping = wait_really
-    assert shop.fulfil(order).images[0].good
+    assert shop.fulfil(order).images[0].usable
     assert shop.slept
     assert shop.sandbox.charged() == 1
 
@@ -177,7 +177,7 @@ def test_a_request_that_never_arrived_is_sent_again_after_the_time_of_grace(shop
     shop.sandbox.fault("cut", operation="generate_image", charged=False)
     with pytest.raises(ClaidAnswerLostError):
         shop.fulfil(order)
-    assert shop.fulfil(order, grace=30.0).images[0].good
+    assert shop.fulfil(order, grace=30.0).images[0].usable
     assert 29 <= sum(shop.slept) <= 31
     assert shop.sandbox.charged() == 1
 
@@ -201,7 +201,7 @@ def test_where_nothing_can_be_looked_up_the_user_decides(shop: Shop, output: str
         shop.fulfil(order, on_lost_response="fail")
     assert shop.sandbox.charged() == 1
     result = shop.fulfil(order, on_lost_response="resubmit")
-    assert result.images[0].good
+    assert result.images[0].usable
     assert shop.sandbox.charged() == 2
     assert shop.receipt(order).lost_answers == 1
     assert shop.receipt(order).credits == 2
@@ -272,7 +272,7 @@ def test_a_failed_job_fails_and_a_new_try_asks_again(shop: Shop) -> None:
     with pytest.raises(JobFailedError, match="ended as ERROR without a result"):
         shop.fulfil(order)
     assert shop.receipt(order).state is ReceiptState.FAILED
-    assert shop.fulfil(order).images[0].good
+    assert shop.fulfil(order).images[0].usable
 
 
 def test_half_of_the_downloads_done_are_not_done_again(shop: Shop) -> None:
@@ -283,7 +283,7 @@ def test_half_of_the_downloads_done_are_not_done_again(shop: Shop) -> None:
     first = (shop.bucket / "out" / order.file_name(1)).stat().st_mtime_ns
     assert not (shop.bucket / "out" / order.file_name(2)).exists()
     result = shop.fulfil(order)
-    assert [image.good for image in result.images] == [True, True]
+    assert [image.usable for image in result.images] == [True, True]
     assert (shop.bucket / "out" / order.file_name(1)).stat().st_mtime_ns == first
     assert shop.sandbox.charged() == 2
     assert result.credits == 0
@@ -297,7 +297,7 @@ def test_an_answer_whose_links_died_before_the_retry_is_paid_again_once(
     with pytest.raises(DownloadFailedError):
         shop.fulfil(order)
     shop.sandbox.advance(25 * 3600)
-    assert shop.fulfil(order).images[0].good
+    assert shop.fulfil(order).images[0].usable
     assert "requesting it again for 1 credits" in caplog.text
     assert shop.sandbox.charged() == 2
 
@@ -365,7 +365,7 @@ def test_a_run_that_meets_the_same_request_of_another_run_waits_for_its_pictures
 
     shop.while_sleeping = monday_gets_its_answer
     result = shop.fulfil(order, "tuesday")
-    assert result.images[0].good
+    assert result.images[0].usable
     assert result.credits == 0
     assert shop.sandbox.charged() == 1
 
@@ -375,7 +375,7 @@ def test_a_run_does_not_wait_for_ever_for_another_that_died(shop: Shop) -> None:
     shop.sandbox.fault("cut", operation="generate_image", charged=False)
     with pytest.raises(ClaidAnswerLostError):
         shop.fulfil(order, "monday")
-    assert shop.fulfil(order, "tuesday", grace=20.0).images[0].good
+    assert shop.fulfil(order, "tuesday", grace=20.0).images[0].usable
     assert 19 <= sum(shop.slept) <= 21
 
 
@@ -415,7 +415,7 @@ class Stammering(Memory):
 
 def test_a_receipt_that_was_created_though_the_store_denies_it_is_our_own(shop: Shop) -> None:
     result = shop.fulfil(shop.generation(), store=Stammering(), on_lost_response="fail")
-    assert result.images[0].good
+    assert result.images[0].usable
     assert shop.sandbox.charged() == 1
 
 
@@ -434,7 +434,7 @@ def test_a_run_whose_receipt_another_created_first_takes_over_what_that_one_paid
     store = SlowerThanAnother(shop.memory.receipts)
     store.other = lambda: shop.fulfil(order, "monday") and None
     result = shop.fulfil(order, "tuesday", store=store)
-    assert result.images[0].good
+    assert result.images[0].usable
     assert result.credits == 0
     assert shop.sandbox.charged() == 1
 
@@ -538,7 +538,7 @@ class OnceFailing(Memory):
 
 def test_a_paid_answer_is_written_down_again_and_again_rather_than_lost(shop: Shop) -> None:
     order = shop.generation(f"file://{shop.bucket}/out/")
-    assert shop.fulfil(order, store=OnceFailing(shop.memory, ReceiptState.PAID)).images[0].good
+    assert shop.fulfil(order, store=OnceFailing(shop.memory, ReceiptState.PAID)).images[0].usable
     assert shop.fulfil(order, "tuesday").credits == 0
     assert shop.sandbox.charged() == 1
 
@@ -548,7 +548,7 @@ def test_a_failed_last_write_finds_the_landed_picture_again(shop: Shop) -> None:
     order = shop.generation(output, landing=shop.storages.covering(output))
     with pytest.raises(OSError, match="SlowDown"):
         shop.fulfil(order, store=OnceFailing(shop.memory, ReceiptState.DELIVERED))
-    assert shop.fulfil(order).images[0].good
+    assert shop.fulfil(order).images[0].usable
     assert shop.sandbox.charged() == 1
     assert [file.name for file in shop.bucket.rglob("*.png")] == [order.file_name(1)]
 
@@ -663,7 +663,7 @@ def test_a_slow_run_does_not_write_over_the_job_that_another_has_asked_for_since
     assert newer.job_id != begun.receipt.job_id
     charged = shop.sandbox.charged()
     if again:
-        assert slow.complete(begun).images[0].good
+        assert slow.complete(begun).images[0].usable
     else:
         with pytest.raises(JobFailedError):
             slow.complete(begun)

@@ -289,7 +289,7 @@ def test_retries_are_of_one_attempt_and_clears_are_not(change: dict[str, Any], s
 def test_an_image_takes_over_what_the_answer_says() -> None:
     answered = OutputImage(width=1024, height=768, mime="image/png", tmp_url="", object_uri="gs://bucket/a.png")
     image = DeliveredImage.from_answer(3, answered)
-    assert (image.position, image.path, image.blocked, image.good) == (3, None, None, False)
+    assert (image.position, image.path, image.blocked, image.usable) == (3, None, None, False)
     assert (image.width, image.height, image.tmp_url, image.object_uri) == (1024, 768, None, "gs://bucket/a.png")
-    assert image.evolve(path="gs://bucket/a.png").good
-    assert not image.evolve(path="gs://bucket/a.png", blocked=True).good
+    assert image.evolve(path="gs://bucket/a.png").usable
+    assert not image.evolve(path="gs://bucket/a.png", blocked=True).usable

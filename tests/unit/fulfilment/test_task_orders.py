@@ -251,7 +251,7 @@ def test_what_another_run_asks_for_anew_does_not_take_the_place_of_what_is_waite
     shop.receipts.write(kept.evolve(state=receipt_state, edition=kept.edition + 1, job_id=None))
     resumed = TaskOrders.resumed(shop.fulfilment(), orders, state)
     assert resumed.waiting == job_ids
-    assert resumed.complete(soon())[0].images[0].good
+    assert resumed.complete(soon())[0].images[0].usable
 
 
 def test_a_picture_that_is_named_in_two_ways_is_one_job_before_and_after_the_wait(shop: Shop) -> None:

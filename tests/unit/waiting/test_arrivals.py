@@ -80,9 +80,9 @@ def test_in_a_folder_only_good_pictures_count(root: str) -> None:
     names = ("a.jpg", "b ü%20#.png", "large")
     poll = arrivals(f"{root}/pictures/").poll()
     assert poll == Poll(tuple(f"{root}/pictures/{name}" for name in names), blocked=1, unfinished=2, others=1)
-    assert ObjectStoragePath(poll.good[0]).exists()
+    assert ObjectStoragePath(poll.usable[0]).exists()
     below = arrivals(f"{root}/pictures", recursive=True).poll()
-    assert below.good == (*poll.good, f"{root}/pictures/sub/d.png")
+    assert below.usable == (*poll.usable, f"{root}/pictures/sub/d.png")
     assert (below.blocked, below.unfinished, below.others) == (2, 2, 1)
 
 
@@ -90,7 +90,7 @@ def test_the_neighbours_of_a_folder_do_not_count(root: str) -> None:
     for name in ("a/1.png", "ab/2.png", "a.png"):
         write_whole(f"{root}/pictures/{name}", GOOD)
     for recursive in (False, True):
-        assert arrivals(f"{root}/pictures/a/", recursive=recursive).poll().good == (f"{root}/pictures/a/1.png",)
+        assert arrivals(f"{root}/pictures/a/", recursive=recursive).poll().usable == (f"{root}/pictures/a/1.png",)
 
 
 def test_one_file_is_waited_for(root: str) -> None:
@@ -114,7 +114,7 @@ def test_a_file_is_judged_once_until_it_is_written_anew(root: str, judged: list[
         assert watched.poll() == watched.poll() == watched.poll()
         assert sorted(judged) == sorted([len(GOOD), len(BLACK)])
         write_whole(f"{root}/b.png", noise(65))
-        assert len(watched.poll().good) == 2
+        assert len(watched.poll().usable) == 2
         assert judged[2:] == [len(noise(65))]
         write_whole(f"{root}/b.png", BLACK)
 
@@ -136,7 +136,7 @@ def test_a_poll_that_failed_half_way_keeps_what_it_judged(
     with pytest.raises(TimeoutError):
         watched.poll()
     monkeypatch.setattr(module, "_reader", reader)
-    assert len(watched.poll().good) == 3
+    assert len(watched.poll().usable) == 3
     assert len(judged) == 3
 
 
@@ -186,7 +186,7 @@ def test_a_bucket_whose_connection_airflow_does_not_have_is_refused_with_the_rem
 
 def test_object_storage_needs_no_connection_to_claid(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(GOOD)
-    assert arrivals(f"file://{tmp_path}/").poll().good == (f"file://{tmp_path}/a.png",)
+    assert arrivals(f"file://{tmp_path}/").poll().usable == (f"file://{tmp_path}/a.png",)
 
 
 @pytest.mark.parametrize("place", ["local", "s3"])
@@ -209,10 +209,10 @@ def test_a_connected_storage_is_polled_through_the_mapped_connection(
         poll = arrivals(output, recursive=recursive).poll()
         assert poll == Poll(tuple(sorted(output + name for name in written)), blocked=1)
     below = arrivals("storage://shop/", recursive=True).poll()
-    assert below.good == tuple(sorted(f"storage://shop/spring%20%C3%BC/{name}" for name in written))
+    assert below.usable == tuple(sorted(f"storage://shop/spring%20%C3%BC/{name}" for name in written))
     one = f"storage://shop/spring%20ü/{min(written)}"
     assert arrivals(one).poll() == Poll((one,))
-    claid.edit_image(below.good[0], {"resizing": {"width": 9}})
+    claid.edit_image(below.usable[0], {"resizing": {"width": 9}})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from airflow_claid.waiting.pictures import Poll, Watch, decide
 
 WATCH = Watch("s3://shop/spring/", 2)
 TWO = Poll(("s3://shop/spring/a.png", "s3://shop/spring/b.png"))
-ONE = Poll(TWO.good[:1], blocked=1, unfinished=2, others=3)
+ONE = Poll(TWO.usable[:1], blocked=1, unfinished=2, others=3)
 PASSING = (OSError("slow"), DownloadFailedError("cut"), ClaidServerError("no"), PermissionError("no"))
 LASTING = (
     ClaidValidationError("not mapped"),
@@ -31,11 +31,11 @@ LASTING = (
 @pytest.mark.parametrize("failures", [0, PATIENCE - 1])
 def test_enough_good_images_end_the_wait_whenever_they_are_seen(overdue: bool, failures: int) -> None:
     decision = decide(WATCH, TWO, failures=failures, overdue=overdue)
-    assert (decision.state, decision.paths) == (WaitState.ENDED, TWO.good)
+    assert (decision.state, decision.paths) == (WaitState.ENDED, TWO.usable)
 
 
 def test_more_than_enough_are_all_given() -> None:
-    assert decide(Watch("s3://shop/spring/", 1), TWO).paths == TWO.good
+    assert decide(Watch("s3://shop/spring/", 1), TWO).paths == TWO.usable
 
 
 def test_too_few_are_waited_for_until_the_time_is_over() -> None:
@@ -46,10 +46,10 @@ def test_too_few_are_waited_for_until_the_time_is_over() -> None:
 
 def test_the_message_tells_what_is_there_and_why_it_does_not_count() -> None:
     assert decide(WATCH, ONE).message == (
-        "1 of 2 good images at s3://shop/spring/ (and 1 blacked out by the content filter, 2 not whole, 3 no picture)"
+        "1 of 2 usable images at s3://shop/spring/ (and 1 blacked out by the content filter, 2 not whole, 3 no picture)"
     )
     assert decide(Watch("https://dl.claid.ai/a.png?signature=x"), Poll()).message == (
-        "0 of 1 good images at https://dl.claid.ai/a.png"
+        "0 of 1 usable images at https://dl.claid.ai/a.png"
     )
 
 
