@@ -28,7 +28,7 @@ up: $(VENV)/demo-ready
 test: $(VENV)/dev-ready
 	@echo "==> Running all tests: units, docs and benchmarks, then a real Airflow (about ten minutes)"
 	@$(UNIT_TESTS) tests/benchmarks
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile tests/integration
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/integration
 
 test-unit: $(VENV)/dev-ready
 	@echo "==> Running the tests of units and docs (about two minutes)"
