@@ -1,7 +1,7 @@
 # make demo   the main job, from a product list to pictures, against a local Claid
 # make up     the same local Claid, and Airflow with its web page
-# make test   all tests (about ten minutes)
-# make test-unit   those of them that start no Airflow (about two minutes)
+# make test   all tests
+# make test-unit   those of them that start no Airflow
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
@@ -26,12 +26,12 @@ up: $(VENV)/demo-ready
 	@$(BIN)/python scripts/up.py
 
 test: $(VENV)/dev-ready
-	@echo "==> Running all tests: units, docs and benchmarks, then a real Airflow (about ten minutes)"
+	@echo "==> Running all tests: units, docs and benchmarks, then a real Airflow"
 	@$(UNIT_TESTS) tests/benchmarks
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/integration
 
 test-unit: $(VENV)/dev-ready
-	@echo "==> Running the tests of units and docs (about two minutes)"
+	@echo "==> Running the tests of units and docs"
 	@$(UNIT_TESTS)
 
 crash-test: $(VENV)/dev-ready
