@@ -1,6 +1,7 @@
 # make demo   the main job, from a product list to pictures, against a local Claid
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
+# make test-unit   those of them that start no Airflow
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
@@ -11,11 +12,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+UNIT_TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/docs tests/unit
 
 # As pip does, uv trusts the certificates of the system: those of a company's TLS proxy are among them.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: demo up test crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
+.PHONY: demo up test test-unit crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -24,8 +26,13 @@ up: $(VENV)/demo-ready
 	@$(BIN)/python scripts/up.py
 
 test: $(VENV)/dev-ready
-	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest
+	@echo "==> Running all tests: units, docs and benchmarks, then a real Airflow"
+	@$(UNIT_TESTS) tests/benchmarks
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/integration
+
+test-unit: $(VENV)/dev-ready
+	@echo "==> Running the tests of units and docs"
+	@$(UNIT_TESTS)
 
 crash-test: $(VENV)/dev-ready
 	@echo "==> Killing tasks at each moment, to each kind of place (about 4 minutes)"

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 
 from benchmarks.processes import cpu_of, cpu_of_tree, descendant
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import Airflow
 from tests.support.postgresql import database, for_sqlalchemy, postgresql_server
 
 DAGS = Path(__file__).parent / "dags"

@@ -19,7 +19,7 @@ from benchmarks.running_airflow import DAGS
 from benchmarks.servers import ClaidProcess, claid, connections
 from benchmarks.tables import Table, percent
 from tests.integration.celery_airflow import Cluster, celery_airflow
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 from tests.support.postgresql import postgresql_server
 from tests.support.processes import free_port
 from tests.support.redis import redis_process, redis_server

@@ -17,8 +17,8 @@ from tests.crash import same_moment
 from tests.crash.holding_proxy import HoldingProxy
 from tests.crash.moments import MOMENTS, Moment, Stage, half_downloaded
 from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import Airflow
 from tests.support.processes import free_port, served
 
 ASKED = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import boto3
@@ -13,7 +13,7 @@ import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.conftest import Connect, s3_connection
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow, migrated_airflow
 
 CLAID = "http://127.0.0.1:8765"
 FOLDER = "/tmp/shop_pictures"
@@ -35,16 +35,14 @@ class Scene:
 
 
 @pytest.fixture(scope="session")
-def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow")
-    migrated = Airflow(home)("db", "migrate")
-    assert migrated.returncode == 0, migrated.stderr[-2000:]
-    return home
+def warm_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    with migrated_airflow(tmp_path_factory.mktemp("airflow")) as airflow:
+        yield airflow
 
 
 @pytest.fixture
 def scene(
-    migrated_home: Path, s3_endpoint: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm_airflow: Airflow, s3_endpoint: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scene]:
     keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
     boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=BUCKET)
@@ -66,5 +64,6 @@ def scene(
         dags = tmp_path / "dags"
         dags.mkdir()
         monkeypatch.chdir(tmp_path)
-        airflow = Airflow(migrated_home, dags, json.loads(json.dumps(connections)))
+        own = json.loads(json.dumps(connections))
+        airflow = replace(warm_airflow, dags=dags, connections=own, settings={})
         yield Scene(sandbox, airflow, tmp_path / "shop_pictures", s3_endpoint)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import redis
 
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import _QUICK, Standalone, _healthy, _stop
+from tests.support.airflow import Airflow
 from tests.support.postgresql import database, for_sqlalchemy
 from tests.support.processes import ended_at_our_death, free_port
 

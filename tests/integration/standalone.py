@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 from tests.support.processes import ended_at_our_death, free_port
 
 _QUICK = {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from airflow_claid.sandbox import Sandbox
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 
 DAG = """
 import json

@@ -11,7 +11,7 @@ import redis
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.settings import Latency
 from tests.integration.celery_airflow import celery_airflow
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 
 PROMPTS = 50
 SHARES = 2

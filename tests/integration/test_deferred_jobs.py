@@ -16,8 +16,8 @@ import pytest
 from airflow_claid.client import ClaidClient
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import Airflow
 
 DAGS = """
 from airflow.sdk import DAG, task

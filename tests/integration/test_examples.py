@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.integration.conftest import ROOT, Airflow
+from tests.support.airflow import ROOT, Airflow
 
 EXAMPLES = ROOT / "dags_examples"
 ONE_BY_ONE = """
@@ -56,7 +57,7 @@ def test_every_example_is_run_here_or_in_a_test_of_its_own() -> None:
         assert any(f'"{example}"' in test or f"{example}.py" in test for test in others), f"no test runs {example}"
 
 
-def test_the_examples_run_and_a_second_run_pays_nothing(airflow_home: Path, tmp_path: Path) -> None:
+def test_the_examples_run_and_a_second_run_pays_nothing(warm_airflow: Airflow, tmp_path: Path) -> None:
     settings = SandboxSettings(
         quota="", creative_quota="", video_quota="", job_seconds=0.1, buckets={"*": str(tmp_path)}
     )
@@ -72,7 +73,7 @@ def test_the_examples_run_and_a_second_run_pays_nothing(airflow_home: Path, tmp_
             },
             "aws_default": {"conn_type": "aws", "login": "key", "password": "secret"},
         }
-        airflow = Airflow(airflow_home, connections=connections)
+        airflow = replace(warm_airflow, connections=connections, settings={})
         first = run_each(airflow, sandbox, tmp_path)
         assert {name: run["state"] for name, run in first.items()} == dict.fromkeys(first, "success")
         assert sandbox.charged() == sum(CREDITS.values())

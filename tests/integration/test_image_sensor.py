@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 from tests.support.pictures import noise, picture
 
 DAG = """

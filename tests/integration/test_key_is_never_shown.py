@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import standalone
+from tests.support.airflow import Airflow
 
 KEY = "k3y-that-must-not-be-seen-4711"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.integration.conftest import ROOT, Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import ROOT, Airflow
 from tests.support.postgresql import database, for_sqlalchemy
 
 DAGS = """

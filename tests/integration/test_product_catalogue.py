@@ -13,7 +13,7 @@ from PIL import Image
 
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import s3_connection
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 
 SIZES = {"generated": ("PNG", (1024, 1024)), "upscaled": ("PNG", (2048, 2048)), "resized": ("JPEG", (800, 800))}
 

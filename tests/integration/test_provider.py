@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tests.integration.conftest import ROOT, Airflow
+from tests.support.airflow import ROOT, Airflow
 
 HEAVY = ("PIL", "boto3", "botocore", "s3fs", "gcsfs", "google.cloud", "fastapi", "uvicorn", "limits", "pyarrow")
 

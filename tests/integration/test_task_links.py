@@ -6,8 +6,8 @@ from pathlib import Path
 
 from airflow_claid.operators.links import STATUS_PAGE
 from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.integration.conftest import Airflow
 from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import Airflow
 from tests.support.pictures import noise
 
 DAG = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_claid.sandbox import Sandbox
-from tests.integration.conftest import Airflow
+from tests.support.airflow import Airflow
 
 DAG = """
 from airflow.sdk import DAG, task

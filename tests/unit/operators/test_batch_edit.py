@@ -19,7 +19,7 @@ SMALL = {"resizing": {"width": 40, "height": 30, "fit": "bounds"}}
 
 
 def batch(given: Any = "storage://shop/in/", **parameters: Any) -> ImageFolderEditOperator:
-    known = {"operations": SMALL, "output": "storage://shop/out/", **parameters}
+    known = {"operations": SMALL, "output": "storage://shop/out/", "poll_interval": 0.2, **parameters}
     return ImageFolderEditOperator(task_id="t", input=given, **known)
 
 

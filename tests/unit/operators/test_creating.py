@@ -24,13 +24,13 @@ MODEL_STUDIO = {"pose": "walking", "background": "a bright studio"}
 
 
 def edit(given: Any, **parameters: Any) -> BaseOperator:
-    return ImageAIEditOperator(task_id="t", input=given, **{"prompt": PROMPT, **parameters})
+    return ImageAIEditOperator(task_id="t", input=given, **{"prompt": PROMPT, "poll_interval": 0.2, **parameters})
 
 
 def fashion(given: Any, **parameters: Any) -> BaseOperator:
     prompt = parameters.pop("prompt", None)
     said = {"background": prompt} if prompt else MODEL_STUDIO
-    return FashionModelOperator(task_id="t", clothing=given, **said, **parameters)
+    return FashionModelOperator(task_id="t", clothing=given, **said, **{"poll_interval": 0.2, **parameters})
 
 
 def scene(given: Any, **parameters: Any) -> BaseOperator:

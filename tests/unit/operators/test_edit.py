@@ -75,7 +75,8 @@ def test_a_width_that_a_template_made_text_is_pixels_again(
 def test_a_list_that_claid_can_reach_is_edited_as_jobs_and_chains(sandbox: Sandbox, new_try: NewTry) -> None:
     links = new_try()(ImageGenerationOperator(task_id="g", prompt="A blue vase", number_of_images=3))
     run = new_try()
-    edited = run(ImageEditOperator(task_id="e", input=links, operations={"adjustments": {"contrast": 20}}))
+    contrast = {"adjustments": {"contrast": 20}}
+    edited = run(ImageEditOperator(task_id="e", input=links, operations=contrast, poll_interval=0.2))
     assert len(edited) == 3
     assert [image["input"] for image in run.images] == links
     assert len(sandbox.ledger("submit_edit")) == 3

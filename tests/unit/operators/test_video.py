@@ -18,7 +18,7 @@ PROMPT = "the camera turns"
 
 
 def video(given: Any = PHOTO, **parameters: Any) -> ImageToVideoOperator:
-    return ImageToVideoOperator(task_id="t", input=given, **{"prompt": PROMPT, **parameters})
+    return ImageToVideoOperator(task_id="t", input=given, **{"prompt": PROMPT, "poll_interval": 0.2, **parameters})
 
 
 @pytest.fixture

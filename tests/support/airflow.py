@@ -1,0 +1,70 @@
+"""A real Airflow, run as a user runs it: the ``airflow`` command, a database of its own, DAG files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.warm_airflow import WarmAirflow, warm_airflow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Airflow:
+    """An Airflow with a home of its own.
+
+    :param warm: runs its commands without loading Airflow anew; by default each is a new process.
+    """
+
+    home: Path
+    dags: Path = ROOT / "dags_examples"
+    connections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    warm: WarmAirflow | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in self.connections.items()}
+        return {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
+            "PYTHONPATH": str(ROOT),
+            **connections,
+            **self.settings,
+        }
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run an ``airflow`` command and return what it printed."""
+        if self.warm:
+            return self.warm.run(arguments, self.environment, 300)
+        command = [str(Path(sys.executable).parent / "airflow"), *arguments]
+        return subprocess.run(
+            command, env=self.environment, text=True, capture_output=True, check=False, timeout=300, cwd=self.home
+        )
+
+    def run_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> tuple[int, str]:
+        """Run a DAG to its end; return the exit status and the whole log."""
+        done = self("dags", "test", dag_id, "--conf", json.dumps(conf or {}))
+        return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def migrated_airflow(home: Path) -> Iterator[Airflow]:
+    """Load an Airflow for many commands, make its database, and keep it until the block ends."""
+    with warm_airflow(Airflow(home).environment, home) as warm:
+        airflow = Airflow(home, warm=warm)
+        migrated = airflow("db", "migrate")
+        assert migrated.returncode == 0, migrated.stderr[-2000:]
+        yield airflow
