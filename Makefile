@@ -17,8 +17,7 @@ UNIT_TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist worksteal tests/do
 # As pip does, uv trusts the certificates of the system: those of a company's TLS proxy are among them.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: demo up test test-unit crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build \
-	constraints clean clean-demo
+.PHONY: demo up test test-unit crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
