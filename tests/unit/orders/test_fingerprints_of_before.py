@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_claid.client import Storage
 from airflow_claid.client.models.base import RequestModel
 from airflow_claid.operators import (
     BackgroundGenerationOperator,
@@ -25,7 +26,7 @@ from airflow_claid.operators import (
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders import batch_edit
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.addresses import host_of, is_connected, path_of, without_connection
+from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.object_storage import StoredFile
 
 EXPECTED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
@@ -33,24 +34,6 @@ PHOTO = "https://shop.test/photo.png?X-Amz-Signature=0"
 STORED = "storage://shop/in/chair.png"
 BUCKET = "s3://pictures/made/"
 SMALL = {"resizing": {"width": 40, "height": 30, "fit": "bounds"}}
-
-
-class Storages:
-    """The storage ``shop``, which is mapped, and ``other``, which is not mapped."""
-
-    def covering(self, uri: str) -> str | None:
-        return None
-
-    def find_readable_uri(self, uri: str) -> str | None:
-        if not is_connected(uri):
-            return uri
-        return f"memory://pictures/{path_of(uri)}" if host_of(uri) == "shop" else None
-
-    def plain_uri(self, uri: str) -> str:
-        return without_connection(self.find_readable_uri(uri) or uri)
-
-    def check_writable(self, name: str) -> None:
-        pass
 
 
 OPERATORS: dict[str, Callable[[], ClaidPayingOperator]] = {
@@ -181,6 +164,9 @@ class Client:
     def __init__(self) -> None:
         self.sent: dict[str, Any] = {}
 
+    def list_storages(self) -> list[Storage]:
+        return [Storage.model_validate({"id": 1, "name": "shop", "type": "s3", "parameters": {"bucket": "shop"}})]
+
     def __getattr__(self, operation: str) -> Callable[[RequestModel], SimpleNamespace]:
         def send(request: RequestModel) -> SimpleNamespace:
             self.sent = request.to_json()
@@ -195,8 +181,10 @@ def files_in(folder: str, *, recursive: bool) -> list[StoredFile]:
 
 
 def orders(operator: ClaidPayingOperator) -> list[Order]:
-    """What an operator orders of api.claid.ai."""
-    operator.hook = SimpleNamespace(client=Client(), storages=Storages())  # type: ignore[assignment]
+    """What an operator orders of api.claid.ai, where the storage ``shop`` is mapped and ``other`` is not."""
+    client = Client()
+    storages = ConnectedStorages(client, {"shop": "memory://pictures"})  # type: ignore[arg-type]
+    operator.hook = SimpleNamespace(client=client, storages=storages)  # type: ignore[assignment]
     return operator._orders()
 
 
