@@ -356,6 +356,15 @@ def test_garments_go_together_and_the_person_by_a_path_of_its_own(sandbox: Sandb
     assert request["options"] == {**MODEL_STUDIO, "aspect_ratio": "3:4"}
 
 
+def test_a_refusal_shows_what_is_given_and_makes_nothing_up() -> None:
+    with pytest.raises(AirflowFailException, match="work with model v1 only") as refused:
+        edit("{{ x }}", prompt="{{ p }}", inference_steps=9)
+    assert "{'prompt': (known when the task runs), 'inference_steps': 9}" in str(refused.value)
+    with pytest.raises(AirflowFailException, match="has 6 garments") as refused:
+        fashion(["s3://shop/a.png"] * 6)
+    assert "clothing=['s3://shop/a.png', 's3://shop/a.png', " in str(refused.value)
+
+
 @pytest.mark.parametrize("number", [0, 6])
 def test_too_few_or_too_many_garments_are_refused(number: int) -> None:
     with pytest.raises(AirflowFailException, match=rf"clothing=.*has {number} garments; Claid takes 1 to 5"):
