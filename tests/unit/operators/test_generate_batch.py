@@ -648,7 +648,7 @@ def test_the_manifest_is_written_where_it_is_asked_for(
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"output": None}, "give a folder"),
+        ({"output": None}, "set a folder"),
         ({"output": "storage://shop/a.png"}, "use 'storage://shop/'"),
         ({"number_of_images": 5}, "number_of_images=5"),
         ({"guidance_scale": 0}, "guidance_scale=0"),

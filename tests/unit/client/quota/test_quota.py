@@ -300,7 +300,8 @@ def test_reading_a_job_counts_in_its_group_until_an_answer_shows_that_it_counts_
 
 def test_storages_are_paced_by_nothing_and_consume_no_quota(sandbox: Sandbox) -> None:
     sandbox.change(quota="1/60")
-    with ClaidClient(sandbox.api_key, sandbox.url) as client:
+    sandbox.add_key("of-an-account-without-images")
+    with ClaidClient("of-an-account-without-images", sandbox.url) as client:
         for _ in range(5):
             client.list_storages()
         assert client._transport.quota.of(Group.IMAGE).used == 0
