@@ -4,19 +4,16 @@ import json
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR
-from airflow_claid.operators import ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
 from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
-from tests.unit.operators.conftest import TaskInstance, TaskRun
 
 KEY = "hook-key-never-to-be-seen"
 Fields = dict[str, Any]
@@ -75,12 +72,6 @@ def test_a_connection_that_airflow_does_not_have_is_told_and_lasts() -> None:
     works, said = missing.test_connection()
     assert not works
     assert "'nobody_knows'" in said
-
-
-def test_an_operator_whose_connection_airflow_does_not_have_fails_at_once() -> None:
-    operator = ImageGenerationOperator(task_id="g", prompt="A red door", claid_conn_id="nobody_knows")
-    with pytest.raises(AirflowFailException, match=r"'nobody_knows'.*Define it"):
-        TaskRun(TaskInstance(), None)(operator)
 
 
 def test_the_quota_store_comes_from_the_extra_and_its_password_is_shown_nowhere(connect: Connect) -> None:
