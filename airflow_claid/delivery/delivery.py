@@ -133,14 +133,14 @@ class Delivery:
             return False
         if readable is not None:
             log.warning(
-                "%s is not where Claid said, so nobody knows whether it is blacked out: look at the mapping of the "
+                "%s is not where Claid said, so it is unknown whether it is blocked: look at the mapping of the "
                 "storage in the Claid connection's extra",
                 path,
             )
         elif order.place.storage_name not in self._warned_of:
             self._warned_of.add(order.place.storage_name)
             log.warning(
-                "Pictures in the connected storage %r cannot be read from here, so blacked-out ones are not "
+                "Pictures in the connected storage %r cannot be read from here, so blocked ones are not "
                 "recognised: map the storage to an Airflow connection in the Claid connection's extra",
                 order.place.storage_name,
             )

@@ -22,7 +22,7 @@ class DeliveredImage:
     :param width: pixels.
     :param height: pixels.
     :param bytes: size of the file; ``None`` where it is not known.
-    :param checksum: of the file where it lies, by which a file that replaced it is told from it.
+    :param checksum: of the file where it lies, by which a file that replaced it can be distinguished.
     :param expires_at: when a temporary link dies, ISO 8601 in UTC; ``None`` for a lasting path.
     :param tmp_url: Claid's temporary link, kept only while there is no lasting path.
     :param object_uri: Claid's own word for the object, in the form Claid gave.

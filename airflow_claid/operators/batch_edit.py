@@ -46,7 +46,7 @@ _NAMES = {"output.format": "output_format", "output.metadata": "metadata"}
 class ImageFolderEditOperator(ClaidJobOperator):
     """Edit a whole folder of pictures, or a list, by one request and one job.
 
-    Estimated at 1 credit a picture (Claid's current documentation names no price for editing). A folder that the Claid
+    We count 1 credit a picture (Claid publishes no price for editing). A folder that the Claid
     connection maps is listed first: the price is known before it is paid, files that are no pictures are left out, and
     a folder whose pictures have changed is a new request, for all of its pictures. A retry, a clear, a new run or a
     backfill of the same request pays nothing again; a retry waits for the same job.

@@ -28,9 +28,9 @@ _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} 
 class ImageEditOperator(ClaidJobOperator):
     """Edit one picture or several with any of Claid's operations.
 
-    Estimated at 1 credit a picture (Claid's current documentation names no price for editing). Pictures that Claid
+    We count 1 credit a picture (Claid publishes no price for editing). Pictures that Claid
     can reach are edited as jobs: all are submitted, then waited for, in the worker or (``deferrable``) in the
-    triggerer; a retry waits for the same jobs. Others are sent along, several at a time, and are done when they are
+    triggerer; a retry waits for the same jobs. Others are uploaded, several at a time, and are done when they are
     sent. A retry, a clear, a new run or a backfill of the same edit of the same content pays nothing again, as for
     :class:`ImageGenerationOperator`.
 

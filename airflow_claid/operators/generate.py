@@ -33,7 +33,7 @@ class ImageGenerationOperator(FilteredOperator):
         ``storage://NAME/PATH/``, with the last ``/``: Claid writes, into a sub-folder of the request's own, under
         names of its own. ``None``: links that live 24 hours.
     :param name: (templated) how the pictures are named; default: the start of the request's fingerprint.
-    :param on_blocked: (templated) what to do where Claid's content filter blacked out every image: ``"fail"``
+    :param on_blocked: (templated) what to do where Claid's content filter blocked every image: ``"fail"``
         without a retry, ``"skip"``, or ``"keep"`` going with an empty result. Blocked images are charged, never in
         the result, and not written to object storage.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and

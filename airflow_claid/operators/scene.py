@@ -80,7 +80,7 @@ _ASKED: Mapping[str, type[_Asked[Any]]] = {
 class BackgroundGenerationOperator(CreatingOperator):
     """Put one product or several into a scene: from a prompt, after a template picture, or on a colour with a shadow.
 
-    Estimated at 1 credit an image (the documentation names no price), and half a credit more for each request whose
+    We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose
     prompt Claid writes. Claid's own default is 4 images; here it is 1. Each input is a request of its own, answered
     at once. Needs the scope ``image_generation``. A retry, a clear, a new run or a backfill of the same request pays
     nothing again, as for :class:`ImageGenerationOperator`.

@@ -31,7 +31,7 @@ class Source:
 
     :param path: its address as the user gave it.
     :param version: tells one content of the address from another; ``None`` for an address that Claid reads.
-    :param address: returns the address at which Claid can read it; ``None`` where it must be sent along. A signed
+    :param address: returns the address at which Claid can read it; ``None`` where it must be uploaded. A signed
         link is made anew each time and kept nowhere.
     """
 
@@ -56,7 +56,7 @@ class Source:
 
     @property
     def file_name(self) -> str:
-        """The file name under which it is sent along."""
+        """The file name under which it is uploaded."""
         return last_of(self.path) or "image"
 
     def reached(self) -> str:
@@ -90,7 +90,7 @@ def source(
     """Find out how Claid gets at a picture.
 
     ``https://`` and ``storage://`` go as they are. Another address that Airflow can read becomes ``storage://``
-    if a connected storage has its bucket, else a signed link if its bucket can make one, else it is sent along.
+    if a connected storage has its bucket, else a signed link if its bucket can make one, else it is uploaded.
 
     :param path: as a task gave it.
     :param parameter: where it gave it, for errors.
@@ -129,7 +129,7 @@ def reachable_source(
     *,
     removed: Mapping[str, str] | None = None,
 ) -> Source:
-    """Find out how Claid gets at a picture that cannot be sent along.
+    """Find out how Claid gets at a picture that cannot be uploaded.
 
     Takes and raises what :func:`source` does.
 
@@ -153,7 +153,7 @@ def _signed(path: str) -> str | None:
     try:
         link = opened.sign(expiration=_SIGNED_FOR)
     except Exception as error:  # noqa: BLE001 - each file system refuses in a way of its own
-        log.info("%s cannot be signed (%s); it is sent along instead", path, type(error).__name__)
+        log.info("%s cannot be signed (%s); it is uploaded instead", path, type(error).__name__)
         return None
     return link if scheme_of(link) == "https" else None
 

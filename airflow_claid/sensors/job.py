@@ -47,7 +47,7 @@ class ClaidJobSensor(ClaidSensor):
         sooner), ``timeout`` (seconds, default a week), ``mode``, ``soft_fail``, …
     :returns: the most lasting addresses that Claid gave of what the jobs made, in their order: ``storage://…``, the
         object's address, or a link that lives 24 hours. The pictures are not checked: one that the content filter
-        blacked out is among them. The operators of each kind bring pictures to their place and check them.
+        blocked is among them. The operators of each kind bring pictures to their place and check them.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; the jobs go on. With ``soft_fail`` the task is skipped.
     :raises AirflowFailException: for a job that ended without a result, and for what no retry can cure.
     :raises PollFailedError: after five failed polls in a row; before Airflow 3.3, in reschedule mode, after the first.

@@ -93,7 +93,7 @@ def _infos(folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
 
 
 def _below(file_system: Any, root: str) -> Iterator[_Info]:
-    """List a local folder and those in it; one that is gone meanwhile is passed over.
+    """List a local folder and those in it; one that is gone meanwhile is skipped.
 
     By hand, for fsspec's ``find`` passes over a folder within that cannot be read as well.
     """

@@ -119,7 +119,7 @@ def _description(watch: Watch, poll: Poll) -> str:
     others = [
         f"{number} {what}"
         for number, what in (
-            (poll.blocked, "blacked out by the content filter"),
+            (poll.blocked, "blocked by the content filter"),
             (poll.unfinished, "not whole"),
             (poll.others, "no picture"),
         )

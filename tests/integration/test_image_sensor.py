@@ -70,7 +70,7 @@ def test_a_picture_that_comes_is_waited_for(mode: str, airflow: Airflow, own_san
     found, small = json.loads((tmp_path / "told.json").read_text())
     assert found == ["storage://shop/spring/a.png", "storage://shop/spring/b.png"]
     assert small == [f"file://{tmp_path}/small/{name}.jpg" for name in "ab"]
-    assert "1 of 2 usable images at storage://shop/spring/ (and 1 blacked out by the content filter)" in log
+    assert "1 of 2 usable images at storage://shop/spring/ (and 1 blocked by the content filter)" in log
     assert ("deferred" in log.lower()) == ("deferrable=True" in mode)
     assert ("up_for_reschedule" in log.lower()) == ("reschedule" in mode)
     assert own_sandbox.api_key not in log

@@ -104,7 +104,7 @@ def checked(model: type[_Model], values: Mapping[str, Any], names: Mapping[str, 
 
 
 def check_known(model: type[BaseModel], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> None:
-    """Check the values of a request that are known; those that are ``UNKNOWN`` are passed over.
+    """Check the values of a request that are known; those that are ``UNKNOWN`` are skipped.
 
     Takes and raises what :func:`checked` does.
     """

@@ -121,7 +121,7 @@ class EditRequest(RequestModel):
 
 
 class UploadRequest(RequestModel):
-    """One paid request to edit one picture that is sent along."""
+    """One paid request to edit one picture that is uploaded."""
 
     operations: Operations
     output: ImageOutput | Address | None = None

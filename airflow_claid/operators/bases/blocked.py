@@ -1,4 +1,4 @@
-"""What to do where the content filter blacked out every image."""
+"""What to do where the content filter blocked every image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ON_BLOCKED = ("fail", "skip", "keep")
 class FilteredOperator(ClaidPayingOperator):
     """Base of the operators whose images go through Claid's content filter.
 
-    :param on_blocked: (templated) what to do where the filter blacked out every image: ``"fail"`` without a retry,
+    :param on_blocked: (templated) what to do where the filter blocked every image: ``"fail"`` without a retry,
         ``"skip"``, or ``"keep"`` going with an empty result.
     """
 
@@ -55,7 +55,7 @@ def end_without_images(results: Sequence[Fulfilled], on_blocked: str) -> None:
     spent = sum(result.credits for result in results)
     subjects = ", ".join(shortened(result.order.prompt or result.order.subject) for result in results)
     problem = (
-        f"Claid's content filter blacked out all {number} images of the prompt {subjects} ({spent:g} credits spent by "
+        f"Claid's content filter blocked all {number} images of the prompt {subjects} ({spent:g} credits spent by "
         "this run). Change the prompt"
     )
     end_as_told(on_blocked, failed=f"{problem}, or set on_blocked='skip'.", skipped=f"{problem}.")

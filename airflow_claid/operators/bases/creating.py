@@ -24,7 +24,7 @@ class CreatingOperator(FilteredOperator):
     :param output_format: (templated) a format's name; ``None``: Claid's default, PNG.
     :param name: (templated) how the pictures are named; default: the input's name and the start of the request's
         fingerprint.
-    :param on_blocked: (templated) what to do where Claid's content filter blacked out every picture: ``"fail"``
+    :param on_blocked: (templated) what to do where Claid's content filter blocked every picture: ``"fail"``
         without a retry, ``"skip"``, or ``"keep"`` going with an empty result.
     """
 

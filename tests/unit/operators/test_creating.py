@@ -186,7 +186,7 @@ def test_pictures_that_the_filter_blacked_out_go_nowhere(
     if ending is None:
         assert run(operator) == []
     else:
-        with pytest.raises(ending, match="blacked out all 1 images"):
+        with pytest.raises(ending, match="blocked all 1 images"):
             run(operator)
     assert [image["blocked"] for image in run.images] == [True]
     assert not list((tmp_path / "made").glob("*.png"))

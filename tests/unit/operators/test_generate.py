@@ -99,7 +99,7 @@ def test_a_blocked_prompt_ends_as_asked_and_hands_nothing_on(
         assert run(operator) == []
     else:
         expected = AirflowFailException if on_blocked == "fail" else AirflowSkipException
-        with pytest.raises(expected, match="content filter blacked out all 1 images"):
+        with pytest.raises(expected, match="content filter blocked all 1 images"):
             run(operator)
     assert [image["blocked"] for image in run.images] == [True]
     assert run.credits == 1

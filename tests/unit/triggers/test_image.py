@@ -46,7 +46,7 @@ def test_it_fires_once_enough_good_images_are_there(tmp_path: Path) -> None:
     event = asyncio.run(scene())
     assert event["status"] == "ended"
     assert event["paths"] == [f"file://{tmp_path}/a.png", f"file://{tmp_path}/b.png"]
-    assert "1 blacked out" in event["message"]
+    assert "1 blocked" in event["message"]
 
 
 @pytest.mark.parametrize("place", ["s3", "gcs"])

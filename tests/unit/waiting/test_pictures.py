@@ -46,7 +46,7 @@ def test_too_few_are_waited_for_until_the_time_is_over() -> None:
 
 def test_the_message_tells_what_is_there_and_why_it_does_not_count() -> None:
     assert decide(WATCH, ONE).message == (
-        "1 of 2 usable images at s3://shop/spring/ (and 1 blacked out by the content filter, 2 not whole, 3 no picture)"
+        "1 of 2 usable images at s3://shop/spring/ (and 1 blocked by the content filter, 2 not whole, 3 no picture)"
     )
     assert decide(Watch("https://dl.claid.ai/a.png?signature=x"), Poll()).message == (
         "0 of 1 usable images at https://dl.claid.ai/a.png"
