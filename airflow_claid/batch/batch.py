@@ -158,7 +158,7 @@ class Batch:
         """Send nothing more, and finish the running items. May be called from a signal handler."""
         if self._stopped_by is None:
             self._stopped_by = BatchStoppedError(reason, retryable=retryable)
-        self._budget.close(BatchStoppedError("the batch is stopping"))
+        self._budget.close(_stopping)
 
     def _submit_all(self, pool: Executor) -> None:
         """Submit all items to the pool, and wait until they have ended."""
@@ -264,7 +264,9 @@ class Batch:
             self._handle_error(item, error)
         else:
             self._failed_in_a_row = 0
-            self._end(item.number, outcomes.fulfilled(item.order, result), reused=result.credits == 0)
+            self._end(
+                item.number, outcomes.fulfilled(item.order, result), reused=result.credits == 0 and not item.failures
+            )
 
     def _handle_error(self, item: Item, error: Exception) -> None:
         """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
@@ -310,7 +312,7 @@ class Batch:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
                 self._changed.notify_all()
-        self._budget.close(BatchStoppedError("the batch is stopping"))
+        self._budget.close(_stopping)
 
     def _wait_for_at_most(self, most: Callable[[], int], *, even_if_stopped: bool = False) -> None:
         """Wait until no more than this number of items are running; keep reporting."""
@@ -335,3 +337,7 @@ class Batch:
         if now - self._reported_at >= self._report_seconds:
             self._reported_at = now
             self._report(self.counts)
+
+
+def _stopping() -> BatchStoppedError:
+    return BatchStoppedError("the batch is stopping")

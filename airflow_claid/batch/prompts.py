@@ -187,7 +187,7 @@ def _of_file(address: str, renamed: Mapping[str, str], *, whole: bool) -> Iterat
         around = error.object[max(0, error.start - 20) : error.end + 20]
         raise _wrong(address, f"is not in UTF-8, see {around!r}: save it as UTF-8") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _wrong(address, f"is no whole gzip file ({error}): write it anew") from None
+        raise _wrong(address, f"is not a complete gzip file ({error}): write it again") from None
     except Unusable as error:
         raise _wrong(address, str(error)) from None
 
@@ -341,7 +341,7 @@ def _parquet(path: ObjectStoragePath, columns: Columns) -> Iterator[_Record]:
                     for values in batch.to_pylist():
                         yield {ours: values[theirs] for ours, theirs in found.items()}
         except ArrowException as error:
-            raise Unusable(f"is no whole Parquet file ({error}): write it anew") from None
+            raise Unusable(f"is not a complete Parquet file ({error}): write it again") from None
 
 
 def _wrong(address: str, problem: str) -> ClaidValidationError:

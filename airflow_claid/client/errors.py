@@ -94,7 +94,12 @@ class ClaidAnswerLostError(ClaidError):
 
 
 class ClaidMissingConnectionError(ClaidError):
-    """Airflow has no connection of the id that leads to Claid, or to a bucket: define it. Nothing is asked without."""
+    """Airflow has no connection of the id that leads to Claid, or to a bucket: define it. Nothing was sent.
+
+    Retryable, because Airflow says so also when its own API server fails for a moment.
+    """
+
+    retryable = True
 
 
 class ClaidWebhookError(ClaidError):

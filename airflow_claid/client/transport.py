@@ -317,7 +317,7 @@ def _never_sent(reason: object) -> bool:
 
 
 def _bill(call: Call) -> str:
-    return "A poll costs nothing." if call.repeatable else "It may have been charged."
+    return "A GET costs nothing." if call.repeatable else "It may have been charged."
 
 
 def _json(response: requests.Response) -> Any:

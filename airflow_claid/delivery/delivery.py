@@ -74,10 +74,10 @@ class Delivery:
         return checksum_if_there(readable) == image.checksum
 
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
-        """Look at Claid's own destination for pictures whose answer was lost.
+        """List what is at Claid's own destination, for a request whose answer was lost.
 
         :param destination: a ``storage://`` folder, or one file.
-        :returns: what is there; ``None`` where the storage is not mapped and cannot be looked at.
+        :returns: what is there; ``None`` where the storage is not mapped and cannot be read.
         """
         readable = self.storages.find_readable_uri(destination)
         if readable is None:
@@ -194,7 +194,7 @@ class Delivery:
         return (made + TEMPORARY_LIFE).isoformat()
 
     def clear_landing(self, destination: str) -> None:
-        """Remove what was taken over from where Claid wrote it; what stays behind is litter, not a fault."""
+        """Remove what was taken over from where Claid wrote it; what cannot be removed stays, with a warning."""
         try:
             for image in self.at_destination(destination) or ():
                 readable = self.storages.find_readable_uri(image.claid_storage_uri or "")

@@ -17,7 +17,7 @@ class DeliveredImage:
     :param position: its number among the pictures of one request, from 1.
     :param path: the most lasting address: object storage, else connected storage, else the temporary link.
         ``None`` where there is none, as for a blocked picture that was not written.
-    :param blocked: whether the content filter blacked it out; ``None`` where the place cannot be read, or it is not
+    :param blocked: whether the content filter blocked it; ``None`` where the place cannot be read, or it is not
         there.
     :param width: pixels.
     :param height: pixels.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,8 +28,10 @@ class Budget:
         self._spent = spent
         self._reserved = 0.0
         self._in_doubt: dict[str, float] = {}
-        self._closed_by: Exception | None = None
-        self._refusal: Exception | None = None
+        """By the fingerprint of the order."""
+        self._total_in_doubt = 0.0
+        self._closed_by: Callable[[], Exception] | None = None
+        self._refused_by: Callable[[], Exception] | None = None
 
     @property
     def limited(self) -> bool:
@@ -44,15 +46,14 @@ class Budget:
     @property
     def in_doubt(self) -> float:
         """Credits of requests whose answer is lost: they may have been charged."""
-        with self._lock:
-            return sum(self._in_doubt.values())
+        return self._total_in_doubt
 
-    def refuse(self, error: Exception) -> None:
-        """Refuse every payment with this error; orders that are paid for may still be waited for."""
-        self._refusal = error
+    def refuse(self, error: Callable[[], Exception]) -> None:
+        """Refuse every payment with the error that this makes; orders that are paid for may still be waited for."""
+        self._refused_by = error
 
-    def close(self, error: Exception) -> None:
-        """Stop all payments and waits, because the task ends; the first error given is the one that is raised.
+    def close(self, error: Callable[[], Exception]) -> None:
+        """Stop all payments and waits, because the task ends; each raises an error that the first of these makes.
 
         Takes no lock, so that a signal handler may call it.
         """
@@ -62,7 +63,7 @@ class Budget:
     def check_open(self) -> None:
         """Raise the error that the budget was closed with, if it was closed."""
         if self._closed_by is not None:
-            raise self._closed_by
+            raise self._closed_by()
 
     def check(self, order: Order) -> None:
         """Raise unless an order may be paid for now.
@@ -103,17 +104,19 @@ class Budget:
         :returns: the credits, if this execution sent it; 0 if an earlier one did.
         """
         with self._lock:
-            doubtful = min(order.credits, self._in_doubt.get(order.fingerprint, 0.0))
-            if doubtful:
-                self._in_doubt[order.fingerprint] -= doubtful
-                self._spent += doubtful
-            return doubtful
+            of_order = self._in_doubt.pop(order.fingerprint, 0.0)
+            settled = min(order.credits, of_order)
+            if of_order > settled:
+                self._in_doubt[order.fingerprint] = of_order - settled
+            self._total_in_doubt -= settled
+            self._spent += settled
+            return settled
 
     def _check(self, order: Order) -> None:
         self.check_open()
-        if self._refusal is not None:
-            raise self._refusal
-        in_doubt = sum(self._in_doubt.values())
+        if self._refused_by is not None:
+            raise self._refused_by()
+        in_doubt = self._total_in_doubt
         committed = self._spent + self._reserved
         if self._max_credits is None or committed + in_doubt + order.credits <= self._max_credits:
             return
@@ -131,6 +134,7 @@ class Budget:
                 self._spent += order.credits
             elif in_doubt:
                 self._in_doubt[order.fingerprint] = self._in_doubt.get(order.fingerprint, 0.0) + order.credits
+                self._total_in_doubt += order.credits
 
 
 @dataclass

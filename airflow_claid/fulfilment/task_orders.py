@@ -75,7 +75,7 @@ class TaskOrders:
                     budget.check_open()
                     self._begin(order)
             except Exception:
-                budget.close(_StoppedError())
+                budget.close(_StoppedError)
                 raise
 
         with ThreadPoolExecutor(self.threads, thread_name_prefix="claid-orders") as pool:
@@ -83,7 +83,7 @@ class TaskOrders:
                 futures = [pool.submit(begin, orders) for orders in by_fingerprint.values()]
                 errors = [future.exception() for future in futures]
             except BaseException:
-                budget.close(_StoppedError())
+                budget.close(_StoppedError)
                 raise
         for error in errors:
             if error is not None and not isinstance(error, _StoppedError):

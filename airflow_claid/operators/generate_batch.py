@@ -150,7 +150,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 GenerateRequest.check_known(UNKNOWN, number(number_of_images), number(guidance_scale))
             if is_literal(output):
                 _folder(output)
-            if is_literal([concurrency, on_error, error_threshold, self.max_credits]):
+            if is_literal([concurrency, on_error, error_threshold]):
                 self._batch_terms()
             if is_literal([on_blocked, report_seconds, shard]):
                 choice(on_blocked, "on_blocked", ON_BLOCKED)
@@ -161,6 +161,8 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         """Fulfil all prompts, reusing paid ones, and return a summary."""
         began = time.monotonic()
         with failing_at_once(f"prompts={shortened(self.prompts)}"):
+            self._terms()  # a wrong parameter is refused before the prompts are read
+            self._budget()
             terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
             choice(self.on_blocked, "on_blocked", ON_BLOCKED)
             pace = seconds(self.report_seconds, "report_seconds")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ClaidImageSensor(ClaidSensor):
     """Wait until usable images are at a place, whoever puts them there.
 
-    Good is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
+    Usable is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
     nor do files of which a part is missing, files that are no pictures, hidden and ``.partial`` files, and the
     receipts in ``_claid/``. A file is judged once, until it is written anew, and of a large PNG or JPEG only the
     beginning and the end are read. Costs nothing: the sensor only polls.

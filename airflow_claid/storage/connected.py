@@ -1,6 +1,6 @@
 """Connected storages seen from Airflow: ``storage://NAME/PATH`` to a bucket's address and back.
 
-Here alone is said by which address Airflow reads a file.
+The only place that decides by which address Airflow reads a file.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class ClaidAccess(Protocol):
 
 
 class Arrivals:
-    """Polls for what is waited for. Blocks; belongs into a thread.
+    """Polls for what is waited for. Blocks, so it runs in a thread.
 
     :param watch: what is waited for.
     :param claid: reaches connected storages and links.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from airflow_claid.client import ClaidRateLimitError
+from airflow_claid.client import ClaidMissingConnectionError, ClaidRateLimitError
 from airflow_claid.errors import is_retryable
 
 PATIENCE = 5
@@ -60,13 +60,15 @@ class Decision:
     ) -> _DecisionT:
         """Decide what to do after a poll that failed. A used-up quota is no failure: it is waited out.
 
+        A missing connection ends the wait: who waits for nothing that is paid need not wait for a person to define it.
+
         :param subject: what was polled, for the message.
         :param failures: how many polls in a row failed before this one.
         :param overdue: whether the time to wait is over.
         :param patience: so many failed polls in a row end the wait.
         """
         message = f"{subject} could not be polled: {type(error).__name__}: {error}"
-        if not is_retryable(error):
+        if not is_retryable(error) or isinstance(error, ClaidMissingConnectionError):
             return cls(WaitState.REFUSED, message, failures, error)
         if not isinstance(error, ClaidRateLimitError):
             failures += 1

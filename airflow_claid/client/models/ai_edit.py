@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from airflow_claid.client.models.base import Address, Integer, RequestModel, checked, wrong
+from airflow_claid.client.models.base import UNKNOWN, Address, IfKnown, Integer, RequestModel, checked, wrong
 from airflow_claid.client.models.creation import CreatedOutput, count_of
 from airflow_claid.client.models.prompts import prompt_of
 
+_AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "9:21", "21:9"]
 _OF_MODEL_V1 = ("aspect_ratio", "inference_steps", "guidance_scale")
 
 
@@ -18,16 +19,16 @@ class AIEditOptions(RequestModel):
     """What to change, and how; Claid's default model is v2."""
 
     prompt: Annotated[str, prompt_of(3, 5000)]
-    model: Literal["v1", "v2"] | None = None
-    aspect_ratio: Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "9:21", "21:9"] | None = None
-    inference_steps: Annotated[Integer, Field(ge=1, le=50)] | None = None
-    guidance_scale: Annotated[float, Field(ge=1, le=10)] | None = None
+    model: Annotated[Literal["v1", "v2"] | None, IfKnown] = None
+    aspect_ratio: Annotated[_AspectRatio | None, IfKnown] = None
+    inference_steps: Annotated[Annotated[Integer, Field(ge=1, le=50)] | None, IfKnown] = None
+    guidance_scale: Annotated[Annotated[float, Field(ge=1, le=10)] | None, IfKnown] = None
 
     @model_validator(mode="after")
     def _goes_with_the_model(self) -> AIEditOptions:
-        given = [name for name in _OF_MODEL_V1 if getattr(self, name) is not None]
-        if given and self.model != "v1":
-            raise wrong(f"{', '.join(given)} work with model v1 only: add model='v1', or leave them out")
+        options = [name for name in _OF_MODEL_V1 if getattr(self, name) not in (None, UNKNOWN)]
+        if options and self.model not in ("v1", UNKNOWN):
+            raise wrong(f"{', '.join(options)} work with model v1 only: add model='v1', or leave them out")
         return self
 
 

@@ -7,7 +7,16 @@ from enum import Enum
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from airflow_claid.client.errors import ClaidValidationError
@@ -25,7 +34,7 @@ class _Unknown(Enum):
 
 
 UNKNOWN: Final = _Unknown.UNKNOWN
-"""Marks a value that is known only later, so that :func:`check_known` passes over it."""
+"""Marks a value that is known only later, so that :func:`check_known` skips it."""
 
 _ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
@@ -73,6 +82,14 @@ def _address(value: str) -> str:
 
 Address = Annotated[str, Field(min_length=1, max_length=_ADDRESS_MAX_CHARACTERS), AfterValidator(_address)]
 """A URI that Claid can read or write, ``https://…`` or ``storage://NAME/PATH``; what no URI may hold is encoded."""
+
+
+def _if_known(value: object, check_type: ValidatorFunctionWrapHandler) -> object:
+    return value if value is UNKNOWN else check_type(value)
+
+
+IfKnown = WrapValidator(_if_known)
+"""Skips ``UNKNOWN`` in a field, so that rules about several fields are checked all the same."""
 
 
 class OutputModel(RequestModel):

@@ -8,7 +8,7 @@ from airflow_claid.client.models.base import UNKNOWN, wrong
 
 
 def prompt_of(minimum: int, maximum: int) -> WrapValidator:
-    """Check that a text has so many characters, without the blanks around it, which are cut; pass over ``UNKNOWN``."""
+    """Check that a text has so many characters, without the blanks around it, which are cut; skip ``UNKNOWN``."""
 
     def check(value: object, check_type: ValidatorFunctionWrapHandler) -> object:
         if value is UNKNOWN:

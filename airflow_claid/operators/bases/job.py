@@ -135,10 +135,10 @@ class ClaidJobOperator(ClaidPayingOperator):
             self._removed = dict(versions_in([one.receipt.body for one in state.begun]))
             return TaskOrders.resumed(fulfilment, self._orders_again(state), state)
         fulfilment.budget.refuse(
-            AirflowFailException(
-                f"{self._subject}: Airflow lost the state saved before the wait (as 'airflow dags test' does), "
-                "and there is no receipt: nothing is submitted, or paid for, again. Check Claid's dashboard; set an "
-                "output where receipts can be kept, or deferrable=False."
+            lambda: AirflowFailException(
+                f"{self._subject}: the state saved before the wait is lost (as in 'airflow dags test') or of another "
+                "version, and there is no receipt: nothing is submitted, or paid for, again. Check Claid's dashboard; "
+                "set an output where receipts can be kept, or deferrable=False."
             )
         )
         task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)

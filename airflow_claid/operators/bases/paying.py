@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_claid.client import ClaidError, ClaidMissingConnectionError, ClaidRateLimitError
+from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import (
@@ -251,8 +251,6 @@ def failing_at_once(subject: str) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except PartialFailureError as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
-    except ClaidMissingConnectionError:
-        raise  # Airflow says so also when its API server fails for a moment: a retry may find the connection
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
         raise

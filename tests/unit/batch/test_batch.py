@@ -58,9 +58,9 @@ class NoReceipt:
 
 @dataclass
 class FakeFulfilment:
-    """Pays for an order, unless it is told what goes wrong."""
+    """Pays for an order, unless it is told what goes wrong, or what it has cost this execution instead."""
 
-    does: Callable[[Order, FakeFulfilment], None]
+    does: Callable[[Order, FakeFulfilment], float | None]
     budget: Budget
 
     def wait(self) -> None:
@@ -70,10 +70,10 @@ class FakeFulfilment:
 
     def fulfil(self, order: Order) -> Fulfilled:
         with self.budget.reserve(order) as reservation:
-            self.does(order, self)
-            reservation.charge()
+            spent = self.does(order, self)
+            spent = reservation.charge() if spent is None else spent
         image = DeliveredImage(1, "file:///nowhere/a.png", False, bytes=3, checksum="c")
-        return Fulfilled(order, (image,), order.credits, "r-1", order.credits, 0.0)
+        return Fulfilled(order, (image,), spent, "r-1", order.credits, 0.0)
 
     def receipts(self, order: Order) -> NoReceipt:
         return NoReceipt()
@@ -84,7 +84,7 @@ class World:
     """A batch and what it is made of."""
 
     folder: Path
-    does: Callable[[Order, FakeFulfilment], None] = lambda order, fulfilment: None
+    does: Callable[[Order, FakeFulfilment], float | None] = lambda order, fulfilment: None
     prompts: Iterable[Any] = ()
     terms: BatchTerms = field(default_factory=lambda: BatchTerms(pause=0.001))
     latency: float | None = 0.1
@@ -382,3 +382,20 @@ def test_memory_grows_by_few_hundred_bytes_a_prompt(tmp_path: Path) -> None:
     _, few, many = peaks
     grown = (many - few) / 19_800
     assert grown < 300, f"{grown:.0f} bytes a prompt"
+
+
+def test_what_was_paid_in_this_execution_is_not_counted_as_reused(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def pays_and_fails_once(order: Order, fulfilment: FakeFulfilment) -> float:
+        tried.append(str(order.prompt))
+        if tried.count(str(order.prompt)) == 1:
+            raise DownloadFailedError("cut")
+        return 0.0
+
+    counts = World(tmp_path, pays_and_fails_once, lamps(3), BatchTerms(pause=0)).run()
+    assert (counts.by_status["done"], counts.reused) == (3, 0)
+
+
+def test_what_an_earlier_execution_paid_is_counted_as_reused(tmp_path: Path) -> None:
+    assert World(tmp_path, lambda order, fulfilment: 0.0, lamps(3)).run().reused == 3

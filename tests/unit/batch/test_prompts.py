@@ -201,14 +201,14 @@ def test_a_quote_that_is_never_closed_and_would_swallow_rows_stops_the_file(writ
         ("a.csv", "prompt\nCaf\u00e9\n".encode("latin-1"), r"is not in UTF-8, see b'prompt\\nCaf\\xe9"),
         ("a.csv", "prompt\na lamp\n".encode("utf-16"), "is not in UTF-8"),
         ("a.jsonl", b'"a lamp"\n"Caf\xe9"\n', "is not in UTF-8"),
-        ("a.csv.gz", b"prompt\na lamp\n", "is no whole gzip file"),
-        ("a.csv.gz", gzip.compress(b"prompt\na lamp\n" * 99, mtime=0)[:-20], "is no whole gzip file"),
+        ("a.csv.gz", b"prompt\na lamp\n", "is not a complete gzip file"),
+        ("a.csv.gz", gzip.compress(b"prompt\na lamp\n" * 99, mtime=0)[:-20], "is not a complete gzip file"),
         ("a.jsonl", '[\n{"prompt": "a lamp"}\n]\n', "holds a JSON array: write one object"),
         ("a.jsonl", '{"caption": "a lamp"}\n{"caption": "a vase"}\n', "has no column 'prompt', only 'caption'"),
         ("a.json", '["a lamp"]', "is of a kind that is not read: use .csv"),
         ("a.parquet.gz", b"", "is of a kind that is not read"),
         ("prompts", "a lamp\n", "is of a kind that is not read"),
-        ("a.parquet", b"PAR1 and no more", "is no whole Parquet file"),
+        ("a.parquet", b"PAR1 and no more", "is not a complete Parquet file"),
     ],
 )
 def test_what_is_wrong_with_a_file_as_a_whole_stops_before_the_first_row(
@@ -437,5 +437,5 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
 
 def test_a_damaged_file_is_refused_when_it_is_counted(write: Write) -> None:
     packed = gzip.compress(b"prompt\na lamp\na vase\n")
-    with pytest.raises(ClaidValidationError, match="is no whole gzip file"):
+    with pytest.raises(ClaidValidationError, match="is not a complete gzip file"):
         count_rows(write("a.csv.gz", packed[:-4]))

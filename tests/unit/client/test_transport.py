@@ -224,7 +224,7 @@ def test_a_get_that_is_never_answered_is_given_up_after_four_attempts(
     told: ClaidClient, scripted: ScriptedServer
 ) -> None:
     scripted.replies(Reply(cut=True))
-    with pytest.raises(ClaidAnswerLostError, match="A poll costs nothing"):
+    with pytest.raises(ClaidAnswerLostError, match="A GET costs nothing"):
         told.get_edit(7)
     assert len(scripted.received) == 4
 

@@ -122,8 +122,8 @@ def test_a_price_known_only_at_the_end_is_added() -> None:
 def test_a_closed_budget_raises_what_closed_it_first() -> None:
     budget = Budget()
     budget.check_open()
-    budget.close(OSError("killed"))
-    budget.close(OSError("out of time"))
+    budget.close(lambda: OSError("killed"))
+    budget.close(lambda: OSError("out of time"))
     for ask in (budget.check_open, lambda: budget.check(order()), lambda: pay(budget)):
         with pytest.raises(OSError, match="killed"):
             ask()
@@ -132,7 +132,7 @@ def test_a_closed_budget_raises_what_closed_it_first() -> None:
 
 def test_a_budget_that_refuses_pays_nothing_and_lets_wait() -> None:
     budget = Budget()
-    budget.refuse(OSError("nothing was carried"))
+    budget.refuse(lambda: OSError("nothing was carried"))
     budget.check_open()
     with pytest.raises(OSError, match="carried"):
         pay(budget)
@@ -154,3 +154,16 @@ def test_threads_together_spend_the_whole_ceiling_and_no_more() -> None:
     assert budget.spent == 40
     assert all(refused.acquire(blocking=False) for _ in range(160))
     assert not refused.acquire(blocking=False)
+
+
+def test_each_thread_that_meets_a_closed_budget_gets_an_error_of_its_own() -> None:
+    budget = Budget()
+    budget.close(lambda: OSError("killed"))
+
+    def error(_: int) -> Exception:
+        with pytest.raises(OSError, match="killed") as raised:
+            budget.check_open()
+        return raised.value
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(one) for one in list(pool.map(error, range(8)))}) == 8

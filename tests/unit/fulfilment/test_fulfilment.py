@@ -737,3 +737,21 @@ def test_a_run_waits_for_another_as_long_as_that_one_says_that_it_is_still_askin
     assert shop.fulfil(order, "tuesday").credits == 1
     assert len(shop.slept) == 300
     assert shop.receipt(order).lost_answers == 0
+
+
+def test_pictures_that_this_execution_paid_and_lost_are_not_paid_again_by_itself(shop: Shop) -> None:
+    """Its answer was lost and its pictures found; then they were removed before they were taken over."""
+    order = shop.generation(f"file://{shop.bucket}/out/", landing="storage://shop/out/")
+    fulfilment = shop.fulfilment("monday")
+    shop.sandbox.fault("cut", operation="generate_image", charged=True)
+    with pytest.raises(ClaidAnswerLostError):
+        fulfilment.fulfil(order)
+    begun = fulfilment.begin(order)
+    assert (begun.credits, fulfilment.budget.spent, fulfilment.budget.in_doubt) == (1, 1, 0)
+    for picture in (shop.bucket / "out" / "_claid" / "landing").rglob("*.png"):
+        picture.unlink()
+    with pytest.raises(DeadLinkError):
+        fulfilment.complete(begun)
+    assert shop.sandbox.charged() == 1
+    assert shop.fulfil(order, "tuesday").images[0].usable
+    assert shop.sandbox.charged() == 2

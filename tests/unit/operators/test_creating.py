@@ -465,3 +465,11 @@ def test_a_wrong_scene_is_refused(parameters: dict[str, Any], said: list[str]) -
 @each
 def test_a_lost_answer_asks_again_unless_told(make: Make) -> None:
     assert make("https://x.test/a.png").on_lost_response == "resubmit"
+
+
+@pytest.mark.parametrize("templated", ["aspect_ratio", "inference_steps", "prompt", "number_of_images"])
+def test_options_that_do_not_go_with_the_model_are_refused_at_once_whatever_else_is_templated(templated: str) -> None:
+    parameters: dict[str, Any] = {"prompt": "Make it snow", "guidance_scale": 5.5, templated: "{{ x }}"}
+    with pytest.raises(AirflowFailException, match="guidance_scale work with model v1 only"):
+        ImageAIEditOperator(task_id="t", input="https://shop.test/a.png", **parameters)
+    ImageAIEditOperator(task_id="t", input="https://shop.test/a.png", model="{{ m }}", **parameters)

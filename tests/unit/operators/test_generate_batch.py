@@ -689,3 +689,20 @@ def test_what_is_only_known_when_the_task_runs_is_refused_before_anything_is_pai
         new_try()(batch(**{"output": f"file://{tmp_path}/", **parameters}))
     assert said in str(refused.value)
     assert sandbox.charged() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_credits", "many"), ("on_lost_response", "again"), ("lost_response_grace", "-1")]
+)
+def test_a_wrong_term_is_refused_before_the_prompts_are_read(
+    name: str, value: str, tmp_path: Path, new_try: NewTry
+) -> None:
+    operator = batch(prompts=f"file://{tmp_path}/none.csv", output=f"file://{tmp_path}/", **{name: "{{ x }}"})
+    setattr(operator, name, value)
+    with pytest.raises(AirflowFailException, match=f"{name}='{value}'"):
+        new_try()(operator)
+
+
+def test_a_templated_ceiling_leaves_the_other_parameters_checked_at_once() -> None:
+    with pytest.raises(AirflowFailException, match="concurrency=0"):
+        batch(output="s3://shop/", max_credits="{{ x }}", concurrency=0)
