@@ -17,7 +17,6 @@ from tests.docs.python_blocks import run_python
 WITH_BLOCKS = [page for page in PAGES if page.blocks]
 
 
-@pytest.mark.xdist_group("one Airflow")
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=str)
 def test_the_blocks_of_a_page_run(page: Page, scene: Scene, connect: Connect) -> None:
     for block in page.blocks:
