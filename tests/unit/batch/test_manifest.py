@@ -315,9 +315,8 @@ def test_of_a_broken_part_the_whole_lines_count(place: str, broken: bytes, caplo
     with caplog.at_level(logging.WARNING, "airflow_claid"):
         manifest = opened(place)
     assert manifest.index.count == 2
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{part}: skipped 1 broken lines, the first is line 2"
-    ]
+    ours = (record for record in caplog.records if record.name.startswith("airflow_claid"))
+    assert [record.getMessage() for record in ours] == [f"{part}: skipped 1 broken lines, the first is line 2"]
     manifest.finish()
     manifest.close()
     assert written(manifest.address) == [row(1), row(3)]
