@@ -99,7 +99,7 @@ $(VENV)/demo-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
 
 $(VENV)/dev-ready: $(VENV)/uv-ready pyproject.toml constraints.txt
 	@echo "==> Installing airflow-claid with all that its tests need (a minute or two)"
-	@$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --compile-bytecode --editable '.[dev]'
 	@touch $@
 
 $(VENV)/bench-ready: $(VENV)/dev-ready
