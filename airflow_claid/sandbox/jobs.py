@@ -1,4 +1,4 @@
-"""Jobs: accepted, processed, then done or failed; one class for all five kinds."""
+"""Jobs: accepted, processed, then done or failed; one class for all kinds."""
 
 from __future__ import annotations
 

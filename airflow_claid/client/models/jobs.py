@@ -14,7 +14,7 @@ from airflow_claid.client.models.images import InputImage, OutputImage
 
 
 class JobKind(str, Enum):
-    """The five kinds of job; each has an operation that submits it and one that polls it."""
+    """The kinds of job; each has an operation that submits it and one that polls it."""
 
     EDIT = "edit"
     BATCH_EDIT = "batch_edit"

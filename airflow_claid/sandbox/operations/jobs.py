@@ -1,4 +1,4 @@
-"""Start, run and read a job; the same for all five kinds."""
+"""Start, run and read a job; the same for all kinds."""
 
 from __future__ import annotations
 
