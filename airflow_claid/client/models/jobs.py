@@ -1,4 +1,4 @@
-"""Jobs: asynchronous requests with an id, of five kinds and one model, and what their status means."""
+"""Jobs: asynchronous requests with an id, of several kinds and one model, and what their status means."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def test_what_is_no_job_id_is_refused_by_name(value: object) -> None:
 @pytest.mark.parametrize("value", ["edits", "", None, 3])
 def test_what_is_no_kind_of_job_is_refused_with_the_kinds_that_there_are(value: object) -> None:
     with pytest.raises(
-        ClaidValidationError, match=r"kind=.* must be one of edit, batch_edit, ai_edit, fashion_model, video"
+        ClaidValidationError, match=r"kind=.* must be one of edit, batch_edit, ai_edit, fashion_model, video\."
     ):
         job_kind(value, "kind")
     assert job_kind("video", "kind") is JobKind.VIDEO
