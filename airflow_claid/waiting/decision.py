@@ -60,7 +60,7 @@ class Decision:
     ) -> _DecisionT:
         """Decide what to do after a poll that failed. A used-up quota is no failure: it is waited out.
 
-        A missing connection ends the wait: who waits for nothing that is paid need not wait for a person to define it.
+        A missing connection ends the wait at once: no further poll can succeed until somebody defines it.
 
         :param subject: what was polled, for the message.
         :param failures: how many polls in a row failed before this one.
