@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from airflow_claid.errors import ReceiptUnreadableError
 from airflow_claid.fulfilment.receipt import Receipt
-from airflow_claid.storage.object_storage import add, create_whole, read_if_there
+from airflow_claid.storage.object_storage import add, create_whole, read_if_there, write_whole
 from airflow_claid.storage.task_state import TaskStateStore
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,11 @@ class ReceiptStore(Protocol):
     def create(self, receipt: Receipt) -> bool:
         """Write a request's first receipt; return whether it was the first. Of several runs at once, one succeeds."""
 
-    def write(self, receipt: Receipt) -> None:
-        """Replace a request's receipt, atomically."""
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
+        """Write a request's next state, atomically.
+
+        :param replace: whether nothing of the earlier states may remain readable, because one holds a signed link.
+        """
 
 
 class FolderReceipts:
@@ -56,9 +59,9 @@ class FolderReceipts:
         """Write the file unless there is one."""
         return create_whole(self._uri(receipt.fingerprint), _encoded(receipt))
 
-    def write(self, receipt: Receipt) -> None:
-        """Write the file, or append to it."""
-        add(self._uri(receipt.fingerprint), _encoded(receipt))
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
+        """Write the file anew, or append to it, which is cheaper."""
+        (write_whole if replace else add)(self._uri(receipt.fingerprint), _encoded(receipt))
 
     def _uri(self, fingerprint: str) -> str:
         return f"{self._folder}{fingerprint}.json"
@@ -90,9 +93,9 @@ class KnownReceipts:
         self._created_since.add(receipt.fingerprint)
         return created
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         """Write the file; a final receipt will not be read again."""
-        self._all.write(receipt)
+        self._all.write(receipt, replace=replace)
         if receipt.state.is_final:
             self._created_since.discard(receipt.fingerprint)
 
@@ -122,8 +125,8 @@ class TaskStateReceipts:
         self.write(receipt)
         return True
 
-    def write(self, receipt: Receipt) -> None:
-        """Store the value."""
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
+        """Store the value, in place of the one before."""
         self._store.set(self._key(receipt.fingerprint), receipt.to_json())
 
     @staticmethod
@@ -150,13 +153,13 @@ class ReceiptsOfOneRequest:
         """Write the first receipt."""
         return self._receipts.create(receipt)
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         """Write a receipt, unless the stored one is of another request that may be paid, or has progressed further."""
         kept = self.read(receipt.fingerprint)
         if kept is not None and self._takes_precedence(kept, receipt):
             log.info("Another run has written the receipt %s in the meantime: keeping that one", receipt.fingerprint)
         else:
-            self._receipts.write(receipt)
+            self._receipts.write(receipt, replace=replace)
 
     def _takes_precedence(self, kept: Receipt, receipt: Receipt) -> bool:
         if kept.is_of_same_request(self._request):
@@ -174,7 +177,7 @@ class NoReceipts:
         """Keep nothing."""
         return True
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         """Keep nothing."""
 
 

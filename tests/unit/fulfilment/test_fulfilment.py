@@ -59,7 +59,7 @@ class Memory:
         self.write(receipt)
         return True
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         self.states.append(receipt.state)
         self.receipts[receipt.fingerprint] = Receipt.from_json(json.loads(json.dumps(receipt.to_json())))
 
@@ -343,7 +343,7 @@ def test_a_store_that_times_out_or_refuses_stops_and_charges_nothing(shop: Shop)
 class FullDisk(Memory):
     """Receipts that can be read and not written."""
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         raise OSError("no space left")
 
 
@@ -529,7 +529,7 @@ class OnceFailing(Memory):
         super().__init__(memory.receipts)
         self.fails_at: ReceiptState | None = state
 
-    def write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
         if receipt.state is self.fails_at:
             self.fails_at = None
             raise OSError("503 SlowDown")

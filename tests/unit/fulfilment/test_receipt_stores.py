@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,14 @@ from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import ReceiptUnreadableError
 from airflow_claid.fulfilment.receipt import VERSION, Author, Receipt, ReceiptState
-from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
+from airflow_claid.fulfilment.receipt_stores import (
+    FolderReceipts,
+    KnownReceipts,
+    NoReceipts,
+    ReceiptsOfOneRequest,
+    ReceiptStore,
+    TaskStateReceipts,
+)
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.source import source
 from airflow_claid.storage.object_storage import read, write_whole
@@ -134,6 +142,34 @@ def test_in_a_bucket_there_is_the_last_state_alone(s3: str) -> None:
     for receipt in (RECEIPT.evolve(state=ReceiptState.PAID), RECEIPT):
         store.write(receipt)
     assert Receipt.from_json(json.loads(read(f"{s3}/_claid/{FINGERPRINT}.json"))) == RECEIPT
+
+
+def test_a_state_written_in_place_of_the_others_leaves_nothing_of_them(store: ReceiptStore) -> None:
+    link = DeliveredImage(1, None, None, tmp_url="https://elsewhere.example/a.png")
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    store.write(RECEIPT.evolve(state=ReceiptState.PAID, images=(link,)))
+    store.write(RECEIPT, replace=True)
+    assert store.read(FINGERPRINT) == RECEIPT
+
+
+def test_the_text_of_an_earlier_state_is_gone_from_the_local_file(tmp_path: Path) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    store.write(RECEIPT.evolve(state=ReceiptState.PAID, subject="the earlier state"))
+    assert "the earlier state" in file.read_text(encoding="utf-8")
+    store.write(RECEIPT, replace=True)
+    assert Receipt.from_json(json.loads(file.read_text(encoding="utf-8"))) == RECEIPT
+    assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("wrap", [lambda store: ReceiptsOfOneRequest(store, RECEIPT), lambda store: store])
+def test_what_wraps_a_store_passes_on_that_earlier_states_must_go(
+    tmp_path: Path, wrap: Callable[[ReceiptStore], ReceiptStore]
+) -> None:
+    known = KnownReceipts(f"file://{tmp_path}/", lambda name: False)
+    known.create(RECEIPT.evolve(state=ReceiptState.INTENT, subject="the earlier state"))
+    wrap(known).write(RECEIPT, replace=True)
+    assert "the earlier state" not in (tmp_path / f"{FINGERPRINT}.json").read_text(encoding="utf-8")
 
 
 def test_a_state_that_was_being_added_at_a_crash_has_not_begun(tmp_path: Path) -> None:
