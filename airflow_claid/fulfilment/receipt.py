@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.receipt_checks import check
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,7 @@ class Receipt:
             )
         known = {field.name for field in _FIELDS}
         values = {name: value for name, value in facts.items() if name in known}
+        check(values)
         try:
             return cls(
                 **{

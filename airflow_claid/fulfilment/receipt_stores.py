@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from airflow_claid.errors import ReceiptUnreadableError
 from airflow_claid.fulfilment.receipt import Receipt
+from airflow_claid.fulfilment.receipt_text import encoded, last_state
 from airflow_claid.storage.object_storage import add, create_whole, read_if_there, write_whole
 from airflow_claid.storage.task_state import TaskStateStore
 
@@ -51,7 +51,7 @@ class FolderReceipts:
         uri = self._uri(fingerprint)
         try:
             content = read_if_there(uri)
-            return None if content is None else Receipt.from_json(_last_state(content))
+            return None if content is None else _restored(last_state(content), fingerprint)
         except Exception as error:
             raise _unreadable(uri, error) from error
 
@@ -116,7 +116,7 @@ class TaskStateReceipts:
         key = self._key(fingerprint)
         try:
             value = self._store.get(key)
-            return None if value is None else Receipt.from_json(value)
+            return None if value is None else _restored(value, fingerprint)
         except Exception as error:
             raise _unreadable(f"task_state_store key {key}", error) from error
 
@@ -181,35 +181,19 @@ class NoReceipts:
         """Keep nothing."""
 
 
-def _encoded(receipt: Receipt) -> bytes:
-    """Return a receipt as JSON with one field a line; ``indent`` would cost several times as much."""
-    return _encode(receipt.to_json()).encode() + _END[1:]
+def _restored(state: Any, fingerprint: str) -> Receipt:
+    """Return the receipt that a state holds.
 
-
-def _last_state(content: bytes) -> Any:
-    """Return the last complete state in a receipt's file.
-
-    :raises ValueError: if there is none, or the last complete one is not JSON.
+    :raises ValueError: if it is none, or of another request: a file that was copied under this name.
     """
-    rest = content
-    while True:
-        before, begin, last = rest.rpartition(_BEGIN)
-        try:
-            return json.loads(begin + last)
-        except ValueError:
-            if not before or last.endswith(_END):
-                raise
-        log.warning(
-            "The last state in a receipt is incomplete: its process died while appending it. Using the one before"
-        )
-        rest = before
+    receipt = Receipt.from_json(state)
+    if receipt.fingerprint != fingerprint:
+        raise ValueError(f"it is the receipt of another request, {receipt.fingerprint}")
+    return receipt
 
 
-_BEGIN, _END = b"\n{", b"}\n"
-"""The begin and end of a state in a receipt's file; no line inside a state begins or ends like this."""
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode
+def _encoded(receipt: Receipt) -> bytes:
+    return encoded(receipt.to_json())
 
 
 def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:

@@ -351,12 +351,20 @@ def _shard(shard: object) -> tuple[int, int] | None:
 
 
 def _still_there(row: Mapping[str, Any], place: Place, inventory: Inventory) -> bool:
-    """Return whether the pictures of a manifest's row are in place, with the content that was delivered."""
-    facts = zip(row.get("paths", ()), row.get("checksums", ()), row.get("bytes", ()), strict=False)
-    return len(row.get("paths", ())) == len(row.get("checksums", ())) == len(row.get("bytes", ())) and all(
-        without_connection(path).startswith(without_connection(place.folder))
+    """Return whether the pictures of a manifest's row are in place, with the content that was delivered.
+
+    Of a row that somebody spoiled nobody knows: its receipt tells.
+    """
+    paths, checksums, sizes = (row.get(key) for key in ("paths", "checksums", "bytes"))
+    if not (isinstance(paths, list) and isinstance(checksums, list) and isinstance(sizes, list)):
+        return False
+    if not len(paths) == len(checksums) == len(sizes):
+        return False
+    return all(
+        isinstance(path, str)
+        and without_connection(path).startswith(without_connection(place.folder))
         and inventory.holds(place.path_in(path), checksum=checksum, size=size)
-        for path, checksum, size in facts
+        for path, checksum, size in zip(paths, checksums, sizes, strict=True)
     )
 
 

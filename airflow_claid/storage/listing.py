@@ -59,7 +59,8 @@ class Inventory:
         :raises Exception: as :meth:`has`.
         """
         state = self._files.get(hash(name))
-        return state is not None and state in (hash(checksum), hash(size))
+        known = [hash(fact) for fact in (checksum, size) if isinstance(fact, (str, int))]
+        return state is not None and state in known
 
     @property
     def _files(self) -> dict[int, int]:

@@ -91,7 +91,7 @@ def test_a_receipt_comes_back_as_it_was_written(store: ReceiptStore) -> None:
     assert store.read(FINGERPRINT) is None
     store.write(RECEIPT)
     assert store.read(FINGERPRINT) == RECEIPT
-    later = RECEIPT.evolve(state=ReceiptState.BLOCKED, images=(), credits=6.0)
+    later = RECEIPT.evolve(state=ReceiptState.BLOCKED, images=RECEIPT.images[1:], credits=6.0)
     store.write(later)
     assert store.read(FINGERPRINT) == later
     assert store.read("0" * 64) is None
@@ -203,6 +203,48 @@ def test_a_last_state_that_has_an_end_and_is_broken_is_not_passed_over(tmp_path:
         store.read(FINGERPRINT)
 
 
+@pytest.mark.parametrize("padding", [b"\0", b"\0" * 4096, b"\n\n", b" \t\r\n\0 "])
+def test_nuls_and_blanks_behind_a_whole_state_do_not_count(tmp_path: Path, padding: bytes) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    file.write_bytes(file.read_bytes() + padding)
+    assert store.read(FINGERPRINT) == RECEIPT.evolve(state=ReceiptState.INTENT)
+    store.write(RECEIPT)
+    file.write_bytes(file.read_bytes().rstrip(b"\n") + padding)
+    assert store.read(FINGERPRINT) == RECEIPT
+    store.write(RECEIPT.evolve(credits=6.0))
+    assert store.read(FINGERPRINT) == RECEIPT.evolve(credits=6.0)
+
+
+@pytest.mark.parametrize("more", [b"x", b"\0\0x", b"}", b" {", b"\n]"])
+def test_anything_else_behind_a_state_is_not_passed_over(tmp_path: Path, more: bytes) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    store.write(RECEIPT)
+    file.write_bytes(file.read_bytes() + more)
+    with pytest.raises(ReceiptUnreadableError, match="Extra data"):
+        store.read(FINGERPRINT)
+
+
+def test_a_state_of_which_nuls_are_left_in_part_has_not_begun(tmp_path: Path) -> None:
+    store, file = FolderReceipts(f"file://{tmp_path}/"), tmp_path / f"{FINGERPRINT}.json"
+    store.create(RECEIPT.evolve(state=ReceiptState.INTENT))
+    begin = file.stat().st_size
+    store.write(RECEIPT)
+    whole = file.read_bytes()
+    for end in (begin, begin + 1, begin + 2, begin + 700):
+        file.write_bytes(whole[:end].ljust(len(whole), b"\0"))
+        assert store.read(FINGERPRINT) == RECEIPT.evolve(state=ReceiptState.INTENT)
+
+
+def test_a_receipt_of_another_request_in_the_task_state_is_unreadable() -> None:
+    store = Store()
+    TaskStateReceipts(store).write(RECEIPT)
+    other = FINGERPRINT[:32] + "0" * 32
+    with pytest.raises(ReceiptUnreadableError, match="another request"):
+        TaskStateReceipts(store).read(other)
+
+
 def spoiled(**changes: Any) -> bytes:
     return json.dumps({**RECEIPT.to_json(), **changes}).encode()
 
@@ -228,6 +270,21 @@ def without(name: str) -> bytes:
         (spoiled(author={"who": "me"}), "lacks"),
         (spoiled(images=None), "lacks"),
         (spoiled(images=[1]), "lacks"),
+        (spoiled(credits="4"), "'credits' is '4', which is not a number"),
+        (spoiled(credits=None), "'credits' is None, which is not a number"),
+        (spoiled(credits=True), "'credits' is True, which is not a number"),
+        (spoiled(credits_in_doubt=[]), "'credits_in_doubt' is [], which is not a number"),
+        (spoiled(edition="2"), "'edition' is '2', which is not a whole number"),
+        (spoiled(lost_answers=None), "'lost_answers' is None, which is not a whole number"),
+        (spoiled(asked_at="2026-10-01T10:00:00"), "'asked_at' is '2026-10-01T10:00:00', which is not a time with its"),
+        (spoiled(paid_at="yesterday"), "'paid_at' is 'yesterday', which is not a time"),
+        (spoiled(delivered_at=1759312800), "'delivered_at' is 1759312800, which is not a time"),
+        (spoiled(subject=None), "'subject' is None, which is not a text"),
+        (spoiled(body=[]), "'body' is [], which is not an object"),
+        (spoiled(images=[]), "'images' is [], which is not the pictures of a receipt that is delivered"),
+        (spoiled(state="blocked", images=[]), "the pictures of a receipt that is blocked"),
+        (spoiled(fingerprint="0" * 64), f"the receipt of another request, {'0' * 64}"),
+        (spoiled() + b"\0\0x", "JSONDecodeError: Extra data"),
         (without("fingerprint"), "lacks"),
         (without("state"), "lacks"),
         (without("body"), "lacks"),
