@@ -16,6 +16,7 @@ from airflow_claid.client.errors import (
     ClaidScopeError,
     ClaidServerError,
 )
+from airflow_claid.client.redaction import without_queries
 
 _SHOWN_CHARACTERS = 300
 _DEFAULT_RESET = 1.0
@@ -111,11 +112,6 @@ def error_for(
     if status < 400:
         return ClaidRequestError(f"{message}. Redirects are not followed: check the base URL.", **facts)
     return ClaidRequestError(message, **facts)
-
-
-def without_queries(text: str) -> str:
-    """Remove the queries from the links in a text: they may be signatures that open a bucket."""
-    return re.sub(r"(https?://[^\s'\"<>?]+)\?[^\s'\"<>]*", r"\1?…", text)
 
 
 def _details(details: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import model_validator
 
-from airflow_claid.client.answers import without_queries
 from airflow_claid.client.models.base import AnswerModel
 from airflow_claid.client.models.images import InputImage, OutputImage
+from airflow_claid.client.redaction import without_queries
 
 
 class JobKind(str, Enum):
