@@ -63,5 +63,5 @@ def _windows_removed(sandbox: Sandbox, redis_url: str) -> int:
     """Remove what the workers counted in the Redis, and return how many keys that were."""
     account = hashlib.sha256(f"{sandbox.url}/v1\n{sandbox.api_key}".encode()).hexdigest()[:32]
     server = redis.Redis.from_url(redis_url)
-    found = list(server.scan_iter(f"LIMITS:airflow-claid/{account}/*", count=1000))
+    found = list(server.scan_iter(f"airflow-claid/{account}/*", count=1000))
     return sum(server.delete(name) for name in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 import time
 from collections import deque
@@ -38,6 +39,7 @@ class Booking:
     """The result of :meth:`Quota.book`.
 
     :param wait: seconds until the next attempt; 0 if the present moment is booked.
+    :param needed: seconds until a request may be sent, as far as is known now.
     :param moment: the booked moment, by the quota's clock.
     :param shared: requests of all processes that share the store, in the longest window, this one included; 0 without a
         store.
@@ -46,6 +48,7 @@ class Booking:
 
     wait: float
     moment: float = 0.0
+    needed: float = 0.0
     shared: int = 0
     full: bool = False
 
@@ -130,16 +133,23 @@ class Quota:
             longest, now = _longest(self._policies), self._clock()
             return self._count(now - longest.window, now) / longest.requests if longest else None
 
+    @property
+    def now(self) -> float:
+        """The time by the quota's clock, in seconds from any start."""
+        return self._clock()
+
     @contextmanager
-    def line(self) -> Iterator[None]:
-        """Wait in line until all earlier callers have left it; inside, the caller may :meth:`book`."""
+    def line(self, patience: float | None = None) -> Iterator[bool]:
+        """Wait in line until all earlier callers have left it; inside, the caller may :meth:`book`.
+
+        :param patience: seconds to wait at most; the block gets ``False`` if its turn has not come by then.
+        """
         place = threading.Event()
         with self._lock:
             self._line.append(place)
             self._line[0].set()
         try:
-            place.wait()
-            yield
+            yield place.wait(patience)
         finally:
             with self._lock:
                 self._line.remove(place)
@@ -151,19 +161,19 @@ class Quota:
         with self._lock:
             now = self._clock()
             if now < self._closed_until:
-                return Booking(self._closed_until - now)
+                return _later(self._closed_until - now, at_most=math.inf)
             wait = self._next_moment(now) - now
             if wait > 0:
-                return Booking(min(wait, _CHECK_AGAIN))
+                return _later(wait)
             shared = self._take_of_store(now)
             if shared is not None and shared.wait > 0:
-                return Booking(min(shared.wait, _CHECK_AGAIN))
+                return _later(shared.wait)
             now = self._clock()
             self._sent.append(now)
             if shared is None or now < self._store_trusted_from:
-                return Booking(0.0, now)
+                return Booking(0.0, moment=now)
             self._own_share = self._count(now - self._window, now) / shared.count
-            return Booking(0.0, now, shared.count, shared.full)
+            return Booking(0.0, moment=now, shared=shared.count, full=shared.full)
 
     def written(self, booking: Booking) -> Booking:
         """Move a booking to the present moment, at which its request was written.
@@ -354,6 +364,10 @@ class AccountQuota:
         elif own.confirmed or policies == image.in_force:
             self._reading_is_general = True
             image.observe(rate_limit)
+
+
+def _later(needed: float, at_most: float = _CHECK_AGAIN) -> Booking:
+    return Booking(min(needed, at_most), needed=needed)
 
 
 def _longest(policies: tuple[Policy, ...]) -> Policy | None:

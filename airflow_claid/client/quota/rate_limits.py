@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import enum
+import logging
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+log = logging.getLogger(__name__)
 
 _LONGEST_RESET = 86_400.0
-"""Seconds; a reset later than in a day is ignored."""
+"""Seconds; a reset later than in a day is ignored, and so is a longer window."""
 
-_POLICY = re.compile(r"(\d+);w=(\d+)")
-_IN_FORCE = re.compile(r"\s*(\d+)\s*(?:,|$)")
+_MOST_REQUESTS = 1_000_000
+_MOST_POLICIES = 10
+
+_NUMBER = re.compile(r"\s*(-?[0-9]{1,9})\s*")
+_SECONDS = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*")
+_POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w\s*=\s*([0-9]{1,9})\s*(?:;[^,]*)?")
 
 
 class Group(enum.Enum):
@@ -58,37 +67,63 @@ class RateLimit:
     in_force: int | None = None
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> RateLimit:
-        """Read the headers; one that is missing or unreadable becomes ``None`` or no policy."""
+    def from_headers(cls, headers: Mapping[str, str], *, refused: bool = False) -> RateLimit:
+        """Read the headers; one that is missing or unreadable becomes ``None`` or no policy.
+
+        :param refused: whether the answer is a 429. Its ``Retry-After`` counts where there is no ``RateLimit-Reset``.
+        """
         limit = headers.get("RateLimit-Limit", "")
-        in_force = _IN_FORCE.match(limit)
-        return cls(
-            policies_in(limit),
-            remaining=_integer(headers.get("RateLimit-Remaining")),
-            reset=_seconds(headers.get("RateLimit-Reset")),
-            in_force=int(in_force.group(1)) if in_force else None,
-        )
+        remaining = _integer(headers.get("RateLimit-Remaining"))
+        reset = _seconds(headers.get("RateLimit-Reset"))
+        if refused and reset is None:
+            reset = _retry_after(headers)
+            remaining = -1 if remaining is None and reset is not None else remaining
+        return cls(policies_in(limit), remaining, reset, in_force=_integer(limit.partition(",")[0]))
 
 
 def policies_in(text: str) -> tuple[Policy, ...]:
-    """Parse policies such as ``120;w=60, 4;w=1``; skip what is unreadable."""
-    return tuple(
-        Policy(int(requests), float(window))
-        for requests, window in _POLICY.findall(text)
-        if int(requests) > 0 and int(window) > 0
-    )
+    """Parse policies such as ``120;w=60, 4;w=1``; skip what is unreadable, and what no quota can be."""
+    policies: list[Policy] = []
+    for part in text.split(",")[: _MOST_POLICIES + 1]:
+        found = _POLICY.fullmatch(part)
+        if found is None:
+            continue
+        requests, window = int(found[1]), int(found[2])
+        if 0 < requests <= _MOST_REQUESTS and 0 < window <= _LONGEST_RESET:
+            policies.append(Policy(requests, float(window)))
+        else:
+            log.debug("A policy of the quota is ignored: %d requests in %d s", requests, window)
+    return tuple(policies)
 
 
 def _integer(text: str | None) -> int | None:
-    try:
-        return int(text) if text is not None else None
-    except ValueError:
-        return None
+    found = _NUMBER.fullmatch(text or "")
+    return int(found[1]) if found else None
 
 
 def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text) if text is not None else None
-    except ValueError:
+    found = _SECONDS.fullmatch(text or "")
+    if found is None or float(found[1]) > _LONGEST_RESET:
         return None
-    return max(0.0, seconds) if seconds is not None and seconds <= _LONGEST_RESET else None
+    return max(0.0, float(found[1]))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds in ``Retry-After``, which may be a date by the server's clock."""
+    text = headers.get("Retry-After")
+    seconds = _seconds(text)
+    if text is None or seconds is not None:
+        return seconds
+    moment = _timestamp(text)
+    if moment is None:
+        return None
+    now = _timestamp(headers.get("Date", ""))
+    seconds = moment - (time.time() if now is None else now)
+    return max(0.0, seconds) if seconds <= _LONGEST_RESET else None
+
+
+def _timestamp(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except Exception:  # noqa: BLE001 - the parser of dates raises errors of many types
+        return None

@@ -2,69 +2,76 @@
 
 from __future__ import annotations
 
-import math
-import time
+import uuid
+from collections.abc import Sequence
 from typing import Any
 
-from limits.storage import RedisStorage
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 _TIMEOUT = 0.3
-_TICKS = 50
-"""Ticks a second: the library takes whole numbers as the length of a window, and 1.04 s is not one."""
-
-_NEVER_FULL = 10**6
-_CLOCK_HOLDS = 30.0
 _KEPT = 24 * 3600
 
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local name, entry, forced, kept = KEYS[1], ARGV[1], ARGV[2] == '1', tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', name, '-inf', now - kept)
+redis.call('ZREMRANGEBYSCORE', name, now + 1, '+inf')
+local wait, counts = 0, {}
+for place = 4, #ARGV, 2 do
+    local requests, window = tonumber(ARGV[place]), tonumber(ARGV[place + 1])
+    local oldest = redis.call('ZREVRANGE', name, requests - 1, requests - 1, 'WITHSCORES')
+    if oldest[2] then
+        wait = math.max(wait, math.min(window, oldest[2] + window - now))
+    end
+end
+if forced or wait <= 0 then
+    wait = 0
+    redis.call('ZADD', name, now, entry)
+    redis.call('PEXPIRE', name, math.ceil(kept * 1000))
+end
+for place = 4, #ARGV, 2 do
+    counts[#counts + 1] = redis.call('ZCOUNT', name, now - ARGV[place + 1], '+inf')
+end
+return {string.format('%.6f', wait), unpack(counts)}
+"""
+"""Counts a request in all windows unless one is full.
 
-class RedisWindows(RedisStorage):
-    """The storage of the library, with the server's clock instead of the worker's, and with fractional windows."""
+The moments of all requests are in one sorted set, by the server's clock. Moments in the future are from before that
+clock was set back: they are dropped, and no wait is longer than its window.
+"""
+
+
+class RedisWindows:
+    """The windows of all accounts on one server.
+
+    :param url: of the server.
+    """
 
     def __init__(self, url: str) -> None:
-        options: dict[str, Any] = {
-            "socket_timeout": _TIMEOUT,
-            "socket_connect_timeout": _TIMEOUT,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        super().__init__(url, **options)
-        self._ahead = 0.0
-        self._clock_read = -math.inf
+        self._redis: Any = Redis.from_url(
+            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
+        )
+        self._script = self._redis.register_script(_TAKE)
 
-    def count(self, key: str, requests: int, window: float) -> bool:
-        """Count one request in a window unless it is full; return whether it was counted."""
-        arguments = [self._now(), requests, _ticks(window), 1]
-        return bool(self.lua_acquire_moving_window([self.prefixed_key(key)], arguments))
+    def take(self, name: str, windows: Sequence[tuple[int, float]], *, forced: bool = False) -> tuple[float, list[int]]:
+        """Count one request unless a window is full; return the seconds to wait, and the requests in each window.
 
-    def add(self, key: str, window: float) -> bool:
-        """Count one request in a window, full or not."""
-        return self.count(key, _NEVER_FULL, window)
+        :param windows: requests and seconds.
+        :param forced: count it even if a window is full.
+        """
+        kept = max(window for _, window in windows) + 1
+        arguments = [uuid.uuid4().hex, int(forced), kept, *(number for window in windows for number in window)]
+        wait, *counts = self._script(keys=[name], args=arguments)
+        return float(wait), [int(count) for count in counts]
 
-    def usage(self, key: str, requests: int, window: float) -> tuple[float, int]:
-        """Return in how many seconds the oldest request leaves a window, and how many requests are in it."""
-        now = self._now()
-        reply = self.lua_moving_window([self.prefixed_key(key)], [now - _ticks(window), requests])
-        return ((float(reply[0]) + _ticks(window) - now) / _TICKS, int(reply[1])) if reply else (0.0, 0)
-
-    def read(self, key: str) -> str:
+    def read(self, name: str) -> str:
         """Return a stored text; empty if there is none."""
-        text: Any = self.storage.get(self.prefixed_key(key))
+        text = self._redis.get(name)
         return text.decode() if isinstance(text, bytes) else text or ""
 
-    def write(self, key: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Store a text for a day."""
-        self.storage.set(self.prefixed_key(key), text, ex=_KEPT)
-
-    def _now(self) -> float:
-        """Return the server's time in ticks; read every half a minute, and extrapolated by our own clock in between."""
-        before = time.monotonic()
-        if before - self._clock_read > _CLOCK_HOLDS:
-            seconds, millionths = self.storage.time()
-            self._clock_read = time.monotonic()
-            self._ahead = seconds + millionths / 1e6 - (before + self._clock_read) / 2
-        return (time.monotonic() + self._ahead) * _TICKS
-
-
-def _ticks(seconds: float) -> int:
-    return math.ceil(seconds * _TICKS - 1e-6)
+        self._redis.set(name, text, ex=_KEPT)

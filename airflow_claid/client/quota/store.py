@@ -1,4 +1,4 @@
-"""Windows of requests that the workers of an account share in Redis, through the library ``limits``."""
+"""Windows of requests that the workers of an account share in Redis."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SCHEMES = ("redis", "rediss")
 
 _RETRY_AFTER = 5.0
 _SOON = 0.01
+_NO_LIMIT = 10**9
 
 _Reply = TypeVar("_Reply")
 
@@ -55,9 +56,7 @@ class Taken:
 class QuotaStore:
     """Keeps the windows of one account where all workers see them; thread-safe, and never raises.
 
-    It uses the library's moving window, which records the moment of each request, because Claid's own windows slide.
-    The sliding window *counter* is an estimate that allows more than the quota when requests come in bursts, and less
-    when they do not; a fixed window allows twice the quota around its end.
+    The windows record the moment of each request, because Claid's own windows slide.
 
     Every call returns ``None`` while the store cannot be used. It logs one warning and retries every 5 s. A call waits
     at most 0.3 s for the server.
@@ -137,16 +136,15 @@ class SharedWindows:
     def take(self, policies: Sequence[tuple[Window, float]], left: float) -> Taken | None:
         """Count one request in all windows if it may be sent now; ``None`` if the store cannot be used.
 
-        The longest window is checked first, because a count in a shorter one cannot be taken back.
-
         :param policies: each with the seconds by which its window is kept longer.
-        :param left: the share of each policy that may be used; the rest is left to foreign clients.
+        :param left: the share of the longest window that may be used; the rest is left to foreign clients.
         """
         return self._store.call(lambda windows: self._take(windows, policies, left))
 
     def add(self, policies: Sequence[Window]) -> None:
         """Count a request that is sent in any case."""
-        self._store.call(lambda windows: all(windows.add(self._key(policy), policy.window) for policy in policies))
+        windows = [(policy.requests, policy.window) for policy in policies]
+        self._store.call(lambda server: server.take(self._requests, windows, forced=True))
 
     def policies(self) -> str | None:
         """Return the policies that another worker has learned from Claid, as text; ``None`` if there are none."""
@@ -156,22 +154,20 @@ class SharedWindows:
         """Store the policies for other workers."""
         self._store.call(lambda windows: windows.write(f"{self._name}/policies", policies))
 
-    def _take(self, windows: RedisWindows, policies: Sequence[tuple[Window, float]], left: float) -> Taken:
-        *shorter, (longest, slack_of_longest) = sorted(policies, key=lambda policy: policy[0].window)
-        wait, count = windows.usage(self._key(longest), longest.requests, longest.window + slack_of_longest)
-        if count >= max(1, int(longest.requests * left)):
+    def _take(self, server: RedisWindows, policies: Sequence[tuple[Window, float]], left: float) -> Taken:
+        *_, (longest, slack_of_longest) = sorted(policies, key=lambda policy: policy[0].window)
+        shortest, slack = min(policies, key=lambda policy: policy[0].window)
+        windows = [(policy.requests, policy.window + slack) for policy, slack in policies]
+        windows.append((max(1, int(longest.requests * left)), longest.window + slack_of_longest))
+        windows.append((_NO_LIMIT, shortest.window + 3 * slack))
+        wait, counts = server.take(self._requests, windows)
+        if wait:
             return Taken(max(wait, _SOON))
-        ordered = (*shorter, (longest, slack_of_longest))
-        for policy, slack in ordered:
-            if not windows.count(self._key(policy), policy.requests, policy.window + slack):
-                wait, _ = windows.usage(self._key(policy), policy.requests, policy.window + slack)
-                return Taken(max(wait, _SOON))
-        shortest, slack = ordered[0]
-        _, recent = windows.usage(self._key(shortest), shortest.requests, shortest.window + 3 * slack)
-        return Taken(0.0, count + 1, recent >= shortest.requests)
+        return Taken(0.0, counts[-2], counts[-1] >= shortest.requests)
 
-    def _key(self, policy: Window) -> str:
-        return f"{self._name}/{policy.window:g}"
+    @property
+    def _requests(self) -> str:
+        return f"{self._name}/requests"
 
 
 def _shown(url: str) -> str:

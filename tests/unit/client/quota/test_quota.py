@@ -193,17 +193,78 @@ def test_a_minute_used_up_by_others_is_waited_for_even_if_our_own_second_is_full
         ),
         ({"RateLimit-Reset": "-5"}, RateLimit((), None, 0)),
         ({"RateLimit-Reset": "0.5"}, RateLimit((), None, 0.5)),
+        ({"RateLimit-Limit": "9" * 20 + ", " + "9" * 20 + ";w=60, 4;w=1"}, RateLimit((Policy(4, 1),), None, None)),
+        ({"RateLimit-Limit": "9" * 5000 + ";w=" + "9" * 5000}, RateLimit((), None, None)),
+        ({"RateLimit-Limit": "-4, -4;w=60, 4;w=-1, 5;w=99999999"}, RateLimit((), None, None, -4)),
+        ({"RateLimit-Limit": "\u0664, \u0664;w=\u0661"}, RateLimit((), None, None)),
+        ({"RateLimit-Limit": "4;w=1;burst=9, 9 ; w = 60"}, RateLimit((Policy(4, 1), Policy(9, 60)), None, None)),
+        ({"RateLimit-Limit": "100000000;w=1"}, RateLimit((), None, None)),
+        ({"RateLimit-Limit": ", ".join(["4;w=1"] * 5000)}, RateLimit((Policy(4, 1),) * 11, None, None)),
+        ({"RateLimit-Remaining": "1_000"}, RateLimit((), None, None)),
+        ({"RateLimit-Remaining": "\u00b2"}, RateLimit((), None, None)),
+        *(({"RateLimit-Reset": text}, RateLimit((), None, None)) for text in ("nan", "inf", "1e9", "9" * 400, "86401")),
     ],
 )
 def test_headers_are_read_as_far_as_they_can_be(headers: dict[str, str], seen: RateLimit) -> None:
     assert RateLimit.from_headers(headers) == seen
 
 
-@given(st.dictionaries(st.sampled_from(list(HEADERS)), st.text(max_size=30)))
-def test_no_header_breaks_the_pacing(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("headers", "remaining", "reset"),
+    [
+        ({"Retry-After": "17"}, -1, 17),
+        ({"Retry-After": "17", "RateLimit-Reset": "3"}, None, 3),
+        ({"Retry-After": "17", "RateLimit-Remaining": "0"}, 0, 17),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, -1, 30),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT"}, -1, 0),
+        ({"Retry-After": "Wed, 21 Oct 2195 07:28:30 GMT"}, None, None),
+        ({"Retry-After": "-1"}, -1, 0),
+        ({"Retry-After": "soon"}, None, None),
+        ({"Retry-After": "99999999999999999999"}, None, None),
+        ({"Retry-After": "Wed, 21 Oct 99999999999 07:28:30 GMT"}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_refusal_says_when_to_come_back(headers: dict[str, str], remaining: int | None, reset: float | None) -> None:
+    assert RateLimit.from_headers(headers, refused=True) == RateLimit((), remaining, reset)
+    assert RateLimit.from_headers({"Retry-After": "17"}) == RateLimit((), None, None)
+
+
+def test_a_line_that_does_not_move_is_left_when_patience_ends() -> None:
+    quota = Quota((Policy(1, 60),))
+    with quota.line(0) as first:
+        left = threading.Thread(target=lambda: turns.append(entered(quota)))
+        turns: list[bool] = []
+        left.start()
+        left.join()
+    assert first
+    assert turns == [False]
+    assert entered(quota)
+
+
+def entered(quota: Quota) -> bool:
+    with quota.line(0) as turn:
+        return turn
+
+
+def test_a_booking_tells_the_whole_wait_and_a_shorter_pause() -> None:
+    clock = Clock()
+    quota = Quota((Policy(1, 3600),), clock)
+    assert not quota.book().wait
+    later = quota.book()
+    assert later.wait == 0.25
+    assert 3600 <= later.needed < 3601
+
+
+HEADER = st.text(max_size=30) | st.from_regex(r"-?[0-9]{1,25}(, ?-?[0-9]{1,25};w=-?[0-9]{1,25}){0,3}", fullmatch=True)
+
+
+@given(st.dictionaries(st.sampled_from([*HEADERS, "Retry-After", "Date"]), HEADER), st.booleans())
+def test_no_header_breaks_the_pacing(headers: dict[str, str], refused: bool) -> None:
     clock = Clock()
     quota = Quota(clock=clock)
-    quota.observe(RateLimit.from_headers(headers))
+    assert not quota.book().wait
+    quota.observe(RateLimit.from_headers(headers, refused=refused))
     assert quota.book().wait >= 0
 
 

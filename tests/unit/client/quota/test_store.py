@@ -42,7 +42,7 @@ class Account:
 
     def names(self, base_url: str = "https://api.claid.ai/v1") -> list[str]:
         """Return the names under which the Redis has what this account's workers have counted."""
-        pattern = f"LIMITS:airflow-claid/*{self.store(base_url)._account}*"
+        pattern = f"airflow-claid/*{self.store(base_url)._account}*"
         return [name.decode() for name in redis.Redis.from_url(self.redis_url).scan_iter(pattern, count=1000)]
 
     def forget(self, base_url: str = "https://api.claid.ai/v1") -> None:
@@ -99,6 +99,38 @@ def test_a_request_that_is_sent_in_any_case_is_counted_even_if_the_window_is_ful
     assert take(shared)
 
 
+def test_a_refused_request_is_counted_in_no_window(account: Account) -> None:
+    shared = account.windows()
+    for _ in range(4):
+        assert take(shared) == 0
+    assert all(take(shared) for _ in range(5))
+    larger = shared.take([(Policy(10, 60), SLACK), (Policy(6, 1), SLACK)], 1.0)
+    assert larger is not None
+    assert (larger.wait, larger.count) == (0, 5)
+
+
+def test_a_server_whose_clock_was_set_back_makes_nobody_wait_for_it(account: Account) -> None:
+    shared = account.windows()
+    assert take(shared) == 0
+    server = redis.Redis.from_url(account.redis_url)
+    [name] = account.names()
+    seconds, _ = server.time()
+    server.zadd(name, {f"entry {number}": seconds + 3600 for number in range(20)})
+    assert take(shared) == 0
+
+
+def test_no_wait_is_longer_than_the_window(account: Account) -> None:
+    shared = account.windows()
+    assert take(shared) == 0
+    server = redis.Redis.from_url(account.redis_url)
+    [name] = account.names()
+    seconds, _ = server.time()
+    server.zadd(name, {f"entry {number}": seconds + 0.9 for number in range(20)})
+    wait = take(shared)
+    assert wait is not None
+    assert 0 < wait <= 60 + SLACK
+
+
 def test_accounts_and_groups_count_apart(account: Account) -> None:
     other = Account(account.redis_url, account.key + "x")
     for shared in (account.windows(), account.windows("video"), other.windows()):
@@ -108,7 +140,7 @@ def test_accounts_and_groups_count_apart(account: Account) -> None:
 
 def test_the_key_is_stored_nowhere(account: Account) -> None:
     take(account.windows())
-    names = [name.decode() for name in redis.Redis.from_url(account.redis_url).keys("LIMITS:airflow-claid/*")]
+    names = [name.decode() for name in redis.Redis.from_url(account.redis_url).keys("airflow-claid/*")]
     assert account.names()
     assert not any(account.key in name for name in names)
 
@@ -191,7 +223,7 @@ def test_a_missing_library_is_told_with_the_extra_that_brings_it(
     account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "airflow_claid.client.quota.redis_windows", raising=False)
-    monkeypatch.setitem(sys.modules, "limits.storage", None)
+    monkeypatch.setitem(sys.modules, "redis.backoff", None)
     shared = account.windows()
     assert (take(shared), take(shared)) == (None, None)
     [warning] = caplog.records
@@ -210,7 +242,7 @@ def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None
 def test_a_client_without_a_store_imports_no_library_of_stores() -> None:
     code = (
         "import sys; from airflow_claid.client import ClaidClient; ClaidClient('key'); "
-        "print([name for name in ('limits', 'redis') if name in sys.modules])"
+        "print([name for name in ('redis',) if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
