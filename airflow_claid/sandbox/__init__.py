@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_claid.sandbox.dialects import Dialect
 from airflow_claid.sandbox.settings import KeySettings, Latency, SandboxSettings, StorageSettings
 
 if TYPE_CHECKING:
     from airflow_claid.sandbox.server import Sandbox
 
-__all__ = ["KeySettings", "Latency", "Sandbox", "SandboxSettings", "StorageSettings"]
+__all__ = ["Dialect", "KeySettings", "Latency", "Sandbox", "SandboxSettings", "StorageSettings"]
 
 
 def __getattr__(name: str) -> Any:

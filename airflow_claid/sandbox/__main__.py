@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from airflow_claid.sandbox.dialects import Dialect, read_dialects
 from airflow_claid.sandbox.settings import (
     DEFAULT_BLOCKED_WORDS,
     KeySettings,
@@ -66,6 +67,7 @@ def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
         ttl=options.ttl,
         image_size=options.image_size,
         public_url=options.public_url.rstrip("/") if options.public_url else None,
+        dialects=tuple(dialect for dialects in options.dialect for dialect in dialects),
         webhook_url=options.webhook_url,
         webhook_secret=options.webhook_secret,
     )
@@ -112,9 +114,18 @@ def _parser() -> argparse.ArgumentParser:
         help="side of generated pictures in pixels (default: %(default)s)",
     )
     add("--public-url", help="address that clients see, if another than the listening one")
+    add("--dialect", type=_dialects, action="append", default=[], metavar="FILE",
+        help="JSON or TOML file that says how answers differ from the contract, repeatable")  # fmt: skip
     add("--webhook-url", type=web_address, metavar="URL", help="where the answers of ended jobs are posted")
     add("--webhook-secret", metavar="SECRET", help="signs what is posted, in X-Claid-Hmac-SHA256")
     return parser
+
+
+def _dialects(file: str) -> list[Dialect]:
+    try:
+        return read_dialects(file)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _bucket(text: str) -> tuple[str, str]:

@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from airflow_claid.sandbox import control, operations, page
+from airflow_claid.sandbox import control, dialect_effects, operations, page
+from airflow_claid.sandbox.conditions import DOWNLOAD
 from airflow_claid.sandbox.envelope import Envelope
 from airflow_claid.sandbox.errors import Refused, internal_error
 from airflow_claid.sandbox.fault_effects import apply_to_download, expired_link, missing_object
-from airflow_claid.sandbox.faults import DOWNLOAD
 from airflow_claid.sandbox.pipeline import Operation, answer
 from airflow_claid.sandbox.service import Service
 
@@ -50,6 +50,8 @@ def _download(service: Service) -> Endpoint:
         if file is None:
             return expired_link() if service.temporary.is_expired(folder, service.settings.ttl) else missing_object()
         response = Response(file.content, media_type=file.mime, headers={"Cache-Control": "private, max-age=3600"})
+        dialects = service.dialects.of(DOWNLOAD, request.url.path, response.status_code)
+        response = dialect_effects.apply(dialects.values(), response, request.scope, service.base_url)
         for fault in service.faults.strike(DOWNLOAD, request.url.path):
             response = await apply_to_download(fault, response)
         return response

@@ -1,12 +1,14 @@
-"""The sandbox's own endpoints below ``/sandbox``: ledger, credits, faults, settings, storages, reset."""
+"""The sandbox's own endpoints below ``/sandbox``: ledger, credits, faults, dialects, settings, storages, reset."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict
 
+from airflow_claid.sandbox.dialects import Dialect
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.service import Service
 from airflow_claid.sandbox.settings import SCOPES, KeySettings, Latency, StorageSettings
@@ -80,6 +82,7 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/sandbox")
     _add_accounting(routes, service)
     _add_faults(routes, service)
+    _add_dialects(routes, service)
     _add_settings(routes, service)
     return routes
 
@@ -119,6 +122,25 @@ def _add_faults(routes: APIRouter, service: Service) -> None:
     @routes.post("/faults/release")
     async def release() -> dict[str, Any]:
         return {"released": service.faults.release()}
+
+
+def _add_dialects(routes: APIRouter, service: Service) -> None:
+    def listed() -> Response:
+        body = json.dumps({"dialects": service.dialects.to_json()})  # in ASCII: values need not be valid Unicode
+        return Response(body, media_type="application/json")
+
+    @routes.post("/dialects")
+    async def add_dialect(body: Dialect) -> dict[str, Any]:
+        return {"number": service.dialects.add(body)}
+
+    @routes.get("/dialects")
+    async def dialects() -> Response:
+        return listed()
+
+    @routes.delete("/dialects")
+    async def remove_dialects(number: int | None = None) -> Response:
+        service.dialects.remove(number)
+        return listed()
 
 
 def _add_settings(routes: APIRouter, service: Service) -> None:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_claid.sandbox import errors
+from airflow_claid.sandbox.envelope import connection_of
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.service import Service
 
@@ -29,7 +30,7 @@ class CutConnection(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection."""
-        scope["sandbox.cut"]()
+        connection_of(scope).abort()
         await asyncio.sleep(0)
 
 
@@ -41,7 +42,7 @@ class HalfResponse(Response):
         content = bytes(self.body)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
-        scope["sandbox.close"]()
+        connection_of(scope).close()
         await asyncio.sleep(0)
 
 
@@ -96,7 +97,7 @@ def _faulty_response(fault: Fault, response: Response | None) -> Response | None
 
 async def apply_to_download(fault: Fault, response: Response) -> Response:
     """Return what a fault makes of the answer to a download."""
-    content, mime = bytes(response.body), response.media_type
+    content, mime = bytes(response.body), response.headers.get("content-type")
     if fault.kind == "redirect":
         return RedirectResponse(fault.location or "http://127.0.0.1:9/elsewhere.png", 302)
     if fault.kind == "html":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+
+from airflow_claid.sandbox.conditions import DOWNLOAD, Rules, check_operation
 
 Kind = Literal[
     "latency", "429", "500", "502", "empty", "truncated", "cut", "hold", "job_error", "job_stuck", "job_status"
@@ -15,7 +15,6 @@ Kind = Literal[
 DownloadKind = Literal["redirect", "truncated", "html", "huge", "slow", "expired", "cut"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DOWNLOAD_KINDS: tuple[str, ...] = get_args(DownloadKind)
-DOWNLOAD = "download"
 _CHARGED_BY_DEFAULT = {"empty", "truncated", "hold"}
 _DEFAULT_SECONDS = {"hold": 600.0, "slow": 2.0, "latency": 2.0}
 
@@ -57,6 +56,7 @@ class Fault:
     status: str | None = None
 
     def __post_init__(self) -> None:
+        check_operation(self.operation)
         kinds = DOWNLOAD_KINDS if self.operation == DOWNLOAD else KINDS
         if self.kind not in kinds:
             raise ValueError(f"Fault kind {self.kind!r} is not one of {', '.join(kinds)}.")
@@ -66,6 +66,15 @@ class Fault:
             raise ValueError("A 429 is never charged.")
         if self.kind in _CHARGED_BY_DEFAULT and self.charged is False and self.operation != DOWNLOAD:
             raise ValueError(f"The fault {self.kind!r} strikes after charging; it cannot be charged=False.")
+
+    @property
+    def limit(self) -> int | None:
+        """How often it strikes; None for without limit."""
+        return 1 if self.count is None and self.probability is None else self.count
+
+    def fits(self, operation: str) -> bool:
+        """Return whether it can strike this operation: faults of jobs strike only what submits one."""
+        return not self.kind.startswith("job_") or operation.startswith("submit_")
 
     @property
     def after_charge(self) -> bool:
@@ -85,73 +94,25 @@ class Fault:
         return _DEFAULT_SECONDS.get(self.kind, 0.0)
 
 
-class _ActiveFault:
-    """A fault that may still strike, and how often it has struck."""
-
-    def __init__(self, number: int, fault: Fault) -> None:
-        self.number = number
-        self.fault = fault
-        self.left = fault.count
-        if fault.count is None and fault.probability is None:
-            self.left = 1
-        self.struck = 0
-        self._random = random.Random(fault.seed)  # noqa: S311 - repeatable on purpose
-
-    def strike(self, operation: str, subject: str) -> bool:
-        """Return whether it strikes this request, and count it if it does."""
-        fault = self.fault
-        if self.left == 0 or (operation == DOWNLOAD) != (fault.operation == DOWNLOAD):
-            return False
-        if fault.operation not in (None, operation):
-            return False
-        if fault.kind.startswith("job_") and not operation.startswith("submit_"):
-            return False
-        if fault.prompt is not None and fault.prompt.lower() not in subject.lower():
-            return False
-        if fault.probability is not None and self._random.random() >= fault.probability:
-            return False
-        self.struck += 1
-        if self.left is not None:
-            self.left -= 1
-        return True
-
-
-class Faults:
+class Faults(Rules[Fault]):
     """All active faults, and the answers that they hold. Every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._active: dict[int, _ActiveFault] = {}
+        super().__init__()
         self._held: dict[int, Callable[[], None]] = {}
-        self._last_number = 0
-
-    def add(self, fault: Fault) -> int:
-        """Add a fault; return its number."""
-        with self._lock:
-            self._last_number += 1
-            self._active[self._last_number] = _ActiveFault(self._last_number, fault)
-            return self._last_number
-
-    def remove(self, number: int | None = None) -> None:
-        """Remove one fault, or all of them."""
-        with self._lock:
-            if number is None:
-                self._active.clear()
-            else:
-                self._active.pop(number, None)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return each active fault with its number, how often it struck and how often it still can."""
-        with self._lock:
-            return [
-                {**asdict(active.fault), "number": active.number, "left": active.left, "struck": active.struck}
-                for active in self._active.values()
-            ]
+        return [{**asdict(fault), **record} for fault, record in self.active()]
 
     def strike(self, operation: str, subject: str) -> list[Fault]:
         """Return the faults that strike this request, and count each of them."""
         with self._lock:
-            return [active.fault for active in self._active.values() if active.strike(operation, subject)]
+            return [
+                active.rule
+                for active in self._active.values()
+                if active.rule.fits(operation) and active.strike(operation, subject)
+            ]
 
     @property
     def held(self) -> int:

@@ -24,6 +24,7 @@ class Entry:
     :param status: HTTP status of the answer, 0 if a fault cut the connection; None until it is answered.
     :param delivered: whether the whole answer was sent while the client was still connected; None until then.
     :param fault: kinds of the faults that struck this request.
+    :param dialects: numbers of the dialects that changed the answer.
     :param pictures: addresses of the pictures made: ``tmp_url`` or ``object_uri``.
     """
 
@@ -39,6 +40,7 @@ class Entry:
     status: int | None = None
     delivered: bool | None = None
     fault: list[str] = field(default_factory=list)
+    dialects: list[int] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

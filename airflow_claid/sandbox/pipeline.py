@@ -1,4 +1,4 @@
-"""How one request is answered: key, scope, quota, body, faults before charging, credits, work, faults after."""
+"""How one request is answered: key, scope, quota, body, credits, work; faults before and after it, and dialects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from airflow_claid.sandbox import errors
+from airflow_claid.sandbox import dialect_effects, errors
 from airflow_claid.sandbox.accounts import Key
 from airflow_claid.sandbox.bodies.base import check, read_json
 from airflow_claid.sandbox.errors import Refused
@@ -112,9 +112,9 @@ async def answer(service: Service, operation: Operation[Any], request: Request) 
     """Answer one request to ``/v1`` and record it in the ledger."""
     entry = service.ledger.open(request.scope["sandbox.request_id"], operation.name)
     request.scope["sandbox.entry"] = entry
-    headers: dict[str, str] = {}
+    course = _Course(entry)
     try:
-        response = await _serve(service, operation, request, entry, headers)
+        response = await _serve(service, operation, request, course)
     except Refused as refused:
         response = JSONResponse(refused.body(), refused.status)
     except ClientDisconnect:
@@ -122,26 +122,48 @@ async def answer(service: Service, operation: Operation[Any], request: Request) 
     except Exception:
         log.exception("The sandbox itself failed in %s", operation.name)
         response = JSONResponse(errors.internal_error().body(), 500)
-    response.headers.update(headers)
+    response.headers.update(course.headers)
+    dialects = service.dialects.of(operation.name, course.subject, response.status_code)
+    entry.dialects = list(dialects)
+    answered = dialect_effects.apply(dialects.values(), response, request.scope, service.base_url)
+    response = await apply_after_charging(service, course.faults, answered)
+    if response is not answered:
+        response.headers.update(course.headers)
     entry.status = response.status_code
     return response
 
 
-async def _serve(
-    service: Service, operation: Operation[Any], request: Request, entry: Entry, headers: dict[str, str]
-) -> Response:
+@dataclass
+class _Course:
+    """How far a request has come, even if it is refused on the way.
+
+    :param headers: headers of its answer, whatever that is.
+    :param subject: the text that must contain the ``prompt`` of a fault or a dialect.
+    :param faults: faults that strike it after it has been charged; empty before.
+    """
+
+    entry: Entry
+    headers: dict[str, str] = field(default_factory=dict)
+    subject: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+
+async def _serve(service: Service, operation: Operation[Any], request: Request, course: _Course) -> Response:
+    """Return the answer to a request that was carried out, or that a fault stopped before it was charged."""
+    entry = course.entry
     key = service.accounts.authenticate(request.headers.get("authorization"))
     entry.key = key.label
     if operation.scope not in key.scopes:
         raise errors.forbidden(operation.scope)
-    _count_request(service, operation, headers)
+    _count_request(service, operation, course.headers)
     call: Call[Any] = Call(service, key, entry, None)
     await _read(call, operation, request)
     charge = operation.charge(call.body)
     entry.prompt, entry.number_of_images, entry.request = charge.prompt, charge.images, shortened(call.raw)
-    call.faults = service.faults.strike(operation.name, _fault_subject(call, charge))
+    course.subject = _subject(call, charge)
+    call.faults = service.faults.strike(operation.name, course.subject)
     entry.fault = [fault.kind for fault in call.faults]
-    fault_response = await apply_before_charging(service, operation.quota, call.faults, headers)
+    fault_response = await apply_before_charging(service, operation.quota, call.faults, course.headers)
     if fault_response is not None:
         return fault_response
     try:
@@ -153,7 +175,8 @@ async def _serve(
         call.give_back()
         raise
     entry.credits = call.credits
-    return await apply_after_charging(service, call.faults, JSONResponse(content))
+    course.faults = call.faults
+    return JSONResponse(content)
 
 
 def _count_request(service: Service, operation: Operation[Any], headers: dict[str, str]) -> None:
@@ -166,8 +189,8 @@ def _count_request(service: Service, operation: Operation[Any], headers: dict[st
         raise errors.too_many_requests()
 
 
-def _fault_subject(call: Call[Any], charge: Charge) -> str:
-    """Return the text that must contain a fault's ``prompt``: the request's prompt, else its whole body."""
+def _subject(call: Call[Any], charge: Charge) -> str:
+    """Return the text that must contain the ``prompt`` of a fault or a dialect: the prompt, else the whole body."""
     if charge.prompt is not None:
         return charge.prompt
     return "" if call.raw is None else json.dumps(call.raw, ensure_ascii=False)

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from airflow_claid.sandbox.app import create_app
+from airflow_claid.sandbox.dialects import Dialect
 from airflow_claid.sandbox.faults import Fault
 from airflow_claid.sandbox.ledger import Entry
 from airflow_claid.sandbox.service import Service
@@ -153,6 +154,21 @@ class Sandbox:
         """Remove all faults. Held answers stay held."""
         self.service.faults.remove()
 
+    def dialect(self, **fields: Any) -> int:
+        """Let answers differ from the contract from now on; return the number of the dialect.
+
+        ::
+
+            sandbox.dialect(operation="generate_image", without="data.input")
+
+        :param fields: the fields of :class:`airflow_claid.sandbox.Dialect`.
+        """
+        return self.service.dialects.add(Dialect(**fields))
+
+    def clear_dialects(self) -> None:
+        """Remove all dialects."""
+        self.service.dialects.remove()
+
     @property
     def held(self) -> int:
         """The number of answers that ``hold`` faults hold now."""
@@ -163,7 +179,7 @@ class Sandbox:
         return self.service.faults.release()
 
     def reset(self) -> None:
-        """Restore settings, keys, credits and storages; clear ledger, faults, jobs and temporary files."""
+        """Restore settings, keys, credits, storages and dialects; clear ledger, faults, jobs and temporary files."""
         self.service.reset()
 
     def change(self, **settings: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from airflow_claid.sandbox.accounts import Accounts
 from airflow_claid.sandbox.clock import Clock
+from airflow_claid.sandbox.dialects import Dialects
 from airflow_claid.sandbox.faults import Faults
 from airflow_claid.sandbox.jobs import Jobs
 from airflow_claid.sandbox.ledger import Ledger
@@ -26,7 +27,7 @@ THREADS = 8
 
 
 class Service:
-    """One sandbox: its keys, credits, quota, storages, jobs, webhooks, faults, temporary files and ledger."""
+    """One sandbox: its keys, credits, quota, storages, jobs, webhooks, faults, dialects, temporary files and ledger."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._first_settings = settings
@@ -36,6 +37,7 @@ class Service:
         self.accounts = Accounts(settings.keys)
         self.ledger = Ledger()
         self.faults = Faults()
+        self.dialects = Dialects(settings.dialects)
         self.jobs = Jobs()
         self.webhooks = Webhooks()
         self.storages = Storages(settings.storages, settings.buckets)
@@ -57,12 +59,13 @@ class Service:
         self.settings = settings
 
     def reset(self) -> None:
-        """Restore settings, keys, credits and storages; clear ledger, jobs, faults and temporary files."""
+        """Restore settings, keys, credits and storages and dialects; clear ledger, jobs, faults and temporary files."""
         self.settings = self._first_settings
         self.faults.remove()
         self.faults.release()
         for task in list(self._tasks):
             task.get_loop().call_soon_threadsafe(task.cancel)
+        self.dialects.reset()
         for part in (self.accounts, self.ledger, self.jobs, self.webhooks, self.storages, self.temporary):
             part.reset()
         self.quotas = self._new_quotas(self.settings)

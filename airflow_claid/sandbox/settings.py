@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from airflow_claid.sandbox.dialects import Dialect
+
 SCOPES = frozenset({"image_editing", "image_generation", "video_generation", "storage"})
 DEFAULT_KEY = "sandbox-key"
 DEFAULT_CREDITS = 1_000_000.0
@@ -120,6 +122,7 @@ class SandboxSettings:
     :param public_url: base of temporary addresses and job addresses, if clients reach the sandbox by another address.
     :param webhook_url: http(s) address to which the answer of each job that ends is posted; None (default) or an
         empty string for no webhook.
+    :param dialects: how answers differ from the contract from the start; by default not at all.
     :param webhook_secret: signs what is posted, in the header ``X-Claid-Hmac-SHA256``; None (default) or an empty
         string for no signature.
     """
@@ -140,6 +143,7 @@ class SandboxSettings:
     image_size: int = 1024
     max_megapixels: float = 150.0
     public_url: str | None = None
+    dialects: tuple[Dialect, ...] = ()
     webhook_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
 

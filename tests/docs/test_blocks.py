@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_claid.sandbox.dialects import read_dialects
 from tests.conftest import Connect
 from tests.docs.conftest import Scene
 from tests.docs.console_blocks import run_console
@@ -35,12 +36,21 @@ def _run(block: Block, page: Page, scene: Scene, connect: Connect) -> None:
             check_json(text, scene, connect)
         case "console" | "bash" | "sh":
             run_console(text, scene, connect)
+        case "toml":
+            _check_dialects(text, scene.folder / "dialects.toml")
         case "text":
             _check_files(text)
         case "text diagram":
             _check_diagram(text)
         case _:
             raise AssertionError(f"nobody knows how to check a block of the kind {block.kind!r}")
+
+
+def _check_dialects(text: str, file: Path) -> None:
+    """A TOML block is a file of dialects for the sandbox."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    assert read_dialects(str(file))
 
 
 def _check_files(text: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -41,8 +43,6 @@ class Client:
 
     def wait(self, path: str, job: dict[str, Any], seconds: float = 10.0) -> dict[str, Any]:
         """Poll a job until it ends."""
-        import time
-
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             data: dict[str, Any] = self.call("GET", f"{path}/{job['id']}").json()["data"]
@@ -66,3 +66,11 @@ def png(size: tuple[int, int] = (400, 300), colour: str = "teal") -> bytes:
     target = io.BytesIO()
     image.save(target, "PNG")
     return target.getvalue()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from airflow_claid.sandbox import KeySettings, Latency, StorageSettings
+from airflow_claid.sandbox import Dialect, KeySettings, Latency, StorageSettings
 from airflow_claid.sandbox.__main__ import read_settings
 
 ROOT = Path(__file__).parents[3]
@@ -41,6 +41,17 @@ def test_the_command_tells_where_it_serves_and_ends_cleanly(tmp_path: Path, numb
         process.wait()
         process.stdout.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_names_files_of_dialects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.json").write_text('[{"status": 201}, {"without": "data.input"}]')
+    (tmp_path / "b.json").write_text('[{"compress": "gzip"}]')
+    settings = read_settings([f"--dialect={tmp_path}/a.json", f"--dialect={tmp_path}/b.json"])
+    assert settings.dialects == (Dialect(status=201), Dialect(without="data.input"), Dialect(compress="gzip"))
+    (tmp_path / "b.json").write_text('[{"compres": "gzip"}]')
+    with pytest.raises(SystemExit):
+        read_settings([f"--dialect={tmp_path}/b.json"])
+    assert f"{tmp_path}/b.json, dialect 1: compres: Extra inputs are not permitted" in capsys.readouterr().err
 
 
 def test_the_command_line_becomes_settings() -> None:

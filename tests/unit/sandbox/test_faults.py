@@ -8,14 +8,7 @@ import requests
 
 from airflow_claid.sandbox import Latency, Sandbox
 from airflow_claid.sandbox.faults import Fault, Faults
-from tests.support.sandbox_client import Client
-
-
-def wait_until(condition: object, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+from tests.support.sandbox_client import Client, wait_until
 
 
 def test_a_connection_cut_before_charging_gives_no_byte_and_costs_nothing(client: Client, sandbox: Sandbox) -> None:
