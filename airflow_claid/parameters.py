@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.lists import flat
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
+from airflow_claid.client.values import plain, written_out
 from airflow_claid.version_compat import AirflowFailException
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
+
+_Init = TypeVar("_Init", bound=Callable[..., None])
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TRUE = {"true", "1", "yes", "on"}
@@ -39,6 +45,8 @@ def is_literal(value: object) -> bool:
         return True
     if isinstance(value, str):
         return not any(mark in value for mark in _TEMPLATE_MARKS)
+    if isinstance(value, (ObjectStoragePath, os.PathLike)):
+        return is_literal(str(value))
     if isinstance(value, Mapping):
         return all(is_literal(item) for item in value.values())
     if isinstance(value, (list, tuple)):
@@ -66,10 +74,29 @@ def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def none_means_default(init: _Init) -> _Init:
+    """Make ``None`` stand for a parameter's default, as in rows of ``expand_kwargs`` that leave a cell empty."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in signature(init).parameters.items()
+        if parameter.default not in (None, Parameter.empty)
+    }
+
+    @wraps(init)
+    def with_defaults(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = {name: value for name, value in kwargs.items() if value is not None or name not in defaults}
+        init(self, *args, **given)
+
+    return cast("_Init", with_defaults)
+
+
 def number(value: object) -> Any:
-    """Turn a number that a template rendered to text back into a number; leave the rest to the check."""
+    """Turn a number that a template rendered to text, or that a warehouse typed, back into one of Python's.
+
+    The rest is left to the check.
+    """
     if not isinstance(value, str):
-        return value
+        return _plain_or_as_it_is(value)
     for kind in (int, float):
         try:
             return kind(value.strip())
@@ -78,19 +105,54 @@ def number(value: object) -> Any:
     return value
 
 
+def _plain_or_as_it_is(value: object) -> object:
+    try:
+        return plain(value)
+    except ValueError:
+        return value
+
+
+def mapping(value: object, name: str, example: str) -> Mapping[str, Any]:
+    """Check a parameter that is a dict, or a dict that a template rendered to text, as JSON or as Python writes it.
+
+    :param example: shown in the error.
+    :raises ClaidValidationError: if it is neither.
+    """
+    written = written_out(value) if isinstance(value, str) else value
+    if not isinstance(written, Mapping) or not all(isinstance(key, str) for key in written):
+        raise ClaidValidationError(f"{name}={shortened(value)} must be a dict such as {example}")
+    return written
+
+
+def format_or_options(value: object, name: str = "output_format") -> Any:
+    """Return a format's name, or its dict of options, also where a template rendered the dict to text.
+
+    :raises ClaidValidationError: if a text begins like a dict and is none.
+    """
+    if isinstance(value, str) and value.strip().startswith("{") and is_literal(value):
+        return mapping(value, name, "{'type': 'jpeg', 'quality': 90}")
+    return optional(value)
+
+
+def metadata_of(value: object) -> Mapping[str, Any] | None:
+    """Return a picture's metadata; ``None`` for none.
+
+    :raises ClaidValidationError: if it is no dict.
+    """
+    metadata = optional(value)
+    return mapping(metadata, "metadata", "{'dpi': 300, 'color_space': 'CMYK'}") if metadata else None
+
+
 def sides_as_numbers(operations: object) -> dict[str, Any]:
     """Turn a width or height in pixels that a template rendered to text back into a number."""
-    if isinstance(operations, str):
-        operations = _rendered(operations)
-    if not isinstance(operations, Mapping):
-        raise ClaidValidationError(
-            f"operations={shortened(operations)} must be a dict such as {{'resizing': {{'width': 800}}}}"
-        )
-    resizing = operations.get("resizing")
+    asked = mapping(operations, "operations", "{'resizing': {'width': 800}}")
+    resizing = asked.get("resizing")
     if not isinstance(resizing, Mapping):
-        return dict(operations)
+        return dict(asked)
     sides = {name: number(resizing[name]) for name in ("width", "height") if name in resizing}
-    return {**operations, "resizing": {**resizing, **sides}}
+    if isinstance(fit := resizing.get("fit"), str) and fit.strip().startswith("{"):
+        sides["fit"] = mapping(fit, "operations.resizing.fit", "{'crop': 'smart'}")
+    return {**asked, "resizing": {**resizing, **sides}}
 
 
 def truth(value: object, name: str) -> bool:
@@ -143,21 +205,21 @@ def paths(value: object, name: str) -> list[str]:
 
     :raises ClaidValidationError: if it is none of these.
     """
-    addresses = list(flat(_rendered_list(value) if isinstance(value, str) else value))
+    addresses = [_as_address(path) for path in flat(_rendered_list(value) if isinstance(value, str) else value)]
     if not all(isinstance(path, str) and path for path in addresses):
         raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths")
     return [str(path) for path in addresses]
 
 
+def _as_address(path: object) -> object:
+    """Return the address of an ``ObjectStoragePath``, or of a local path of Python's."""
+    if isinstance(path, ObjectStoragePath):
+        return str(path)
+    if isinstance(path, os.PathLike):
+        return f"file://{path}" if str(path).startswith("/") else str(path)
+    return path
+
+
 def _rendered_list(text: str) -> object:
     """Read a list that a template rendered to text, as JSON or as Python writes it; else return the text."""
-    return _rendered(text) if text.strip().startswith("[") else text.strip()
-
-
-def _rendered(text: str) -> object:
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError):
-            continue
-    return text
+    return written_out(text) if text.strip().startswith("[") else text.strip()

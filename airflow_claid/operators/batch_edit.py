@@ -21,8 +21,9 @@ from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source, reachable_source
 from airflow_claid.parameters import (
     choice,
+    format_or_options,
     is_literal,
-    optional,
+    metadata_of,
     paths,
     refusing_at_once,
     sides_as_numbers,
@@ -165,7 +166,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     def _edit(self) -> Edit:
         """Return what is done to each picture, checked."""
-        output = {"format": optional(self.output_format) or None, "metadata": optional(self.metadata) or None}
+        output = {"format": format_or_options(self.output_format) or None, "metadata": metadata_of(self.metadata)}
         return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output}, _NAMES)
 
     def _folder_given(self) -> str | None:

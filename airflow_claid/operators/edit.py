@@ -15,7 +15,14 @@ from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import source
-from airflow_claid.parameters import is_literal, paths, refusing_at_once, sides_as_numbers
+from airflow_claid.parameters import (
+    format_or_options,
+    is_literal,
+    metadata_of,
+    paths,
+    refusing_at_once,
+    sides_as_numbers,
+)
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 
@@ -109,13 +116,14 @@ class ImageEditOperator(ClaidJobOperator):
 
     def _edit(self, place: Place) -> Edit:
         """Return what is done to each picture, checked."""
-        output = {"format": self._format(place), "metadata": self.metadata or None}
+        output = {"format": self._format(place), "metadata": metadata_of(self.metadata)}
         return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output})
 
     def _format(self, place: Place) -> str | Mapping[str, Any] | None:
         """Return the format asked for; a file's suffix says it where nothing else does."""
+        asked: str | Mapping[str, Any] | None = format_or_options(self.output_format) or None
         if place.file is None:
-            return self.output_format or None
+            return asked
         suffix = "." + place.file.lower().rpartition(".")[2]
         named = _FORMAT_OF_SUFFIX.get(suffix)
         if named is None:
@@ -123,13 +131,13 @@ class ImageEditOperator(ClaidJobOperator):
                 f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
                 f"{', '.join(_FORMAT_OF_SUFFIX)}"
             )
-        if self.output_format and _format_name(self.output_format) != named:
+        if asked and _format_name(asked) != named:
             raise ClaidValidationError(
                 f"output_format={self.output_format!r} does not go with the file name in "
                 f"output={self.output_path!r}: leave one of them out, or make "
                 "them the same"
             )
-        return self.output_format or named
+        return asked or named
 
     def _orders(self) -> list[Order]:
         inputs = list(dict.fromkeys(paths(self.input, "input")))

@@ -9,6 +9,7 @@ from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
 from airflow_claid.client.models.scene import AfterTemplate, EffectScene, Placement, PromptScene, SceneOutput
 from airflow_claid.client.text import shortened
+from airflow_claid.client.values import written_out
 from airflow_claid.operators.bases.creating import CreatingOperator, output_of
 from airflow_claid.operators.bases.inputs import check_inputs, inputs_of, one_path
 from airflow_claid.orders.order import Order
@@ -18,6 +19,7 @@ from airflow_claid.parameters import (
     given,
     is_literal,
     known,
+    mapping,
     number,
     optional,
     refusing_at_once,
@@ -297,6 +299,8 @@ class BackgroundGenerationOperator(CreatingOperator):
 def _point(position: object) -> object:
     if position in (None, UNKNOWN):
         return position
+    if isinstance(position, str):
+        position = written_out(position)
     if isinstance(position, Mapping):
         return {str(name): number(value) for name, value in position.items()}
     if not isinstance(position, (list, tuple)) or len(position) != 2:
@@ -307,8 +311,7 @@ def _point(position: object) -> object:
 
 
 def _options(options: object) -> dict[str, Any]:
-    if options in (None, UNKNOWN):
+    if optional(options) is None or options is UNKNOWN:
         return {}
-    if isinstance(options, Mapping):
-        return {name: number(value) if name == "steps" else value for name, value in options.items()}
-    raise ClaidValidationError(f"options={shortened(options)} must be a dict such as {{'preference': 'best'}}")
+    asked = mapping(options, "options", "{'preference': 'best'}")
+    return {name: number(value) if name == "steps" else value for name, value in asked.items()}

@@ -9,6 +9,7 @@ from enum import Enum
 from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.values import is_visible, plain, stands_for_nothing
 from airflow_claid.storage.addresses import (
     host_of,
     is_connected,
@@ -34,7 +35,9 @@ _KNOWN_SUFFIXES = {*PICTURE_SUFFIXES.values(), ".jpeg", ".tif", ".gif", ".bmp", 
 _NAME_MAX_CHARACTERS = 150
 _NAME_MAX_BYTES = 200
 """In UTF-8: file systems take 255, of which our own additions need some."""
-_UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|#%]+")
+_FILE_MAX_BYTES = 230
+_FOLDER_MAX_BYTES = 255
+_UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|#%\ud800-\udfff]+")
 
 
 class PlaceKind(Enum):
@@ -158,7 +161,21 @@ def _place(output: str | None, suffixes: Set[str]) -> Place:
         raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
     if ".." in rest.split("/"):
         raise _refused(output, "must not climb with '..': name the folder itself")
-    return _connected(output, suffixes) if is_connected(output) else _object_storage(output, suffixes)
+    place = _connected(output, suffixes) if is_connected(output) else _object_storage(output, suffixes)
+    _check_lengths(output, place)
+    return place
+
+
+def _check_lengths(output: str, place: Place) -> None:
+    """Refuse what no file system can hold, before credits are spent."""
+    folders = [len(part.encode(errors="replace")) for part in place.folder.split("/")]
+    if max(folders) > _FOLDER_MAX_BYTES:
+        raise _refused(
+            output, f"has a folder of {max(folders)} bytes: file systems take {_FOLDER_MAX_BYTES}, shorten it"
+        )
+    file = len((place.file or "").encode(errors="replace"))
+    if file > _FILE_MAX_BYTES:
+        raise _refused(output, f"has a file name of {file} bytes: use up to {_FILE_MAX_BYTES}")
 
 
 def _connected(output: str, suffixes: Set[str]) -> Place:
@@ -198,11 +215,11 @@ def checked_name(name: object) -> str:
 
     :raises ClaidValidationError: naming the value and the remedy.
     """
-    if isinstance(name, bool) or not isinstance(name, (str, int)) or str(name).strip() in ("", "None"):
+    text = _text_of_name(name)
+    if text is None or stands_for_nothing(text) or not any(map(is_visible, text)):
         raise ClaidValidationError(
             f"name={name!r} must be a text such as 'SKU-1', or None for one from the fingerprint"
         )
-    text = str(name).strip()
     if _UNSAFE_IN_NAMES.search(text) or text.startswith(".") or _is_too_long(text):
         raise ClaidValidationError(
             f"name={name!r} cannot name a file: use up to {_NAME_MAX_CHARACTERS} characters ({_NAME_MAX_BYTES} bytes) "
@@ -212,11 +229,22 @@ def checked_name(name: object) -> str:
     return text
 
 
+def _text_of_name(name: object) -> str | None:
+    """Return a name as text, also that of a warehouse's number: ``1001`` for ``1001.0``; ``None`` for no name."""
+    try:
+        value = plain(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    except ValueError:
+        return None
+
+
 def cleaned_name(name: str) -> str:
     """Make a file name of a text that comes from outside, such as the last part of a link."""
     cleaned = _UNSAFE_IN_NAMES.sub("_", unquote(name)).strip(" ._")
     short = cleaned[:_NAME_MAX_CHARACTERS].encode(errors="replace")[:_NAME_MAX_BYTES].decode(errors="ignore").strip()
-    return "image" if short in ("", "None") else short
+    return short if short != "None" and any(map(is_visible, short)) else "image"
 
 
 def _is_too_long(name: str) -> bool:

@@ -9,7 +9,7 @@ from airflow_claid.client import ClaidValidationError
 from airflow_claid.operators.bases.blocked import FilteredOperator
 from airflow_claid.orders.creation import CreationOrder
 from airflow_claid.orders.source import Source, reachable_source
-from airflow_claid.parameters import is_literal, number, optional, refusing_at_once, without_none
+from airflow_claid.parameters import format_or_options, is_literal, number, refusing_at_once, without_none
 from airflow_claid.storage.places import checked_name, folder_place
 
 
@@ -91,6 +91,6 @@ def output_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return number of images and format, as Claid names them."""
     output = {
         "number_of_images": number(parameters["number_of_images"]),
-        "format": optional(parameters["output_format"]),
+        "format": format_or_options(parameters["output_format"]),
     }
     return without_none(output)

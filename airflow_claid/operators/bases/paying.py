@@ -31,7 +31,7 @@ from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import ceiling, choice, is_literal, refusing_at_once, seconds, truth
+from airflow_claid.parameters import ceiling, choice, is_literal, none_means_default, refusing_at_once, seconds, truth
 from airflow_claid.storage.object_storage import located
 from airflow_claid.storage.places import Place
 from airflow_claid.version_compat import (
@@ -74,6 +74,7 @@ class ClaidPayingOperator(BaseOperator):
     _removed: Mapping[str, str] = MappingProxyType({})
     """The versions that inputs had before a wait; some may have been removed during it."""
 
+    @none_means_default
     def __init__(
         self,
         *,
@@ -95,6 +96,12 @@ class ClaidPayingOperator(BaseOperator):
             if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
                 ClaidPayingOperator._terms(self)
                 self._budget()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let ``None`` stand for the default of each parameter that has one."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = none_means_default(cls.__init__)  # type: ignore[method-assign]
 
     @cached_property
     def hook(self) -> ClaidHook:

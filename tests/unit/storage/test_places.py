@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.values import stands_for_nothing
 from airflow_claid.storage.places import (
     TEMPORARY,
     Place,
@@ -165,15 +169,53 @@ def test_a_name_that_cannot_be_a_files_is_refused_with_one_that_can(name: str) -
     assert f"for example {cleaned_name(name)!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "  "])
-def test_an_empty_name_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "None", "nan", "NULL", "<NA>", "undefined", "\u200b\u2060", "\ufeff", True, 7.5, b"\xe9", ["SKU-1"]],
+)
+def test_an_empty_name_is_refused(name: object) -> None:
     with pytest.raises(ClaidValidationError, match="must be a text such as 'SKU-1'"):
         checked_name(name)
 
 
-@given(st.text(max_size=400))
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (1001, "1001"),
+        (1001.0, "1001"),
+        (Decimal("1001"), "1001"),
+        (b"SKU-1", "SKU-1"),
+        (date(2026, 3, 1), "2026-03-01"),
+    ],
+)
+def test_a_warehouses_value_is_a_name(value: object, name: str) -> None:
+    assert checked_name(value) == name
+
+
+def test_a_name_that_utf_8_cannot_hold_is_refused() -> None:
+    with pytest.raises(ClaidValidationError, match="cannot name a file"):
+        checked_name("SKU-\ud83d")
+
+
+@pytest.mark.parametrize("output", ["file:///srv/{}.png", "s3://bucket/{}.png", "storage://shop/{}.png"])
+def test_a_file_name_that_no_file_system_holds_is_refused(output: str) -> None:
+    assert edit_place(output.format("x" * 226)).file
+    with pytest.raises(ClaidValidationError, match="has a file name of 231 bytes: use up to 230"):
+        edit_place(output.format("x" * 227))
+    with pytest.raises(ClaidValidationError, match="has a file name of 304 bytes"):
+        edit_place(output.format("椅" * 100))
+
+
+def test_a_folder_that_no_file_system_holds_is_refused() -> None:
+    assert edit_place(f"file:///srv/{'x' * 255}/")
+    with pytest.raises(ClaidValidationError, match="has a folder of 256 bytes: file systems take 255"):
+        edit_place(f"file:///srv/{'x' * 256}/")
+
+
+@given(st.text(max_size=400).filter(lambda text: not stands_for_nothing(text)))
 def test_what_has_been_cleaned_is_a_name_that_fits_any_file_system(text: str) -> None:
     name = cleaned_name(text)
+    assume(not stands_for_nothing(name))
     assert checked_name(name) == name.strip()
     assert "/" not in name
     assert name not in ("", ".", "..")

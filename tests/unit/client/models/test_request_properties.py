@@ -33,6 +33,7 @@ from airflow_claid.client import (
     VideoRequest,
 )
 from airflow_claid.client.models.base import RequestModel, checked
+from airflow_claid.client.values import is_visible, stands_for_nothing
 
 Values = st.SearchStrategy[Any]
 
@@ -110,10 +111,16 @@ def addresses(ending: str = "") -> Values:
 
 
 def texts(part: dict[str, Any]) -> Values:
-    """Texts of every length that is allowed, the longest and the shortest often; blanks around them do not count."""
+    """Texts of every length that is allowed, the longest and the shortest often; blanks around them do not count.
+
+    Characters that do not show are left out, and so are texts that stand for no value: a rule of ours refuses them.
+    """
     shortest, longest = part.get("minLength", 0), part.get("maxLength", 200)
+    shown = st.characters(exclude_categories=["Cs"]).filter(is_visible)
     return st.one_of(
-        st.text(min_size=shortest, max_size=min(longest, shortest + 20)),
+        st.text(shown, min_size=shortest, max_size=min(longest, shortest + 20)).filter(
+            lambda text: not stands_for_nothing(text)
+        ),
         st.sampled_from(["x" * shortest, "y" * longest, " " + "x" * max(shortest, 1), "é\n" * shortest]),
     ).filter(lambda text: shortest <= len(text.strip()) and len(text) <= longest)
 

@@ -23,6 +23,19 @@ LINK = "https://shop.example/a.png"
         ({"prompt": "x" * 1025}, ["prompt='xxx", "(1025 characters)", "shorten it by 1."]),
         ({"prompt": None}, ["prompt=None", "must be a text, not NoneType"]),
         ({"prompt": ["a red bicycle"]}, ["prompt=", "not list", ".expand(prompt=…)"]),
+        ({"prompt": "None"}, ["prompt='None'", "is what an empty value looks like"]),
+        ({"prompt": " nan "}, ["prompt=' nan '", "is what an empty value looks like"]),
+        ({"prompt": "NULL"}, ["prompt='NULL'", "is what an empty value looks like"]),
+        ({"prompt": "undefined"}, ["prompt='undefined'", "is what an empty value looks like"]),
+        ({"prompt": "\u200b\u200b\u2060\ufeff"}, ["has 0 characters", "3 to 1024"]),
+        ({"prompt": "\u200b   \u200b"}, ["has 0 characters"]),
+        ({"prompt": "a\u200b\u200bb"}, ["has 2 characters"]),
+        ({"prompt": "A chair\0 of oak"}, ["holds a NUL character"]),
+        ({"prompt": "A chair \ud83d"}, ["half of a character"]),
+        ({"prompt": "file:///data/part-00000.csv"}, ["is an address, not a description"]),
+        ({"prompt": "HTTPS://shop.example/a.png"}, ["is an address"]),
+        ({"prompt": "['a lamp', 'a vase']"}, ["a list or a dict", "render_template_as_native_obj=True"]),
+        ({"prompt": '{"prompt": "a lamp"}'}, ["a list or a dict"]),
         ({"number_of_images": 0}, ["number_of_images=0", "must be 1 to 4", "send more requests"]),
         ({"number_of_images": 5}, ["number_of_images=5", "must be 1 to 4"]),
         ({"number_of_images": True}, ["number_of_images=True", "valid integer"]),
@@ -77,6 +90,13 @@ def test_what_lies_at_a_limit_is_sent(claid: ClaidClient, sandbox: Sandbox, argu
     [entry] = sandbox.ledger()
     assert entry.status == 200
     assert entry.prompt == arguments.get("prompt", PROMPT).strip()
+
+
+@pytest.mark.parametrize(
+    "prompt", ["101", "a b", "自転車", "👩‍👩‍👧 at sea", "[red] chair", "{{ ds }} chair", "see https://shop.example/a"]
+)
+def test_a_short_or_odd_description_is_still_one(prompt: str) -> None:
+    assert GenerateRequest.of(prompt).input == prompt
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
