@@ -10,35 +10,30 @@ import contextlib
 import json
 import logging
 import random
-import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import tenacity
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from airflow_claid.client.answers import Problem, error_for
-from airflow_claid.client.connections import NotifyingAdapter, notifying
-from airflow_claid.client.errors import (
-    ClaidAnswerLostError,
-    ClaidError,
-    ClaidNotSentError,
-    ClaidRateLimitError,
-    ClaidValidationError,
-)
+from airflow_claid.client.errors import ClaidAnswerLostError, ClaidError, ClaidNotSentError, ClaidRateLimitError
 from airflow_claid.client.quota.quota import AccountQuota, Booking, Quota
 from airflow_claid.client.quota.rate_limits import Group, RateLimit
 from airflow_claid.client.quota.send_slots import SendSlots
+from airflow_claid.client.redaction import Redactor
+from airflow_claid.client.session import Received, Session
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS_WITHOUT_ANSWER = 4
 _REQUEST_ID = "x-request-id"
+_REQUEST_ID_CHARACTERS = 200
+_PAUSE = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,11 @@ class Call:
     def repeatable(self) -> bool:
         """Whether it is safe to send twice."""
         return self.method == "GET"
+
+    @property
+    def bill(self) -> str:
+        """What to say about the credits if the answer is lost."""
+        return "A GET costs nothing." if self.repeatable else "It may have been charged."
 
 
 _NO_JOB = Call("get_edit", "GET", "image/edit/async/0", "image_editing")
@@ -84,9 +84,9 @@ class BearerKey(AuthBase):
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
-    def hidden_in(self, text: str) -> str:
-        """Return a text without the key: a proxy may echo what it was sent."""
-        return text.replace(self._key, "***")
+    def redactor(self) -> Redactor:
+        """Return what takes the key out of texts: a server or a proxy may repeat what it was sent."""
+        return Redactor(self._key)
 
     def __repr__(self) -> str:
         return "BearerKey(***)"
@@ -98,8 +98,9 @@ class Transport:
 
     :param base_url: with the version, without a slash at the end: ``https://api.claid.ai/v1``.
     :param auth: adds the key to each request.
-    :param timeout: seconds to connect, and seconds without a byte of the answer.
-    :param max_wait: total seconds that one call may wait for the quota after a 429, or between attempts.
+    :param timeout: seconds to connect, and seconds without a byte of the answer. The whole answer must be there after
+        twice the second.
+    :param max_wait: total seconds that one call may wait: for the quota, after a 429, and between attempts.
     :param quota: paces the sending; shared by all who use the account.
     :param pool_size: connections kept open.
     :param user_agent: sent with each request.
@@ -117,17 +118,14 @@ class Transport:
     latency: float | None = field(default=None, init=False)
     """Recent seconds from sending to answer of a request that is not a GET."""
     send_slots: SendSlots = field(default_factory=SendSlots, init=False, repr=False)
-    _session: requests.Session = field(init=False, repr=False)
-    _headers: dict[str, str | bytes] = field(init=False, repr=False)
+    _redact: Redactor = field(init=False, repr=False)
+    _session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._session = requests.Session()
-        self._session.proxies, self._session.verify = environment(self.base_url)
-        self._session.trust_env = False
-        self._headers = {**self._session.headers, "User-Agent": self.user_agent, "Accept": "application/json"}
-        adapter = NotifyingAdapter(pool_maxsize=self.pool_size, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._redact = self.auth.redactor()
+        self._session = Session(
+            self.base_url, self.auth, self._redact, self.timeout, self.pool_size, {"User-Agent": self.user_agent}
+        )
 
     def close(self) -> None:
         """Close the open connections."""
@@ -138,8 +136,10 @@ class Transport:
 
         :raises ClaidError: if it failed; ``may_have_been_charged`` says whether it may have cost credits.
         """
+        self._redact.learn(*_secrets_in(call.json))
+        patience = _Patience(self.max_wait)
         try:
-            return self._send_once(call)
+            return self._send_once(call, patience)
         except ClaidError as error:
             if not _may_send_again(call, error):
                 raise
@@ -147,76 +147,88 @@ class Transport:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_send_again(call, error)),
             wait=_pause,
-            stop=self._waited_enough,
-            sleep=self.sleep,
+            stop=lambda state: _waited_enough(state, patience),
+            sleep=lambda seconds: patience.sleep(seconds, self.sleep),
             before_sleep=lambda state: _log_pause(call, state),
             reraise=True,
         )
-        return attempts(self._fail_or_send, first_failure, call)
+        return attempts(self._fail_or_send, first_failure, call, patience)
 
-    def _fail_or_send(self, first_failure: list[ClaidError], call: Call) -> Answer:
+    def _fail_or_send(self, first_failure: list[ClaidError], call: Call, patience: _Patience) -> Answer:
         """Raise the failure of the first attempt, so that tenacity counts it; from then on send the request."""
         if first_failure:
             raise first_failure.pop()
-        return self._send_once(call)
+        return self._send_once(call, patience)
 
-    def _send_once(self, call: Call) -> Answer:
+    def _send_once(self, call: Call, patience: _Patience) -> Answer:
         quota = self.quota.of(call.group, reading=call.repeatable)
-        bookings = [self._await_quota(call, quota)]
+        bookings = [self._await_quota(call, quota, patience)]
         if not call.repeatable:
             self.send_slots.about_to_send()
         self.send_slots.sent()
         started = time.monotonic()
-        with notifying(lambda: bookings.append(quota.written(bookings[-1]))):
-            response = self._exchange(call)
+        received = self._session.exchange(call, self._url(call), lambda: bookings.append(quota.written(bookings[-1])))
         if not call.repeatable:
             latency = time.monotonic() - started
             self.latency = latency if self.latency is None else 0.9 * self.latency + 0.1 * latency
-        rate_limit = RateLimit.from_headers(response.headers)
-        self.quota.observe(call.group, rate_limit, bookings[-1], reading=call.repeatable)
-        request_id = response.headers.get(_REQUEST_ID)
-        body = _json(response)
-        if not 200 <= response.status_code < 300:
+        # From here on nothing may raise before a paid answer is returned.
+        reset = self._observe(call, received, bookings[-1])
+        request_id = self._redact.line(received.headers.get(_REQUEST_ID) or "", _REQUEST_ID_CHARACTERS) or None
+        if not 200 <= received.status < 300:
             raise error_for(
-                response.status_code,
-                Problem.from_body(self._without_key(body), self.auth.hidden_in(response.text)),
+                received.status,
+                Problem.read(received.content, self._redact),
                 operation=call.operation,
                 scope=call.scope,
                 request_id=request_id,
-                reset=rate_limit.reset,
+                reset=reset,
             )
+        content = self._redact.content(received.content)
+        body = _json(content)
         if body is None:
             raise ClaidAnswerLostError(
-                f"{call.operation} answered {response.status_code}, but not with readable JSON "
-                f"({len(response.content)} bytes) [request id {request_id}]. {_bill(call)}",
-                status=response.status_code,
+                f"{call.operation} answered {received.status}, but not with readable JSON "
+                f"({len(received.content)} bytes) [request id {request_id}]. {call.bill}",
+                status=received.status,
                 request_id=request_id,
             )
         return Answer(body, request_id)
 
-    def _without_key(self, body: Any) -> Any:
-        """Return an error's body without the key; ``None`` if what is left is not JSON."""
-        with contextlib.suppress(ValueError):
-            return json.loads(self.auth.hidden_in(json.dumps(body)))
-        return None
+    def _url(self, call: Call) -> str:
+        return f"{self.base_url}/{call.path}"
 
-    def _await_quota(self, call: Call, quota: Quota) -> Booking:
-        with quota.line():
-            while True:
-                closed_for = quota.closed_for()
-                if closed_for > self.max_wait:
-                    raise ClaidRateLimitError(
-                        f"{call.operation} was not sent: the quota is used up for {closed_for:.0f} s, longer than "
-                        f"max_wait={self.max_wait:g}",
-                        retry_after=closed_for,
-                    )
+    def _observe(self, call: Call, received: Received, booking: Booking) -> float | None:
+        """Learn about the quota from an answer's headers; return the seconds until it opens. Never raises."""
+        try:
+            rate_limit = RateLimit.from_headers(received.headers, refused=received.status == 429)
+            self.quota.observe(call.group, rate_limit, booking, reading=call.repeatable)
+        except Exception as error:  # noqa: BLE001 - an answer that is paid for must not get lost because of its headers
+            log.debug("The headers about the quota are ignored (%s)", type(error).__name__)
+            return None
+        return rate_limit.reset
+
+    def _await_quota(self, call: Call, quota: Quota, patience: _Patience) -> Booking:
+        before = quota.now
+        with quota.line(patience.left) as turn:
+            patience.waited += quota.now - before
+            while turn:
                 booking = quota.book()
                 if not booking.wait:
                     return booking
                 if call.group is Group.IMAGE and quota.ask_for_policies():
                     self._learn_policies()
+                elif booking.needed > patience.left:
+                    raise self._used_up(call, booking.needed)
                 else:
-                    self.sleep(booking.wait)
+                    patience.sleep(booking.wait, self.sleep)
+        raise self._used_up(call, quota.closed_for())
+
+    def _used_up(self, call: Call, needed: float) -> ClaidRateLimitError:
+        return ClaidRateLimitError(
+            f"{call.operation} was not sent: the quota is used up, and max_wait={self.max_wait:g} s does not reach "
+            f"until it opens (in {needed:.0f} s or more)",
+            retry_after=needed,
+        )
 
     def _learn_policies(self) -> None:
         """Poll a job that cannot exist, to read the headers: that costs nothing and is answered at once.
@@ -224,45 +236,29 @@ class Transport:
         A paid answer takes seconds, during which a larger account would be paced by the published default.
         """
         with contextlib.suppress(ClaidError):
-            self.quota.of(Group.IMAGE).observe(RateLimit.from_headers(self._exchange(_NO_JOB).headers))
-
-    def _exchange(self, call: Call) -> requests.Response:
-        request = requests.PreparedRequest()
-        try:
-            request.prepare(
-                method=call.method,
-                url=f"{self.base_url}/{call.path}",
-                headers=self._headers,
-                json=call.json,
-                data=call.form,
-                files=call.files,
-                auth=self.auth,
-                cookies=self._session.cookies,
-            )
-            return self._session.send(
-                request,
-                timeout=self.timeout,
-                allow_redirects=False,
-                proxies=self._session.proxies,
-                verify=self._session.verify,
-            )
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise ClaidValidationError(f"base_url={self.base_url!r} is not an address: {error}") from None
-        except requests.RequestException as error:
-            _raise_for_broken_exchange(call, self.base_url, error)
-
-    def _waited_enough(self, state: tenacity.RetryCallState) -> bool:
-        error = _error(state)
-        if not isinstance(error, ClaidRateLimitError) and state.attempt_number >= _ATTEMPTS_WITHOUT_ANSWER:
-            return True
-        return state.idle_for + state.upcoming_sleep > self.max_wait
+            received = self._session.exchange(_NO_JOB, self._url(_NO_JOB))
+            self.quota.of(Group.IMAGE).observe(RateLimit.from_headers(received.headers))
 
 
-def environment(url: str) -> tuple[dict[str, str], bool | str]:
-    """Return the proxies and certificates that the environment names; requests would read them for each request."""
-    settings = requests.Session().merge_environment_settings(url, {}, None, None, None)
-    verify = settings["verify"]
-    return dict(settings["proxies"]), True if verify is None else verify
+@dataclass
+class _Patience:
+    """How long one call may still wait: for the quota, after a 429, and between attempts.
+
+    :param max_wait: seconds in all. Less than a second is a pause between requests, and not a wait.
+    """
+
+    max_wait: float
+    waited: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds that it may still wait for the quota."""
+        return max(self.max_wait, _PAUSE) - self.waited
+
+    def sleep(self, seconds: float, sleep: Callable[[float], None]) -> None:
+        """Wait, and count it."""
+        self.waited += seconds
+        sleep(seconds)
 
 
 def _may_send_again(call: Call, error: BaseException) -> bool:
@@ -282,7 +278,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
 def _log_pause(call: Call, state: tenacity.RetryCallState) -> None:
     log.warning(
         "%s. Retrying %s in %.1f s: it was not charged.",
-        _error(state),
+        str(_error(state)).rstrip("."),
         call.operation,
         state.upcoming_sleep,
     )
@@ -292,38 +288,27 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def _raise_for_broken_exchange(call: Call, base_url: str, error: requests.RequestException) -> NoReturn:
-    """Distinguish a request that never left from one that may have arrived; not chained: the cause holds the key."""
-    reason = error.args[0] if error.args else error
-    if isinstance(reason, MaxRetryError) and reason.reason is not None:
-        reason = reason.reason
-    if _never_sent(reason):
-        raise ClaidNotSentError(
-            f"{call.operation} could not reach {base_url}: {reason}. Nothing was sent, nothing was charged."
-        ) from None
-    raise ClaidAnswerLostError(
-        f"{call.operation} was sent to {base_url}, but the answer did not arrive: {reason}. {_bill(call)}"
-    ) from None
+def _waited_enough(state: tenacity.RetryCallState, patience: _Patience) -> bool:
+    error = _error(state)
+    if not isinstance(error, ClaidRateLimitError) and state.attempt_number >= _ATTEMPTS_WITHOUT_ANSWER:
+        return True
+    return patience.waited + state.upcoming_sleep > patience.max_wait
 
 
-def _never_sent(reason: object) -> bool:
-    """Return whether the connection failed before the first byte of the request; other TLS errors can come later."""
-    if isinstance(reason, SSLError):
-        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
-    if isinstance(reason, ProxyError):
-        cause = reason.original_error
-        return isinstance(cause, (NewConnectionError, ConnectTimeoutError)) or "Tunnel connection failed" in str(cause)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+def _secrets_in(body: object) -> Iterator[str]:
+    """Yield the secrets that a body holds: the secret halves of key pairs."""
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            if isinstance(value, str) and "secret" in str(name):
+                yield value
+            else:
+                yield from _secrets_in(value)
 
 
-def _bill(call: Call) -> str:
-    return "A GET costs nothing." if call.repeatable else "It may have been charged."
-
-
-def _json(response: requests.Response) -> Any:
+def _json(content: bytes) -> Any:
     try:
-        return response.json()
-    except ValueError:
+        return json.loads(content)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -16,7 +16,7 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
-from airflow_claid.client.transport import environment
+from airflow_claid.client.session import environment
 from airflow_claid.errors import DeadLinkError, DownloadFailedError, DownloadRefusedError
 
 DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_claid.client import (
+    BatchEditRequest,
     ClaidAuthenticationError,
     ClaidClient,
     ClaidCreditsError,
@@ -37,7 +38,13 @@ def envelope(code: str, message: str, details: dict[str, list[str]] | None = Non
         (400, envelope("1001", "The object cannot be fetched."), ClaidRequestError, "1001", "cannot be fetched"),
         (401, envelope("111", "Authorization is required."), ClaidAuthenticationError, "111", "connection's password"),
         (402, envelope("3001", "No API calls left."), ClaidCreditsError, "3001", "buy credits"),
-        (403, envelope("112", "Not enough permissions."), ClaidScopeError, "112", "the scope 'image_editing'"),
+        (
+            403,
+            envelope("112", "Not enough permissions."),
+            ClaidScopeError,
+            "112",
+            "the scope 'Image editing', or 'Admin'",
+        ),
         (404, envelope("1004", "Not found."), ClaidRequestError, "1004", "Not found"),
         (409, envelope("1009", "Conflict."), ClaidRequestError, "1009", "Conflict"),
         (
@@ -142,9 +149,9 @@ def test_a_redirect_is_an_error_and_is_not_followed(told: ClaidClient, scripted:
 def test_the_scope_that_is_missing_is_named(sandbox: Sandbox, client_of: ClientOf) -> None:
     sandbox.add_key("only-storage", scopes={"storage"})
     sandbox.add_key("only-editing", scopes={"image_editing"})
-    with pytest.raises(ClaidScopeError, match="the scope 'image_editing'"):
+    with pytest.raises(ClaidScopeError, match="the scope 'Image editing', or 'Admin'"):
         client_of(sandbox.url, "only-storage").generate_image("a red bicycle")
-    with pytest.raises(ClaidScopeError, match="the scope 'storage'"):
+    with pytest.raises(ClaidScopeError, match="the scope 'Storage', or 'Admin'"):
         client_of(sandbox.url, "only-editing").list_storages()
 
 
@@ -156,6 +163,69 @@ def test_an_empty_purse_and_an_unknown_key_are_told_apart(sandbox: Sandbox, clie
         client_of(sandbox.url, "nobodys").generate_image("a red bicycle")
     assert sandbox.charged() == 0
     assert [entry.status for entry in sandbox.ledger()] == [402, 401]
+
+
+REFUSALS = {*range(400, 418), 421, 422, 423, 424, 426, 428, 429, 431, 451} - {408}
+
+
+@pytest.mark.parametrize("status", [100, 101, 199, 408, 418, 425, 444, 460, 499, 500, 502, 504, 520, 524, 599, 999])
+def test_what_does_not_say_that_claid_refused_may_have_been_charged(status: int) -> None:
+    error = error_for(
+        status, Problem("no"), operation="generate_image", scope="image_editing", request_id=None, reset=None
+    )
+    assert type(error) is ClaidServerError
+    assert error.may_have_been_charged
+    assert error.retryable
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 422, 429, 500])
+def test_out_of_credits_is_known_by_its_type_whatever_the_status(
+    told: ClaidClient, scripted: ScriptedServer, status: int
+) -> None:
+    body = {"error_code": "77", "error_type": "Billing", "error_message": "Nothing left."}
+    for form in (body, {"detail": body}):
+        scripted.replies(as_json(form, status))
+        with pytest.raises(ClaidCreditsError, match="buy credits") as caught:
+            told.generate_image("a red bicycle")
+        assert not caught.value.may_have_been_charged
+        assert not caught.value.retryable
+
+
+def test_a_403_on_a_batch_may_mean_that_the_account_has_none(told: ClaidClient, scripted: ScriptedServer) -> None:
+    scripted.replies(as_json(envelope("112", "Not enough permissions."), 403))
+    request = BatchEditRequest.of("storage://shop/in/", {"resizing": {"width": 9}}, "storage://shop/out/")
+    with pytest.raises(ClaidScopeError, match=r"no batch editing, which Claid's support enables.*'Image editing'"):
+        told.submit_batch_edit(request)
+
+
+def test_no_scope_is_named_that_the_dashboard_does_not_offer(told: ClaidClient, scripted: ScriptedServer) -> None:
+    scripted.replies(as_json(envelope("112", "Not enough permissions."), 403))
+    for call in (lambda: told.get_video(1), lambda: told.get_ai_edit(1), told.list_storages):
+        with pytest.raises(ClaidScopeError, match="'Admin'") as caught:
+            call()
+        assert "_generation" not in str(caught.value)
+        assert "image_editing" not in str(caught.value)
+
+
+def test_a_refusal_that_is_nested_beyond_reason_or_not_utf_8_is_still_told(
+    told: ClaidClient, scripted: ScriptedServer
+) -> None:
+    bodies = [
+        b'{"detail": ' * 200_000 + b"1" + b"}" * 200_000,
+        b"[" * 900 + b"]" * 900,
+        b'{"error_message": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'\xef\xbb\xbf{"error_message": "no"}',
+        '{"error_message": "no"}'.encode("utf-16"),
+        b'{"error_message": "\\ud800 \\u001b[31m"}',
+        b"\xff\xfe\x00",
+    ]
+    for body in bodies:
+        scripted.replies(Reply(422, body, {"Content-Type": "application/json"}))
+        with pytest.raises(ClaidRequestError, match="answered 422") as caught:
+            told.generate_image("a red bicycle")
+        assert str(caught.value).encode()
+        assert "\x1b" not in str(caught.value)
+        assert len(str(caught.value)) < 600
 
 
 json_values = st.recursive(
@@ -178,5 +248,6 @@ def test_whatever_an_error_says_an_error_of_ours_comes_of_it(body: object, text:
     error = error_for(status, problem, operation="edit_image", scope="image_editing", request_id=None, reset=None)
     assert error.status == status
     assert f"edit_image answered {status}" in str(error)
-    assert error.may_have_been_charged is (status >= 500)
+    no_credits = problem.is_about_credits and status >= 400
+    assert error.may_have_been_charged is (not no_credits and status not in REFUSALS and status >= 400)
     assert all(isinstance(said, str) for messages in error.details.values() for said in messages)

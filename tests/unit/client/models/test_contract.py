@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,9 @@ class _CheckingAdapter(HTTPAdapter):
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         response = super().send(*args, **kwargs)
+        content = response.content
         self._check(response)
+        response.raw = urllib3.HTTPResponse(io.BytesIO(content), preload_content=False)
         return response
 
 
@@ -66,7 +69,7 @@ class Checker:
 
     def watch(self, client: ClaidClient) -> ClaidClient:
         """See all that a client sends and gets."""
-        client._transport._session.mount("http://", _CheckingAdapter(self.check))
+        client._transport._session._adapter = _CheckingAdapter(self.check)
         return client
 
     def check(self, response: requests.Response) -> None:
@@ -97,7 +100,8 @@ def shop(sandbox: Sandbox, tmp_path: Path) -> str:
 
 
 def test_the_checker_itself_refuses_what_the_contract_does_not_have(checker: Checker, watched: ClaidClient) -> None:
-    session = watched._transport._session
+    session = requests.Session()
+    session.mount("http://", watched._transport._session._adapter)
     session.auth = watched._transport.auth
     address = f"{watched.base_url}/image/generate"
     with pytest.raises(InvalidRequestBody):
