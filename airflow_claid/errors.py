@@ -55,6 +55,10 @@ class ReceiptUnreadableError(AirflowClaidError):
     retryable = True
 
 
+class PlaceRefusedError(AirflowClaidError):
+    """A place takes no receipt, so nothing was sent: without one a retry would pay again."""
+
+
 class LostAnswerError(AirflowClaidError):
     """A request may have been charged, its answer is lost, and ``on_lost_response`` says to fail."""
 

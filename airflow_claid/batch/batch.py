@@ -29,6 +29,7 @@ from airflow_claid.errors import (
     CreditCeilingError,
     JobFailedError,
     LostAnswerError,
+    PlaceRefusedError,
     ReceiptUnreadableError,
     is_retryable,
 )
@@ -272,7 +273,7 @@ class Batch:
         """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
         if isinstance(error, AnswerPendingError):
             self._retry_later(item)
-        elif isinstance(error, (*_OF_THE_ACCOUNT, CreditCeilingError, BatchStoppedError)):
+        elif isinstance(error, (*_OF_THE_ACCOUNT, CreditCeilingError, PlaceRefusedError, BatchStoppedError)):
             self._stop_by(error)
         elif isinstance(error, _OF_ONE_ITEM):
             self._failed_in_a_row = 0

@@ -16,7 +16,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_claid.batch.manifest_index import PART_NAME, ManifestIndex
-from airflow_claid.storage.object_storage import create_whole, remove, remove_empty_folders, write_streamed
+from airflow_claid.storage.object_storage import (
+    create_whole,
+    is_forbidden,
+    latest,
+    remove,
+    remove_empty_folders,
+    write_streamed_beside,
+)
 from airflow_claid.storage.places import RECEIPTS_FOLDER
 
 log = logging.getLogger(__name__)
@@ -31,7 +38,8 @@ class Manifest:
 
     :param folder: the place's folder, ending with ``/``; Airflow must be able to write there.
     :param batch: a fingerprint that identifies the batch and is the same in each attempt.
-    :param address: of the finished manifest; an existing one is read, and replaced at the end.
+    :param address: of the finished manifest; an existing one is read, and replaced at the end. Where it cannot be
+        overwritten, the next one has the next name, ``manifest.2.jsonl``.
     :param part_rows: a part is written when it has this number of rows.
     :param part_seconds: or with the first row that comes this many seconds after the part's first.
     :param clock: returns seconds from any start.
@@ -48,7 +56,9 @@ class Manifest:
         part_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.address = address
+        self.address = latest(address)
+        """Of the manifest that was finished last."""
+        self._first_address = address
         self._folder = f"{folder}{RECEIPTS_FOLDER}batches/{batch}/"
         self._part_rows = part_rows
         self._part_seconds = part_seconds
@@ -56,7 +66,7 @@ class Manifest:
         self._lock = threading.RLock()
         self._pending: list[bytes] = []
         self._since = 0.0
-        self.index = ManifestIndex(self._folder, address)
+        self.index = ManifestIndex(self._folder, self.address)
         self._number = _number_of(self.index.parts[-1]) if self.index.parts else 0
         if self.index.parts:
             log.info(
@@ -107,12 +117,22 @@ class Manifest:
         """
         with self._lock:
             self.flush()
-            write_streamed(self.address, self.index.lines())
-            while self.index.parts:
-                remove(self.index.parts[-1])
-                self.index.parts.pop()
+            self.address = write_streamed_beside(self._first_address, self.index.lines)
+            self._remove_parts()
             remove_empty_folders(self._folder)
         return self.address
+
+    def _remove_parts(self) -> None:
+        """Remove the parts; where files cannot be removed they stay, and the next attempt reads them."""
+        while self.index.parts:
+            try:
+                remove(self.index.parts[-1])
+            except OSError as error:
+                if not is_forbidden(error):
+                    raise
+                log.info("The parts of the manifest stay in %s, which cannot be removed (%s)", self._folder, error)
+                return
+            self.index.parts.pop()
 
     def close(self) -> None:
         """Remove the temporary files on this machine; pending rows are lost without :meth:`flush`."""

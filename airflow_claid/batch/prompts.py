@@ -26,7 +26,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_claid.batch.columns import COLUMNS, Columns, Unusable
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
-from airflow_claid.storage.addresses import relative_path_problem
+from airflow_claid.storage.addresses import quoted_path_problem, relative_path_problem
 from airflow_claid.storage.object_storage import located
 
 log = logging.getLogger(__name__)
@@ -207,7 +207,8 @@ def _existing(address: str) -> ObjectStoragePath:
     try:
         is_file = not address.endswith("/") and path.fs.info(path.path)["type"] == "file"
     except (FileNotFoundError, NotADirectoryError):
-        raise _wrong(address, "does not exist: see whether the task that writes it has run") from None
+        problem = quoted_path_problem(address) or "does not exist: see whether the task that writes it has run"
+        raise _wrong(address, problem) from None
     if not is_file:
         raise _wrong(address, "is a folder: name one file")
     return path

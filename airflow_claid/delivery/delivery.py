@@ -22,7 +22,7 @@ from airflow_claid.storage.object_storage import (
     read,
     read_if_there,
     remove,
-    write_whole,
+    write_beside,
 )
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class Delivery:
         path = None if blocked else order.place.folder + order.file_name(image.position)
         file = None
         if path is not None:
-            write_whole(path, content)
+            path = write_beside(path, content)
             file = find(path)
         return image.evolve(
             path=path,

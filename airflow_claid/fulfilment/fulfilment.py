@@ -139,4 +139,4 @@ def _with_path_of(order: Order, image: DeliveredImage) -> DeliveredImage:
     """Return a picture whose path names the connection of this order, not that of the run that paid."""
     if not order.place.is_written_by_airflow or image.path is None:
         return image
-    return image.evolve(path=order.place.folder + order.file_name(image.position))
+    return image.evolve(path=order.place.folder + order.place.path_in(image.path))

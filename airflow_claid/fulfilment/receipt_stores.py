@@ -6,10 +6,20 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from airflow_claid.errors import ReceiptUnreadableError
+from airflow_claid.errors import PlaceRefusedError, ReceiptUnreadableError
 from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.fulfilment.receipt_text import encoded, last_state
-from airflow_claid.storage.object_storage import add, create_whole, read_if_there, write_whole
+from airflow_claid.storage.addresses import local_path
+from airflow_claid.storage.object_storage import (
+    ListingRefusedError,
+    OverwriteRefusedError,
+    add,
+    create_whole,
+    is_forbidden,
+    next_name,
+    read_if_there,
+    write_whole,
+)
 from airflow_claid.storage.task_state import TaskStateStore
 
 log = logging.getLogger(__name__)
@@ -38,33 +48,84 @@ class FolderReceipts:
     """Receipts in files beside the pictures, ``_claid/FINGERPRINT.json``: JSON with one field a line.
 
     On a local disk each state is appended to the file, and the last one counts. An incomplete last state was being
-    appended when its process died; it is ignored, and the one before it counts.
+    appended when its process died; it is ignored, and the one before it counts. In a bucket each state replaces the
+    one before; where a bucket refuses to overwrite, the next state is ``FINGERPRINT.2.json``, then
+    ``FINGERPRINT.3.json``, …, and the last one counts.
 
     :param folder: address of the ``_claid/`` folder.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self._is_local = local_path(folder) is not None
+        self._overwriting_is_refused = False
+        self._last_number: dict[str, int] = {}
+        """The number of the last file of each request that is known to have more than one."""
 
     def read(self, fingerprint: str) -> Receipt | None:
-        """Read the file."""
-        uri = self._uri(fingerprint)
+        """Read the file; and those that follow, unless it is final: a bucket that overwrites has one file only."""
+        receipt = self._read(fingerprint, 1)
+        if receipt is None or receipt.state.is_final or self._is_local:
+            return receipt
+        number = 1
+        while (later := self._read(fingerprint, number + 1)) is not None:
+            receipt, number = later, number + 1
+        if number > 1:
+            self._last_number[fingerprint] = number
+        return receipt
+
+    def create(self, receipt: Receipt) -> bool:
+        """Write the file unless there is one.
+
+        :raises PlaceRefusedError: if the place takes no files; nothing was sent.
+        """
+        try:
+            return create_whole(self._uri(receipt.fingerprint, 1), _encoded(receipt))
+        except OSError as error:
+            if not is_forbidden(error):
+                raise
+            raise _refused(self._folder, error) from error
+
+    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
+        """Write the file anew, or append to it, which is cheaper; or write the next file.
+
+        A bucket that never overwrites keeps the earlier states, whatever ``replace`` says.
+        """
+        fingerprint, content = receipt.fingerprint, _encoded(receipt)
+        if fingerprint not in self._last_number and not self._overwriting_is_refused:
+            try:
+                (write_whole if replace else add)(self._uri(fingerprint, 1), content)
+            except OverwriteRefusedError as error:
+                self._check_can_be_followed(fingerprint, error)
+            else:
+                return
+        number = self._last_number.get(fingerprint, 0) + 1
+        while not create_whole(self._uri(fingerprint, number), content):
+            number += 1
+        if receipt.state.is_final:
+            self._last_number.pop(fingerprint, None)
+        else:
+            self._last_number[fingerprint] = number
+
+    def _check_can_be_followed(self, fingerprint: str, error: OverwriteRefusedError) -> None:
+        """Make sure that a reader will look for the file that follows on one that cannot be overwritten."""
+        receipt = self._read(fingerprint, 1)
+        if receipt is not None and receipt.state.is_final:
+            raise _refused(self._folder, error) from error
+        if not self._overwriting_is_refused:
+            log.info("%s refuses to overwrite: each state of a receipt is a file of its own there", self._folder)
+            self._overwriting_is_refused = True
+
+    def _read(self, fingerprint: str, number: int) -> Receipt | None:
+        uri = self._uri(fingerprint, number)
         try:
             content = read_if_there(uri)
             return None if content is None else _restored(last_state(content), fingerprint)
         except Exception as error:
             raise _unreadable(uri, error) from error
 
-    def create(self, receipt: Receipt) -> bool:
-        """Write the file unless there is one."""
-        return create_whole(self._uri(receipt.fingerprint), _encoded(receipt))
-
-    def write(self, receipt: Receipt, *, replace: bool = False) -> None:
-        """Write the file anew, or append to it, which is cheaper."""
-        (write_whole if replace else add)(self._uri(receipt.fingerprint), _encoded(receipt))
-
-    def _uri(self, fingerprint: str) -> str:
-        return f"{self._folder}{fingerprint}.json"
+    def _uri(self, fingerprint: str, number: int) -> str:
+        return next_name(f"{self._folder}{fingerprint}.json", number)
 
 
 class KnownReceipts:
@@ -196,7 +257,16 @@ def _encoded(receipt: Receipt) -> bytes:
     return encoded(receipt.to_json())
 
 
+def _refused(folder: str, error: Exception) -> PlaceRefusedError:
+    return PlaceRefusedError(
+        f"{folder} takes no receipt ({type(error).__name__}: {error}). Nothing was sent and nothing was charged. Give "
+        "the connection the right to create files there, or choose another output"
+    )
+
+
 def _unreadable(where: str, error: Exception) -> ReceiptUnreadableError:
+    if isinstance(error, ListingRefusedError):
+        return ReceiptUnreadableError(f"{error}. Nothing was sent and nothing was charged")
     return ReceiptUnreadableError(
         f"The receipt at {where} could not be read ({type(error).__name__}: {error}). Its request may be paid for, so "
         "nothing was sent and nothing was charged. Make it readable, or delete it to pay again."

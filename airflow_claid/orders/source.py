@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.storage.addresses import is_connected, is_link, last_of, local_path, scheme_of, without_connection
+from airflow_claid.storage.addresses import (
+    is_connected,
+    is_link,
+    last_of,
+    local_path,
+    quoted_path_problem,
+    scheme_of,
+    without_connection,
+)
 from airflow_claid.storage.object_storage import checksum_if_there, located, read_if_there
 from airflow_claid.storage.places import stem_of
 from airflow_claid.storage.signed_links import unsigned
@@ -159,4 +167,5 @@ def _signed(path: str) -> str | None:
 
 
 def _missing(path: str, parameter: str = "input") -> ClaidValidationError:
-    return ClaidValidationError(f"{parameter}={path!r} does not exist, or is a folder: name one file")
+    problem = quoted_path_problem(path) or "does not exist, or is a folder: name one file"
+    return ClaidValidationError(f"{parameter}={path!r} {problem}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ CONNECTED = "storage"
 """The scheme of the storages that are connected to Claid."""
 
 _LOCAL = ("file", "local")
+_QUOTED = re.compile("%[0-9A-Fa-f]{2}")
 _LINKS = ("http", "https")
 _NO_STORAGE = {*_LINKS, "ftp", "ftps", "sftp", "data", "claid"}
 _SAME = {"local": "file", **{alias: bucket.scheme for bucket in BUCKETS for alias in bucket.aliases}}
@@ -83,6 +85,29 @@ def relative_path_problem(address: str) -> str | None:
         return None
     absolute = f"{scheme_of(address)}:///{path}"
     return f"is no absolute path, and every worker would take it for another: use '{absolute}'"
+
+
+def path_problem(address: str) -> str | None:
+    """Say what is wrong with the path of an address that is to be written to or listed; ``None`` where nothing is."""
+    return relative_path_problem(address) or _empty_part_problem(address) or quoted_path_problem(address)
+
+
+def _empty_part_problem(address: str) -> str | None:
+    scheme, separator, rest = address.partition("://")
+    if "//" not in rest:
+        return None
+    corrected = f"{scheme}{separator}{re.sub('/{2,}', '/', rest)}"
+    return f"has an empty part ('//'), perhaps of a template: what is written there is never listed; use {corrected!r}"
+
+
+def quoted_path_problem(address: str) -> str | None:
+    """Say that a local address is quoted as ``Path.as_uri()`` quotes it; ``None`` where it is not.
+
+    Airflow takes an address as it is written, so that ``%20`` would be part of a folder's name.
+    """
+    if local_path(address) is None or not _QUOTED.search(address):
+        return None
+    return f"is quoted as a link is, and Airflow would take the '%' as part of a name: use {unquote(address)!r}"
 
 
 def without_connection(address: str) -> str:

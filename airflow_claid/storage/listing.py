@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_claid.storage.addresses import local_path
-from airflow_claid.storage.object_storage import StoredFile, checksum_in, located, stored_file
+from airflow_claid.storage.object_storage import (
+    StoredFile,
+    checksum_in,
+    is_forbidden,
+    listing_refused,
+    located,
+    stored_file,
+)
 
 _Info = Mapping[str, Any]
 """What a file system tells of a file."""
@@ -86,6 +93,10 @@ def _infos(folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
             infos = _below(path.fs, root)
     except FileNotFoundError:
         return
+    except OSError as error:
+        if local_path(folder) is None and is_forbidden(error):
+            raise listing_refused(folder) from error
+        raise
     for info in infos:
         name = str(info["name"])[len(root) + 1 :] if info.get("type") == "file" else ""
         if name and not name.endswith("/"):

@@ -10,9 +10,11 @@ much as sending the request.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -21,6 +23,12 @@ _CREATE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _ADD = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _BLOCK = 1 << 20
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+"""What file systems without hard links answer: FUSE, SMB and others."""
+
+_CLAIM_SECONDS = 60.0
+_CLAIM_ATTEMPTS, _CLAIM_PAUSE = 50, 0.02
+"""A claim is held for two system calls, so an old one is of a process that died, and others wait a second for it."""
 
 
 def write_whole(final: str, content: bytes) -> None:
@@ -30,7 +38,7 @@ def write_whole(final: str, content: bytes) -> None:
 
 def write_streamed(final: str, lines: Iterable[bytes]) -> None:
     """Write a file, line by line, that appears under its name only when it is whole."""
-    _write_blocks(final, _in_blocks(lines))
+    _write_blocks(final, in_blocks(lines))
 
 
 def _write_blocks(final: str, blocks: Iterable[bytes]) -> None:
@@ -52,9 +60,51 @@ def create_whole(final: str, content: bytes) -> bool:
             os.link(partial, final)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return _create_without_links(partial, final)
     finally:
         _remove(partial)
     return True
+
+
+def _create_without_links(partial: str, final: str) -> bool:
+    """Give a new file its name where the file system has no hard links; tell whether nobody else has the name.
+
+    Another file, created exclusively, keeps others out meanwhile. One that a crash left is removed after a minute.
+
+    :raises BlockingIOError: if another process is in between, or died there a moment ago; try again later.
+    """
+    folder, name = os.path.split(final)
+    claim = f"{folder}/.{name}.creating"
+    _claim(claim, os.stat(partial).st_mtime)
+    try:
+        if os.path.lexists(final):
+            return False
+        os.replace(partial, final)
+    finally:
+        _remove(claim)
+    return True
+
+
+def _claim(claim: str, now: float) -> None:
+    """Create a file exclusively, as soon as nobody else has it.
+
+    :param now: by the clock of the file system.
+    """
+    for _ in range(_CLAIM_ATTEMPTS):
+        try:
+            os.close(os.open(claim, _CREATE_NEW, 0o666))
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if now - os.stat(claim).st_mtime > _CLAIM_SECONDS:
+                    _remove(claim)
+                    continue
+            time.sleep(_CLAIM_PAUSE)
+        else:
+            return
+    raise BlockingIOError(errno.EAGAIN, "Another process is creating this file right now; try again later", claim)
 
 
 def add(path: str, content: bytes) -> None:
@@ -108,7 +158,7 @@ def _beside(final: str) -> str:
     return f"{folder}/.{name}.{secrets.token_hex(4)}.partial"
 
 
-def _in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Join lines to blocks that are worth a system call each."""
     block = bytearray()
     for line in lines:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.storage import local_files
-from airflow_claid.storage.addresses import BUCKETS, local_path
+from airflow_claid.storage.addresses import BUCKETS, local_path, without_connection
+from airflow_claid.storage.local_files import in_blocks
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,9 @@ BLOCK_BYTES = 8 << 20
 
 _CHECKSUM_KEYS = ("ETag", "md5Hash", "crc32c", "content_md5")
 _TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")
+_PASSING = {errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}
+"""What s3fs makes of the answers 503, 500 and unknown ones."""
+
 _PROVIDERS = ", ".join(f"airflow-claid[{bucket.extra}] for {bucket.scheme}://" for bucket in BUCKETS)
 
 
@@ -50,14 +55,60 @@ def located(uri: str, parameter: str = "output") -> ObjectStoragePath:
     return path
 
 
+class OverwriteRefusedError(OSError):
+    """A storage has another content under this name, and refuses to overwrite it; nothing was written."""
+
+
+class ListingRefusedError(PermissionError):
+    """A bucket may not be listed, and so does not tell a file that is not there from one that may not be read."""
+
+
+def next_name(uri: str, number: int) -> str:
+    """Return the n-th of the names that follow on one which cannot be overwritten: ``a.json``, ``a.2.json``, …."""
+    if number == 1:
+        return uri
+    stem, dot, suffix = uri.rpartition(".")
+    return f"{stem}.{number}{dot}{suffix}"
+
+
 def write_whole(uri: str, content: bytes) -> None:
-    """Write a file that appears under its name only when it is whole."""
+    """Write a file that appears under its name only when it is whole.
+
+    A file of the same content that may not be overwritten is as good as written.
+
+    :raises OverwriteRefusedError: if there is another content that may not be overwritten.
+    """
     local = local_path(uri)
     if local is not None:
         local_files.write_whole(local, content)
-        return
-    with located(uri).open("wb") as file:  # type: ignore[no-untyped-call]
-        file.write(content)
+    else:
+        _upload_or_create(uri, lambda: (content,), None)
+
+
+def write_beside(uri: str, content: bytes) -> str:
+    """Write a file whole; where its name cannot be overwritten, under the next free one. Return its address."""
+    return _beside(uri, lambda address: write_whole(address, content))
+
+
+def _beside(uri: str, write: Callable[[str], None]) -> str:
+    """Write a file under the first name that can be written, and return its address."""
+    number = 1
+    while True:
+        try:
+            write(address := next_name(uri, number))
+        except OverwriteRefusedError as error:
+            log.warning("%s: what is new is written under the next name", error)
+            number += 1
+        else:
+            return address
+
+
+def latest(uri: str) -> str:
+    """Return the address of the last file that :func:`write_streamed_beside` wrote; the first, where there is none."""
+    number = 1
+    while local_path(uri) is None and find(next_name(uri, number + 1)) is not None:
+        number += 1
+    return next_name(uri, number)
 
 
 def create_whole(uri: str, content: bytes) -> bool:
@@ -103,7 +154,10 @@ def read(uri: str) -> bytes:
     if local is not None:
         return local_files.read(local)
     path = located(uri)
-    content: bytes = path.fs.cat_file(path.path)
+    try:
+        content: bytes = path.fs.cat_file(path.path)
+    except OSError as error:
+        raise _explained(uri, path, error) from error
     return content
 
 
@@ -185,6 +239,8 @@ def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
         info: Mapping[str, Any] = path.fs.info(path.path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _explained(uri, path, error) from error
     return info
 
 
@@ -199,23 +255,103 @@ def checksum_in(info: Mapping[str, Any]) -> str | None:
     return next((str(info[name]) for name in _CHECKSUM_KEYS if info.get(name)), None)
 
 
-def write_streamed(uri: str, lines: Iterable[bytes]) -> None:
-    """Write a file, line by line, that appears under its name only when it is whole."""
+def write_streamed(uri: str, lines: Callable[[], Iterable[bytes]]) -> None:
+    """Write a file, line by line, that appears under its name only when it is whole.
+
+    A file of the same content that may not be overwritten is as good as written.
+
+    :param lines: returns the lines, each time from the first.
+    :raises OverwriteRefusedError: if there is another content that may not be overwritten.
+    """
     local = local_path(uri)
     if local is not None:
-        local_files.write_streamed(local, lines)
-        return
+        local_files.write_streamed(local, lines())
+    else:
+        _upload_or_create(uri, lambda: in_blocks(lines()), BLOCK_BYTES)
+
+
+def write_streamed_beside(uri: str, lines: Callable[[], Iterable[bytes]]) -> str:
+    """Write a file as :func:`write_streamed` does, where its name cannot be overwritten under the next free one."""
+    return _beside(uri, lambda address: write_streamed(address, lines))
+
+
+def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_size: int | None) -> None:
+    """Upload a file; if that is refused, create it exclusively, which a bucket may allow that never overwrites.
+
+    :param block_size: bytes that are sent at once; ``None``: the file as a whole.
+    """
     path = located(uri)
-    upload = path.fs.open(path.path, "wb", block_size=BLOCK_BYTES, autocommit=False)
     try:
-        upload.writelines(lines)
+        _upload(path, blocks(), "wb", block_size)
+    except OSError as refusal:
+        if _may_pass(refusal):
+            raise
+        try:
+            _upload(path, blocks(), "xb", block_size)
+        except (OSError, ValueError, NotImplementedError) as error:
+            if not isinstance(error, FileExistsError) and find(uri) is None:
+                raise refusal from None
+            if not _holds(path, blocks()):
+                raise OverwriteRefusedError(
+                    f"{uri} is there with another content, and its storage refuses to overwrite it ({refusal})"
+                ) from refusal
+
+
+def _upload(path: ObjectStoragePath, blocks: Iterable[bytes], mode: str, block_size: int | None) -> None:
+    """Upload a file by its file system, which reports nothing to Airflow's lineage.
+
+    A file that is sent as a whole is one request, and its checksum in S3 that of its content.
+    """
+    in_parts = block_size is not None
+    upload = path.fs.open(path.path, mode, block_size=block_size, autocommit=not in_parts)
+    try:
+        upload.writelines(blocks)
         upload.close()
-        upload.commit()
+        if in_parts:
+            upload.commit()
     except BaseException:
         with suppress(Exception):
             upload.discard()
         upload.closed = True
         raise
+
+
+def _holds(path: ObjectStoragePath, blocks: Iterable[bytes]) -> bool:
+    """Tell whether a file has this content."""
+    path.fs.invalidate_cache()
+    with path.fs.open(path.path, "rb", block_size=BLOCK_BYTES) as file:
+        return all(file.read(len(block)) == block for block in blocks) and not file.read(1)
+
+
+def is_forbidden(error: OSError) -> bool:
+    """Tell whether a bucket answered 403; gcsfs has no type of its own for that."""
+    return isinstance(error, PermissionError) or str(error).startswith("Forbidden")
+
+
+def _explained(uri: str, path: ObjectStoragePath, error: OSError) -> OSError:
+    """Return the error, or one that says that a 403 is for want of the right to list the bucket."""
+    if not is_forbidden(error):
+        return error
+    try:
+        path.fs.ls(path.path.rpartition("/")[0], refresh=True)
+    except OSError as refusal:
+        if is_forbidden(refusal):
+            return listing_refused(uri)
+    return error
+
+
+def listing_refused(uri: str) -> ListingRefusedError:
+    """Return the error that says what it means that a bucket may not be listed."""
+    return ListingRefusedError(
+        f"The connection may not list {without_connection(uri).rpartition('/')[0]}/, and without that right a bucket "
+        "answers 403 Forbidden to each file that is not there, so that nobody can tell whether it is. Give the "
+        "connection s3:ListBucket on the bucket (Google: storage.objects.list)"
+    )
+
+
+def _may_pass(error: OSError) -> bool:
+    """Tell whether an error is no refusal, but one that a later attempt may not meet."""
+    return isinstance(error, (TimeoutError, ConnectionError)) or error.errno in _PASSING
 
 
 def remove_empty_folders(folder: str) -> None:

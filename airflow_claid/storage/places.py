@@ -15,7 +15,7 @@ from airflow_claid.storage.addresses import (
     is_connected,
     is_storage,
     last_of,
-    relative_path_problem,
+    path_problem,
     without_connection,
 )
 
@@ -155,10 +155,10 @@ def _place(output: str | None, suffixes: Set[str]) -> Place:
             output,
             f"cannot be written to: {scheme!r} is no storage; use s3://…, gs://…, file:///… or storage://NAME/…/",
         )
-    if problem := relative_path_problem(output):
-        raise _refused(output, problem)
     if not rest.strip("/"):
         raise _refused(output, f"names no bucket or folder: use '{scheme}://…/…/'")
+    if problem := path_problem(output):
+        raise _refused(output, problem)
     if ".." in rest.split("/"):
         raise _refused(output, "must not climb with '..': name the folder itself")
     place = _connected(output, suffixes) if is_connected(output) else _object_storage(output, suffixes)

@@ -20,6 +20,7 @@ from airflow_claid.errors import (
     LostAnswerError,
     PartialFailureError,
     PictureError,
+    PlaceRefusedError,
 )
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
@@ -254,7 +255,7 @@ def failing_at_once(subject: str) -> Iterator[None]:
     try:
         with refusing_at_once():
             yield
-    except (JobFailedError, LostAnswerError, CreditCeilingError) as error:
+    except (JobFailedError, LostAnswerError, CreditCeilingError, PlaceRefusedError) as error:
         raise AirflowFailException(str(error)) from error
     except PartialFailureError as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error

@@ -313,6 +313,19 @@ def test_a_bucket_that_refuses_is_unreadable(connect: Connect, scripted: Scripte
     assert scripted.received
 
 
+def test_a_bucket_that_may_not_be_listed_is_told_as_that_and_not_as_a_receipt(
+    connect: Connect, scripted: ScriptedServer
+) -> None:
+    conn_id = connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
+    scripted.replies(Reply(403))
+    with pytest.raises(ReceiptUnreadableError) as caught:
+        FolderReceipts(f"s3://{conn_id}@bucket/_claid/").read(FINGERPRINT)
+    assert "may not list s3://bucket/_claid/" in str(caught.value)
+    assert "Give the connection s3:ListBucket" in str(caught.value)
+    assert "nothing was charged" in str(caught.value)
+    assert "may be paid" not in str(caught.value)
+
+
 def test_a_task_state_that_cannot_be_asked_is_unreadable() -> None:
     with pytest.raises(ReceiptUnreadableError, match="ConnectionError: the API server is away"):
         TaskStateReceipts(BrokenStore()).read(FINGERPRINT)

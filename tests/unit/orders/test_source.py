@@ -147,3 +147,13 @@ def test_a_bucket_that_may_not_be_read_is_not_taken_for_a_missing_file(
     scripted.replies(Reply(403))
     with pytest.raises(PermissionError):
         source(f"s3://{conn_id}@bucket/a.png", NONE)
+
+
+def test_an_input_that_is_quoted_as_a_link_is_refused_with_its_plain_address(tmp_path: Path) -> None:
+    (tmp_path / "my chair.png").write_bytes(b"picture")
+    with pytest.raises(ClaidValidationError) as caught:
+        source((tmp_path / "my chair.png").as_uri(), NONE)
+    assert "is quoted as a link is" in str(caught.value)
+    assert f"use 'file://{tmp_path}/my chair.png'" in str(caught.value)
+    (tmp_path / "50%20off.png").write_bytes(b"picture")
+    assert source(f"file://{tmp_path}/50%20off.png", NONE).version

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,54 @@ def test_a_file_that_cannot_be_created_is_not_there(
     with pytest.raises(OSError, match="No space left"):
         create_whole(f"{tmp_path}/file", b"first")
     assert names(tmp_path) == []
+
+
+@pytest.fixture(params=[errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
+def _no_hard_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without hard links: FUSE, SMB."""
+
+    def link(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(local_files.os, "link", link)
+
+
+@pytest.mark.usefixtures("_no_hard_links")
+class TestWithoutHardLinks:
+    def test_only_the_first_is_created(self, tmp_path: Path) -> None:
+        assert create_whole(f"{tmp_path}/new/file", b"first")
+        assert not create_whole(f"{tmp_path}/new/file", b"second")
+        assert read(f"{tmp_path}/new/file") == b"first"
+        assert names(tmp_path / "new") == ["file"]
+
+    def test_of_many_who_create_a_file_at_once_one_succeeds(self, tmp_path: Path) -> None:
+        for number in range(20):
+            with ThreadPoolExecutor(8) as pool:
+                created = list(pool.map(lambda n: create_whole(f"{tmp_path}/{number}", b"%d" % n), range(8)))  # noqa: B023
+            assert created.count(True) == 1
+            assert read(f"{tmp_path}/{number}") == b"%d" % created.index(True)
+        assert len(names(tmp_path)) == 20
+
+    def test_a_crash_on_the_way_leaves_no_file_and_the_next_one_creates_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as dying:
+            dying.setattr(local_files.os, "replace", killed)
+            dying.setattr(local_files.os, "unlink", refuse)
+            with pytest.raises(KeyboardInterrupt):
+                create_whole(f"{tmp_path}/file", b"first")
+        assert ".file.creating" in names(tmp_path)
+        assert not (tmp_path / "file").exists()
+        monkeypatch.setattr(local_files, "_CLAIM_PAUSE", 0)
+        with pytest.raises(BlockingIOError, match="try again later"):
+            create_whole(f"{tmp_path}/file", b"second")
+        os.utime(tmp_path / ".file.creating", (0, 0))
+        assert create_whole(f"{tmp_path}/file", b"third")
+        assert read(f"{tmp_path}/file") == b"third"
+        assert ".file.creating" not in names(tmp_path)
 
 
 def test_litter_that_cannot_be_removed_does_not_hide_that_the_file_was_created(

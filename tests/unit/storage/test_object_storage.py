@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.storage.listing import list_files
+from airflow_claid.storage.listing import Inventory, list_files
 from airflow_claid.storage.object_storage import (
+    ListingRefusedError,
     StoredFile,
     checksum_if_there,
     create_whole,
@@ -184,6 +185,29 @@ def test_a_bucket_that_may_not_be_read_is_not_taken_for_an_empty_one(
     with pytest.raises(PermissionError):
         look(f"s3://{refusing_s3}@bucket/a.json")
     assert scripted.received
+
+
+@pytest.mark.parametrize(
+    "look", [read_if_there, find, list_files, checksum_if_there, lambda uri: Inventory(uri).has("a")]
+)
+def test_a_bucket_that_may_not_be_listed_says_so_and_which_right_it_lacks(
+    refusing_s3: str, scripted: ScriptedServer, look: Callable[[str], object]
+) -> None:
+    scripted.replies(DENIED)
+    with pytest.raises(ListingRefusedError) as caught:
+        look(f"s3://{refusing_s3}@bucket/out/a.json")
+    for part in ("may not list s3://bucket/out/", "403 Forbidden to each file that is not there", "s3:ListBucket"):
+        assert part in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_in_a_bucket_that_may_be_listed_is_another_thing(
+    refusing_s3: str, scripted: ScriptedServer
+) -> None:
+    listing = b"<?xml version='1.0'?><ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>"
+    scripted.replies(DENIED, Reply(200, listing, {"Content-Type": "application/xml"}))
+    with pytest.raises(PermissionError) as caught:
+        read_if_there(f"s3://{refusing_s3}@bucket/out/a.json")
+    assert not isinstance(caught.value, ListingRefusedError)
 
 
 def test_a_bucket_that_may_not_be_written_refuses_at_once(refusing_s3: str, scripted: ScriptedServer) -> None:

@@ -43,6 +43,8 @@ def test_without_an_output_the_place_is_temporary(read: object, output: str | No
         ("gs://bucket/v1.2/", PlaceKind.OBJECT_STORAGE, "gs://bucket/v1.2/"),
         ("gs://bucket/v1.2", PlaceKind.OBJECT_STORAGE, "gs://bucket/v1.2/"),
         ("file:///srv/pictures", PlaceKind.OBJECT_STORAGE, "file:///srv/pictures/"),
+        ("file:///srv/50% off/", PlaceKind.OBJECT_STORAGE, "file:///srv/50% off/"),
+        ("s3://bucket/my%20folder/", PlaceKind.OBJECT_STORAGE, "s3://bucket/my%20folder/"),
     ],
 )
 def test_a_folder_always_ends_with_a_slash(read: object, output: str, kind: PlaceKind, folder: str) -> None:
@@ -109,6 +111,17 @@ def test_a_connected_storage_knows_its_name() -> None:
         ("ftp://shop.example/pictures/", "'ftp' is no storage"),
         ("s3://bucket/spring/../../other/", "must not climb with '..'"),
         ("storage://shop/../", "must not climb with '..'"),
+        ("s3://bucket//spring/", "has an empty part ('//'), perhaps of a template: what is written there is never"),
+        ("s3://bucket//spring/", "use 's3://bucket/spring/'"),
+        ("s3://aws@bucket/a///b//", "use 's3://aws@bucket/a/b/'"),
+        ("gs://bucket/spring//chairs", "use 'gs://bucket/spring/chairs'"),
+        ("storage://shop//spring/", "use 'storage://shop/spring/'"),
+        ("storage://shop/spring//", "use 'storage://shop/spring/'"),
+        ("file:////srv/pictures/", "use 'file:///srv/pictures/'"),
+        ("file:///srv//pictures/", "use 'file:///srv/pictures/'"),
+        ("file:///srv/my%20pictures/", "is quoted as a link is"),
+        ("file:///srv/my%20pictures/", "use 'file:///srv/my pictures/'"),
+        ("file:///srv/%C3%A9t%c3%a9/", "use 'file:///srv/été/'"),
     ],
 )
 def test_a_wrong_output_is_told_with_its_value_and_remedy(read: object, output: str, remedy: str) -> None:
