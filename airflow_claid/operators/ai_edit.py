@@ -26,7 +26,7 @@ _NAMES = {
     "options.guidance_scale": "guidance_scale",
     "output.number_of_images": "number_of_images",
     "output.format": "output_format",
-    "options": "aspect_ratio, inference_steps, guidance_scale",
+    "options": "aspect_ratio",
 }
 
 
@@ -63,9 +63,9 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
     :param prompt: (templated) 3 to 5000 characters: what to change.
     :param model: (templated) ``"v1"`` or ``"v2"``; ``None``: Claid's default, v2.
     :param aspect_ratio: (templated) such as ``"16:9"``; model v1 only. ``None``: the input's.
-    :param inference_steps: (templated) 1 to 50; model v1 only. ``None``: Claid's default.
-    :param guidance_scale: (templated) 1 to 10, how closely to follow the prompt; model v1 only. ``None``: Claid's
-        default.
+    :param inference_steps: (templated) 1 to 50. ``None``: Claid's default. Claid's docs name it for model v1 only; with
+        v2 it is sent with a warning.
+    :param guidance_scale: (templated) 1 to 10, how closely to follow the prompt; as ``inference_steps``.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,

@@ -105,7 +105,7 @@ class BackgroundGenerationOperator(CreatingOperator):
     :param color: (templated) of the background; for an effect hexadecimal, such as ``"#ffffff"``.
     :param aspect_ratio: (templated) such as ``"4:3"``; not with a template.
     :param negative_prompt: (templated) 3 to 2048 characters: what must not be there.
-    :param write_prompt: (templated) have Claid write the prompt, for half a credit more.
+    :param write_prompt: (templated) have Claid write the prompt, for half a credit more; not together with ``prompt``.
     :param guidelines: (templated) 3 to 1000 characters: what Claid writes the prompt by.
     :param options: (templated) the rest of Claid's ``scene``: ``model``, ``steps``, ``preference``; checked like the
         others.
@@ -242,6 +242,11 @@ class BackgroundGenerationOperator(CreatingOperator):
             raise ClaidValidationError(
                 f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
                 "half a credit more, or leave them out"
+            )
+        if write and asked["prompt"] not in (None, UNKNOWN):
+            raise ClaidValidationError(
+                f"prompt={shortened(asked['prompt'])} and write_prompt=True do not go together: leave one of them out; "
+                "what Claid is to write the prompt after goes into guidelines"
             )
         if write:
             asked["prompt"] = without_none({"generate": True, "text": asked["prompt"], "guidelines": guidelines})

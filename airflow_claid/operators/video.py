@@ -46,10 +46,15 @@ def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _prompt(parameters: Mapping[str, Any]) -> Any:
     """Return the prompt, or what Claid is to write one by.
 
-    :raises ClaidValidationError: if there is neither, or guidelines that Claid has no use for.
+    :raises ClaidValidationError: if there is neither, or both, or guidelines that Claid has no use for.
     """
     prompt, guidelines = optional(parameters["prompt"]), optional(parameters["guidelines"])
     if truth(parameters["write_prompt"], "write_prompt"):
+        if prompt not in (None, UNKNOWN):
+            raise ClaidValidationError(
+                f"prompt={shortened(prompt)} and write_prompt=True do not go together: leave one of them out; what "
+                "Claid is to write the prompt after goes into guidelines"
+            )
         return without_none({"generate": True, "text": prompt, "guidelines": guidelines})
     if guidelines not in (None, UNKNOWN):
         raise ClaidValidationError(
@@ -73,11 +78,11 @@ class ImageToVideoOperator(ClaidJobOperator):
     :param input: (templated) one path or a list: ``https://…`` that Claid can reach, ``storage://NAME/…``, or a path
         of Airflow's object storage whose bucket is a connected storage or can sign links. A picture that only Airflow
         can read is refused: Claid takes none along here. Both sides must have at least 300 pixels.
-    :param prompt: (templated) 3 to 5000 characters: what moves. ``None`` only with ``write_prompt``.
+    :param prompt: (templated) 3 to 5000 characters: what moves. ``None`` with ``write_prompt``, and only then.
     :param duration: (templated) seconds: 5 or 10.
     :param negative_prompt: (templated) 3 to 5000 characters: what must not be there.
     :param guidance_scale: (templated) 0 to 1, how closely to follow the prompt; ``None``: Claid's default.
-    :param write_prompt: (templated) have Claid write the prompt.
+    :param write_prompt: (templated) have Claid write the prompt; not together with ``prompt``.
     :param guidelines: (templated) 3 to 1000 characters: what Claid writes the prompt by.
     :param output: (templated) a folder (``s3://…/``, ``gs://…/``, ``file:///…/``, ``storage://NAME/…/``), or for one
         input the ``.mp4`` file. ``None``: links that live 24 hours.

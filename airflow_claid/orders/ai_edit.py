@@ -9,7 +9,7 @@ from typing import Any
 from airflow_claid.client import AIEditRequest, ClaidClient, JobKind, prices
 from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.creation import CreatedOutput
-from airflow_claid.orders.creation import CreationOrder
+from airflow_claid.orders.creation import CreationOrder, with_format
 from airflow_claid.orders.order import Sent, as_sent
 
 
@@ -44,6 +44,6 @@ class AIEditOrder(CreationOrder):
     def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
         """Return what submits the job."""
         request = AIEditRequest.of(
-            self.source.reached(), self.options, self.output.written_to(self.destination(edition))
+            self.source.reached(), self.options, with_format(self.output).written_to(self.destination(edition))
         )
         return lambda client: as_sent(client.submit_ai_edit(request))

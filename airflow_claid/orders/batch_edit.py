@@ -12,7 +12,7 @@ from urllib.parse import quote
 from airflow_claid.client import BatchEditRequest, ClaidClient, JobKind, prices
 from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
-from airflow_claid.orders.edit import whole_output
+from airflow_claid.orders.edit import facts_of, whole_output
 from airflow_claid.orders.order import Order, Sent, as_sent
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
@@ -103,7 +103,7 @@ class BatchEditOrder(Order):
         """What is done to which contents of which addresses."""
         return {
             "input": self.folder.facts if self.folder else [source.facts for source in self.sources],
-            "operations": self.operations.to_json(),
+            "operations": facts_of(self.operations),
             "output": self.output.to_json(),
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.models.edit import format_name
@@ -14,7 +14,9 @@ from airflow_claid.orders.source import Source
 from airflow_claid.storage.places import PICTURE_SUFFIXES
 
 _DEFAULT_FORMAT = "png"
-"""Claid's own."""
+"""Claid's own, at present."""
+
+_Output = TypeVar("_Output", CreatedOutput, SceneOutput)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +69,8 @@ class CreationOrder(Order):
     def destination(self, edition: int) -> str | None:
         """Return a sub-folder of the request's own: Claid chooses the file names."""
         return self._own_folder(edition)
+
+
+def with_format(output: _Output) -> _Output:
+    """Return an output that names its format: Claid's default has changed before, and files are named after it."""
+    return output if output.format else output.model_copy(update={"format": _DEFAULT_FORMAT})

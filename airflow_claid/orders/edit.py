@@ -43,7 +43,7 @@ class EditOrder(Order):
         return {
             "input": without_connection(self.subject),
             "version": self.source.version,
-            "operations": self.operations.to_json(),
+            "operations": facts_of(self.operations),
             "output": self.output.to_json(),
         }
 
@@ -82,6 +82,17 @@ class EditOrder(Order):
         upload = UploadRequest.of(self.operations, output)
         content = self.source.content()
         return lambda client: _uploaded(client, upload, self.source.file_name, content)
+
+
+def facts_of(operations: Operations) -> dict[str, Any]:
+    """Return what is done, as a fingerprint has it.
+
+    A side that is not given is written as ``"auto"`` where it means the same, which is under every fit but ``crop``.
+    """
+    facts = operations.to_json()
+    if operations.resizing is not None and not operations.resizing.crops:
+        facts["resizing"] = {"width": "auto", "height": "auto", **facts["resizing"]}
+    return facts
 
 
 def whole_output(output: ImageOutput, destination: str | None) -> ImageOutput | None:

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_claid.client import ClaidClient, FashionRequest, JobKind, prices
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.models.fashion import FashionOptions
-from airflow_claid.orders.creation import CreationOrder
+from airflow_claid.orders.creation import CreationOrder, with_format
 from airflow_claid.orders.order import Sent, as_sent
 from airflow_claid.orders.source import Source
 
@@ -57,5 +57,7 @@ class FashionOrder(CreationOrder):
             "clothing": [garment.reached() for garment in self.garments],
             "model": self.person.reached() if self.person else None,
         }
-        request = FashionRequest.of(pictures, self.options, self.output.written_to(self.destination(edition)))
+        request = FashionRequest.of(
+            pictures, self.options, with_format(self.output).written_to(self.destination(edition))
+        )
         return lambda client: as_sent(client.submit_fashion_model(request))

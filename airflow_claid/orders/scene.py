@@ -17,7 +17,7 @@ from airflow_claid.client.models.scene import (
     is_written,
     prompt_in,
 )
-from airflow_claid.orders.creation import CreationOrder
+from airflow_claid.orders.creation import CreationOrder, with_format
 from airflow_claid.orders.order import Sent
 from airflow_claid.orders.source import Source
 
@@ -63,7 +63,7 @@ class SceneOrder(CreationOrder):
         """Return what makes the scene."""
         scene = {**dict(self.scene), **({"template_url": self.template.reached()} if self.template else {})}
         product = {**dict(self.placement), "image_url": self.source.reached()}
-        request = SceneRequest.of(product, scene, self.output.written_to(self.destination(edition)))
+        request = SceneRequest.of(product, scene, with_format(self.output).written_to(self.destination(edition)))
 
         def send(client: ClaidClient) -> Sent:
             result = client.create_scene(request)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from airflow_claid.client.models.base import UNKNOWN, Address, IfKnown, Integer, RequestModel, checked, wrong
+from airflow_claid.client.models.base import UNKNOWN, Address, IfKnown, Integer, RequestModel, checked, doubted, wrong
 from airflow_claid.client.models.creation import CreatedOutput, count_of
 from airflow_claid.client.models.prompts import prompt_of
 
 _AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "9:21", "21:9"]
-_OF_MODEL_V1 = ("aspect_ratio", "inference_steps", "guidance_scale")
+_DOUBTFUL_WITH_V2 = ("inference_steps", "guidance_scale")
 
 
 class AIEditOptions(RequestModel):
@@ -26,9 +26,14 @@ class AIEditOptions(RequestModel):
 
     @model_validator(mode="after")
     def _goes_with_the_model(self) -> AIEditOptions:
-        options = [name for name in _OF_MODEL_V1 if getattr(self, name) not in (None, UNKNOWN)]
-        if options and self.model not in ("v1", UNKNOWN):
-            raise wrong(f"{', '.join(options)} work with model v1 only: add model='v1', or leave them out")
+        if self.model in ("v1", UNKNOWN):
+            return self
+        given = {name for name in type(self).model_fields if getattr(self, name) not in (None, UNKNOWN)}
+        if "aspect_ratio" in given:
+            raise wrong("aspect_ratio works with model v1 only: add model='v1', or leave it out")
+        doubtful = [name for name in _DOUBTFUL_WITH_V2 if name in given]
+        if doubtful:
+            doubted(f"{' and '.join(doubtful)} with model v2")
         return self
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
@@ -16,13 +20,17 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.text import shortened
 
+log = logging.getLogger(__name__)
+
 _Model = TypeVar("_Model", bound=BaseModel)
+_Open = TypeVar("_Open", bound="OpenModel")
 _Output = TypeVar("_Output", bound="OutputModel")
 
 
@@ -38,6 +46,12 @@ UNKNOWN: Final = _Unknown.UNKNOWN
 
 _ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
+_STORAGE_CHARACTERS = "%/:[]@!$&'()*+,;="
+"""Without ``?`` and ``#``: a ``storage://`` address has neither query nor fragment, so they belong to a name."""
+
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SIMILAR = 0.7
+"""From this ratio on, an unknown name is taken for a misspelt one (``resize``, ``widht``)."""
 
 
 class RequestModel(BaseModel):
@@ -67,6 +81,47 @@ def _whole_number(value: object) -> object:
     return value
 
 
+class OpenModel(RequestModel):
+    """Part of a request that may hold what Claid knows and we do not yet: it is sent as it is, with a warning.
+
+    A name that looks like a misspelt one of ours is refused all the same.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _sends_what_it_does_not_know(self: _Open) -> _Open:
+        unknown = self.model_extra or {}
+        problems = {name: self._problem_with(name, value) for name, value in unknown.items()}
+        refused = [
+            InitErrorDetails(type=wrong(problem), loc=(name,), input=unknown[name])
+            for name, problem in problems.items()
+            if problem
+        ]
+        if refused:
+            raise ValidationError.from_exception_data(type(self).__name__, refused)
+        if unknown:
+            log.warning("Claid's contract, as we know it, has no %s here; it is sent all the same", ", ".join(unknown))
+        return self
+
+    @classmethod
+    def _problem_with(cls, name: str, value: object) -> str | None:
+        """Say why an unknown name cannot be sent; ``None`` where it can."""
+        similar = get_close_matches(name, cls.model_fields, n=1, cutoff=_SIMILAR)
+        if similar:
+            return f"is not a parameter of Claid: use {similar[0]!r}"
+        try:
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError):
+            return "is no JSON: use texts, numbers, true, false, lists and objects"
+        return None
+
+
+def doubted(what: str) -> None:
+    """Warn of what Claid's own pages disagree on. It is sent: a request that Claid refuses costs nothing."""
+    log.warning("%s: Claid's pages disagree on whether this is allowed. It is sent; a refusal costs nothing", what)
+
+
 Integer = Annotated[int, BeforeValidator(_whole_number)]
 """JSON's integer: ``2`` and ``2.0``, never ``True`` or ``"2"``."""
 
@@ -74,7 +129,8 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 def _address(value: str) -> str:
     if "://" not in value:
         raise wrong("must be an address such as https://… or storage://NAME/PATH")
-    encoded = quote(value, safe=_URI_CHARACTERS)
+    in_storage = value.startswith("storage://")
+    encoded = quote(_NO_ESCAPE.sub("%25", value), safe=_STORAGE_CHARACTERS if in_storage else _URI_CHARACTERS)
     if len(encoded) > _ADDRESS_MAX_CHARACTERS:
         raise wrong(f"has {len(encoded)} characters as it is sent, encoded; Claid takes {_ADDRESS_MAX_CHARACTERS}")
     return encoded

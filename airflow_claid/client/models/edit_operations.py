@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from airflow_claid.client.models.base import Integer, RequestModel, wrong
+from airflow_claid.client.models.base import Integer, OpenModel, doubted, wrong
 
 _PERCENTAGE = re.compile(r"[0-9]+(\.[0-9]+)?%")
 _COLOR = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
@@ -18,14 +19,14 @@ SignedPercent = Annotated[Integer, Field(ge=-100, le=100)]
 Category = Literal["general", "cars", "products"]
 
 
-class PhotoUpscale(RequestModel):
+class PhotoUpscale(OpenModel):
     """The photo upscaler in a version of its own."""
 
     type: Literal["photo"]
     version: Literal["1", "2", "3"]
 
 
-class Restorations(RequestModel):
+class Restorations(OpenModel):
     """Repairs; ``upscale`` works only together with ``resizing``."""
 
     decompress: Literal["moderate", "strong", "auto"] | None = None
@@ -33,14 +34,14 @@ class Restorations(RequestModel):
     polish: bool | None = None
 
 
-class Hdr(RequestModel):
+class Hdr(OpenModel):
     """High dynamic range with its options."""
 
     intensity: Percent | None = None
     stitching: bool | None = None
 
 
-class Adjustments(RequestModel):
+class Adjustments(OpenModel):
     """Light and colour."""
 
     hdr: Percent | Hdr | None = None
@@ -50,13 +51,13 @@ class Adjustments(RequestModel):
     sharpness: Percent | None = None
 
 
-class ObjectToKeep(RequestModel):
+class ObjectToKeep(OpenModel):
     """What stays when the background goes, in words."""
 
     object_to_keep: Annotated[str, Field(min_length=3, max_length=128)]
 
 
-class RemoveBackground(RequestModel):
+class RemoveBackground(OpenModel):
     """How the background is removed."""
 
     clipping: bool | None = None
@@ -64,7 +65,7 @@ class RemoveBackground(RequestModel):
     category: Category | None = None
 
 
-class BlurBackground(RequestModel):
+class BlurBackground(OpenModel):
     """How the background is blurred."""
 
     selective: ObjectToKeep | None = None
@@ -82,7 +83,7 @@ def _color(value: object) -> object:
 Color = Annotated[str, BeforeValidator(_color)]
 
 
-class Background(RequestModel):
+class Background(OpenModel):
     """What happens to the background."""
 
     remove: bool | RemoveBackground | None = None
@@ -104,20 +105,20 @@ def _side(value: object) -> object:
 Side = Annotated[Integer | str, BeforeValidator(_side)]
 
 
-class CropFit(RequestModel):
+class CropFit(OpenModel):
     """Fill the size and cut what hangs over, around the centre or what matters in the picture."""
 
-    type: Literal["crop"]
+    type: Literal["crop"] | None = None
     crop: Literal["center", "smart"] | None = None
 
 
-class PlainFit(RequestModel):
+class PlainFit(OpenModel):
     """A fit without options."""
 
     type: Literal["cover", "bounds", "canvas"]
 
 
-class OutpaintFit(RequestModel):
+class OutpaintFit(OpenModel):
     """Fill the size by painting on."""
 
     type: Literal["outpaint"]
@@ -126,42 +127,82 @@ class OutpaintFit(RequestModel):
 
 
 FitName = Literal["crop", "cover", "bounds", "canvas", "outpaint"]
-FitWithOptions = Annotated[CropFit | PlainFit | OutpaintFit, Field(discriminator="type")]
-Fit = FitName | FitWithOptions
 
 
-class Resizing(RequestModel):
+def _fit_of(value: Any) -> str:
+    """Return which fit this is; with a blank in its name, it is no field's name, and so not taken for one in errors.
+
+    One of Claid's pages writes a crop without its type.
+    """
+    if isinstance(value, str):
+        return "named fit"
+    is_crop = isinstance(value, CropFit) or (isinstance(value, Mapping) and "crop" in value)
+    kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    kind = kind or ("crop" if is_crop else None)
+    return f"{'plain' if kind in ('cover', 'bounds', 'canvas') else kind} fit"
+
+
+Fit = Annotated[
+    Annotated[FitName, Tag("named fit")]
+    | Annotated[CropFit, Tag("crop fit")]
+    | Annotated[PlainFit, Tag("plain fit")]
+    | Annotated[OutpaintFit, Tag("outpaint fit")],
+    Discriminator(
+        _fit_of,
+        custom_error_type="claid",
+        custom_error_message="must be 'crop', 'cover', 'bounds', 'canvas', 'outpaint', or {'type': one of these, …}",
+    ),
+]
+
+
+class Resizing(OpenModel):
     """A new size. Claid's own default ``fit`` is ``crop``, which cuts the picture.
 
-    Both sides cannot be ``auto``, and a percentage goes with the same percentage or ``auto`` (docs.claid.ai).
+    A side that is not given is not sent: under ``crop`` it stays as it is, under the other fits it follows from the
+    other side, as with ``"auto"``. Both sides cannot be ``auto``, and a percentage goes with the same percentage or
+    ``auto`` (docs.claid.ai); whether ``outpaint`` takes two different ones, Claid's pages disagree.
     """
 
-    width: Side = "auto"
-    height: Side = "auto"
+    width: Side | None = None
+    height: Side | None = None
     fit: Fit | None = None
+
+    @property
+    def crops(self) -> bool:
+        """Whether it cuts what hangs over."""
+        return self.fit in (None, "crop") or isinstance(self.fit, CropFit)
+
+    @property
+    def paints(self) -> bool:
+        """Whether it paints on what is missing."""
+        return self.fit == "outpaint" or isinstance(self.fit, OutpaintFit)
 
     @model_validator(mode="after")
     def _sides_go_together(self) -> Resizing:
-        sides = (self.width, self.height)
-        if sides == ("auto", "auto") and not isinstance(self.fit, OutpaintFit):
+        sides = (self.width or "auto", self.height or "auto")
+        if sides == ("auto", "auto") and not isinstance(self.fit, OutpaintFit) and not self.model_extra:
             raise wrong("width and height cannot both be 'auto': give one of them, in pixels or percent")
         percentages = [side for side in sides if isinstance(side, str) and side.endswith("%")]
         if percentages and any(side not in ("auto", percentages[0]) for side in sides):
-            raise wrong(
-                f"a percentage goes with 'auto' or the same percentage on the other side: "
-                f"use width={percentages[0]!r}, height='auto'"
-            )
+            if not self.paints:
+                raise wrong(
+                    f"a percentage goes with 'auto' or the same percentage on the other side: "
+                    f"use width={percentages[0]!r}, height='auto'"
+                )
+            doubted(f"resizing to {sides[0]} x {sides[1]} by outpaint")
+        if isinstance(self.fit, CropFit) and self.fit.type is None:
+            doubted(f"resizing with fit={self.fit.to_json()!r}, which has no type")
         return self
 
 
-class Privacy(RequestModel):
+class Privacy(OpenModel):
     """What is made unrecognisable."""
 
     blur_car_plate: bool | None = None
     identity_crop: bool | None = None
 
 
-class StyleTransfer(RequestModel):
+class StyleTransfer(OpenModel):
     """The style of another picture, and how strongly it is taken over."""
 
     style_reference_image: str
@@ -171,13 +212,13 @@ class StyleTransfer(RequestModel):
     style_strength: Strength | None = None
 
 
-class Generative(RequestModel):
+class Generative(OpenModel):
     """Operations that paint."""
 
     style_transfer: StyleTransfer | None = None
 
 
-class Operations(RequestModel):
+class Operations(OpenModel):
     """What is done to a picture, in Claid's own order whatever the order here."""
 
     restorations: Restorations | None = None
@@ -187,3 +228,12 @@ class Operations(RequestModel):
     padding: str | None = None
     privacy: Privacy | None = None
     generative: Generative | None = None
+
+    @classmethod
+    def _problem_with(cls, name: str, value: object) -> str | None:
+        """Say why an unknown operation cannot be sent: it may be a known one that belongs elsewhere."""
+        homes = (Restorations, Adjustments, Background, Resizing, Privacy, Generative)
+        home = next((model.__name__.lower() for model in homes if name in model.model_fields), None)
+        if home is not None:
+            return f"is not a parameter of Claid here: put it into {home}, {{{home!r}: {{{name!r}: …}}}}"
+        return super()._problem_with(name, value)

@@ -57,3 +57,16 @@ def _visible_length(text: str) -> int:
     if text.isascii() and text.isprintable():
         return len(text)
     return len("".join(one for one in text if is_visible(one) or one.isspace()).strip())
+
+
+def check_written(*, text: object, generate: object, guidelines: object) -> None:
+    """Check a prompt that is either given, or written by Claid after guidelines; skip what is ``UNKNOWN``.
+
+    :raises PydanticCustomError: if it is both, or neither.
+    """
+    if generate and text not in (None, UNKNOWN):
+        raise wrong("text and generate do not go together: give the text, or have Claid write one after guidelines")
+    if guidelines not in (None, UNKNOWN) and not generate:
+        raise wrong("guidelines are for a prompt that Claid writes: add generate, or leave them out")
+    if text is None and not generate:
+        raise wrong("has neither a text nor generate: give one of them")

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from airflow_claid.client.models.base import Address, AnswerModel, Integer, OutputModel, RequestModel, checked
+from airflow_claid.client.models.base import (
+    Address,
+    AnswerModel,
+    Integer,
+    OutputModel,
+    RequestModel,
+    checked,
+    doubted,
+    wrong,
+)
 from airflow_claid.client.models.creation import ImageCount
 from airflow_claid.client.models.edit import CompressedFormat, JpegFormat, PngFormat
 from airflow_claid.client.models.edit_operations import Color
 from airflow_claid.client.models.images import InputImage, OutputImage
-from airflow_claid.client.models.prompts import prompt_of
+from airflow_claid.client.models.prompts import check_written, prompt_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 SceneModel = Literal["v1", "v2-beta", "v2"]
-SceneAspectRatio = Literal["21:9", "1:1", "4:3", "3:2", "2:3", "5:4", "4:5", "3:4", "16:9", "9:16"]
+_RATIOS = ("21:9", "1:1", "4:3", "3:2", "2:3", "5:4", "4:5", "3:4", "16:9", "9:16")
 _Steps = Annotated[Integer, Field(ge=1, lt=50)]
 _SceneText = Annotated[str, prompt_of(3, 2048)]
+
+
+def _aspect_ratio(value: str) -> str:
+    if value not in _RATIOS:
+        if not re.fullmatch(r"[1-9][0-9]?:[1-9][0-9]?", value):
+            raise wrong(f"must be a ratio of width to height, such as {', '.join(_RATIOS)}")
+        doubted(f"aspect_ratio={value!r}")
+    return value
+
+
+SceneAspectRatio = Annotated[str, AfterValidator(_aspect_ratio)]
+"""One of those that the contract names; another page of Claid's names others (``"7:4"``)."""
 
 
 class WebpOrAvifFormat(CompressedFormat):
@@ -108,11 +130,16 @@ Product = Annotated[
 
 
 class WrittenPrompt(RequestModel):
-    """A prompt that Claid writes itself where ``generate`` is true, by ``guidelines``: half a credit more a request."""
+    """Either a ``text``, or a prompt that Claid writes itself, after ``guidelines``: half a credit more a request."""
 
     text: _SceneText | None = None
     generate: bool | None = None
     guidelines: Annotated[str, prompt_of(3, 1000)] | None = None
+
+    @model_validator(mode="after")
+    def _text_or_generate(self) -> WrittenPrompt:
+        check_written(text=self.text, generate=self.generate, guidelines=self.guidelines)
+        return self
 
 
 class EffectScene(RequestModel):

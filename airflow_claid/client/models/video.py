@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from airflow_claid.client.models.base import Address, RequestModel, checked, wrong
-from airflow_claid.client.models.prompts import prompt_of
+from airflow_claid.client.models.prompts import check_written, prompt_of
 
 _Text = Annotated[str, prompt_of(3, 5000)]
 
@@ -19,12 +19,27 @@ def _video_file(value: str) -> str:
     return value
 
 
+def _duration(value: object) -> object:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value in (5, 10):
+        return str(int(value))
+    return value
+
+
+Duration = Annotated[Literal["5", "10"], BeforeValidator(_duration)]
+"""Seconds as Claid writes them, ``"5"`` or ``"10"``; a number will do."""
+
+
 class VideoPrompt(RequestModel):
-    """A prompt that Claid writes itself where ``generate`` is true, by ``guidelines``."""
+    """Either a ``text``, or a prompt that Claid writes itself where ``generate`` is true, after ``guidelines``."""
 
     text: _Text | None = None
     generate: bool | None = None
     guidelines: Annotated[str, prompt_of(3, 1000)] | None = None
+
+    @model_validator(mode="after")
+    def _text_or_generate(self) -> VideoPrompt:
+        check_written(text=self.text, generate=self.generate, guidelines=self.guidelines)
+        return self
 
 
 class VideoOptions(RequestModel):
@@ -32,7 +47,7 @@ class VideoOptions(RequestModel):
 
     prompt: _Text | VideoPrompt
     negative_prompt: _Text | None = None
-    duration: Literal["5", "10"] | None = None
+    duration: Duration | None = None
     guidance_scale: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @property

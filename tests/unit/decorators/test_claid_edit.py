@@ -100,8 +100,8 @@ def test_a_wrong_return_value_is_refused_with_the_function_s_name(
 def test_operations_that_claid_does_not_have_are_refused_before_any_credit(
     picture: str, sandbox: Sandbox, new_try: NewTry
 ) -> None:
-    with pytest.raises(AirflowFailException, match=r"operations\.sharpen=3"):
-        new_try()(made(lambda: {"sharpen": 3}, task_id="e", input=picture))
+    with pytest.raises(AirflowFailException, match=r"operations\.sharpness=3"):
+        new_try()(made(lambda: {"sharpness": 3}, task_id="e", input=picture))
     assert sandbox.charged() == 1
 
 

@@ -199,7 +199,7 @@ def test_what_comes_into_the_folder_while_the_job_is_waited_for_changes_nothing(
         ({"given": []}, ["input=[]", "not empty"]),
         ({"given": ["storage://shop/in/", "https://x.test/a.png"]}, ["'storage://shop/in/'", "one folder, or a list"]),
         ({"given": ["https://x.test/a.png"], "recursive": True}, ["recursive=True", "end it with '/'"]),
-        ({"operations": {"sharpen": 3}}, ["operations.sharpen=3", "not a parameter"]),
+        ({"operations": {"sharpness": 3}}, ["operations.sharpness=3", "not a parameter"]),
         ({"output": "storage://shop/out/a.png"}, ["a.png'", "use 'storage://shop/out/'"]),
         ({"output": "storage://shop/out"}, ["use 'storage://shop/out/'"]),
         ({"output_format": "gif"}, ["output_format='gif'", "'jpeg'"]),

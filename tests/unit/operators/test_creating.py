@@ -357,9 +357,9 @@ def test_garments_go_together_and_the_person_by_a_path_of_its_own(sandbox: Sandb
 
 
 def test_a_refusal_shows_what_is_given_and_makes_nothing_up() -> None:
-    with pytest.raises(AirflowFailException, match="work with model v1 only") as refused:
-        edit("{{ x }}", prompt="{{ p }}", inference_steps=9)
-    assert "{'prompt': (known when the task runs), 'inference_steps': 9}" in str(refused.value)
+    with pytest.raises(AirflowFailException, match="works with model v1 only") as refused:
+        edit("{{ x }}", prompt="{{ p }}", aspect_ratio="1:1")
+    assert "{'prompt': (known when the task runs), 'aspect_ratio': '1:1'}" in str(refused.value)
     with pytest.raises(AirflowFailException, match="has 6 garments") as refused:
         fashion(["s3://shop/a.png"] * 6)
     assert "clothing=['s3://shop/a.png', 's3://shop/a.png', " in str(refused.value)
@@ -453,6 +453,7 @@ def test_a_prompt_that_claid_writes_costs_half_a_credit_more(sandbox: Sandbox, n
         ({"options": {"colour": "red"}}, ["colour", "not a parameter of Claid"]),
         ({"options": "fast"}, ["options='fast'", "must be a dict"]),
         ({"write_prompt": "maybe"}, ["write_prompt='maybe'", "true or false"]),
+        ({"write_prompt": True}, ["prompt=", "write_prompt=True do not go together", "guidelines"]),
     ],
 )
 def test_a_wrong_scene_is_refused(parameters: dict[str, Any], said: list[str]) -> None:
@@ -467,9 +468,9 @@ def test_a_lost_answer_asks_again_unless_told(make: Make) -> None:
     assert make("https://x.test/a.png").on_lost_response == "resubmit"
 
 
-@pytest.mark.parametrize("templated", ["aspect_ratio", "inference_steps", "prompt", "number_of_images"])
+@pytest.mark.parametrize("templated", ["guidance_scale", "inference_steps", "prompt", "number_of_images"])
 def test_options_that_do_not_go_with_the_model_are_refused_at_once_whatever_else_is_templated(templated: str) -> None:
-    parameters: dict[str, Any] = {"prompt": "Make it snow", "guidance_scale": 5.5, templated: "{{ x }}"}
-    with pytest.raises(AirflowFailException, match="guidance_scale work with model v1 only"):
+    parameters: dict[str, Any] = {"prompt": "Make it snow", "aspect_ratio": "1:1", templated: "{{ x }}"}
+    with pytest.raises(AirflowFailException, match="aspect_ratio works with model v1 only"):
         ImageAIEditOperator(task_id="t", input="https://shop.test/a.png", **parameters)
     ImageAIEditOperator(task_id="t", input="https://shop.test/a.png", model="{{ m }}", **parameters)

@@ -149,7 +149,7 @@ def test_where_some_pictures_fail_the_others_are_kept_and_the_failed_ones_named(
     ("parameters", "named", "remedy"),
     [
         ({"operations": {"resizing": {"width": "auto"}}}, "operations.resizing", "give one of them"),
-        ({"operations": {"sharpen": 3}}, "operations.sharpen=3", "not a parameter of Claid"),
+        ({"operations": {"sharpness": 3}}, "operations.sharpness=3", "not a parameter of Claid"),
         ({"operations": {"adjustments": {"contrast": 101}}}, "operations.adjustments.contrast=101", "100"),
         ({"output_format": "gif"}, "output.format='gif'", "'jpeg'"),
         ({"output": "file:///srv/a.gif"}, "a.gif", "use one of"),

@@ -155,6 +155,7 @@ def test_a_picture_that_claid_cannot_reach_is_refused_with_the_remedy(new_try: N
         ({"prompt": "ab"}, ["prompt='ab'", "3 to 5000"]),
         ({"prompt": None}, ["prompt=None", "write_prompt=True"]),
         ({"guidelines": "slow"}, ["guidelines='slow'", "write_prompt=True"]),
+        ({"write_prompt": True}, ["prompt=", "write_prompt=True do not go together", "guidelines"]),
         ({"guidance_scale": 2}, ["guidance_scale=2", "1"]),
         ({"negative_prompt": "x"}, ["negative_prompt='x'", "3 to 5000"]),
         ({"output": "s3://clips/a.mov"}, ["'s3://clips/a.mov'", "'.mp4'"]),

@@ -49,7 +49,7 @@ OPERATORS: dict[str, Callable[[], ClaidPayingOperator]] = {
             "restorations": {"upscale": {"type": "photo", "version": "2"}, "polish": False},
             "adjustments": {"hdr": {"intensity": 50.0}, "exposure": -10},
             "background": {"remove": {"category": "products", "clipping": True}, "color": "#ffffff"},
-            "resizing": {"width": "800", "fit": {"type": "crop", "crop": "smart"}},
+            "resizing": {"width": "800", "height": "auto", "fit": {"type": "crop", "crop": "smart"}},
             "padding": "10%",
             "generative": {"style_transfer": {"style_reference_image": "https://shop.test/style.png"}},
         },
@@ -93,7 +93,6 @@ OPERATORS: dict[str, Callable[[], ClaidPayingOperator]] = {
     "scene by a prompt, all parameters": lambda: BackgroundGenerationOperator(
         task_id="t",
         input=PHOTO,
-        prompt="make it snow",
         write_prompt=True,
         guidelines="warm light",
         position=(0.4, "0.6"),
@@ -131,7 +130,6 @@ OPERATORS: dict[str, Callable[[], ClaidPayingOperator]] = {
     "video, all parameters": lambda: ImageToVideoOperator(
         task_id="t",
         input=STORED,
-        prompt="the wheels turn",
         duration="10",
         negative_prompt="people",
         guidance_scale=1,
@@ -201,3 +199,32 @@ def test_an_order_is_filed_and_sent_as_before_orders_had_typed_requests(
 ) -> None:
     monkeypatch.setattr(batch_edit, "list_files", files_in)
     assert [facts(order) for order in orders(OPERATORS[name]())] == EXPECTED[name]
+
+
+def order_of(resizing: dict[str, Any]) -> Order:
+    [order] = orders(ImageEditOperator(task_id="t", input=PHOTO, operations={"resizing": resizing}))
+    return order
+
+
+@pytest.mark.parametrize("fit", ["bounds", "cover", "canvas", "outpaint", {"type": "bounds"}])
+def test_a_side_that_is_not_given_is_filed_as_auto_where_it_means_the_same(fit: Any) -> None:
+    one_side, written_out = order_of({"width": 800, "fit": fit}), order_of({"width": 800, "height": "auto", "fit": fit})
+    assert one_side.fingerprint == written_out.fingerprint
+    assert facts(one_side)["sent"]["operations"] == {"resizing": {"width": 800, "fit": fit}}
+
+
+@pytest.mark.parametrize("fit", [{}, {"fit": "crop"}, {"fit": {"type": "crop"}}])
+def test_one_side_under_crop_is_another_request_than_with_auto(fit: dict[str, Any]) -> None:
+    """Claid cuts the picture in the one, and keeps its proportions in the other."""
+    one_side, proportional = order_of({"width": 800, **fit}), order_of({"width": 800, "height": "auto", **fit})
+    assert one_side.fingerprint != proportional.fingerprint
+    assert facts(one_side)["sent"]["operations"] == {"resizing": {"width": 800, **fit}}
+    assert proportional.body["operations"] == {"resizing": {"width": 800, "height": "auto", **fit}}
+
+
+@pytest.mark.parametrize("name", ["ai_edit", "fashion", "scene by a prompt", "scene after a template"])
+def test_new_pictures_are_asked_for_in_the_format_that_their_files_are_named_after(name: str) -> None:
+    [order] = orders(OPERATORS[name]())
+    assert facts(order)["sent"]["output"]["format"] == "png"
+    assert order.file_name(1).endswith(".png")
+    assert "format" not in order.body["output"]

@@ -45,8 +45,8 @@ def test_what_is_known_is_checked_beside_what_is_not(model: Any, values: dict[st
 
 
 def test_values_that_go_together_are_checked_beside_a_prompt_that_is_not_known() -> None:
-    with pytest.raises(ClaidValidationError, match="work with model v1 only"):
-        check_known(AIEditRequest, {"input": UNKNOWN, "options": {"prompt": UNKNOWN, "inference_steps": 9}})
+    with pytest.raises(ClaidValidationError, match="works with model v1 only"):
+        check_known(AIEditRequest, {"input": UNKNOWN, "options": {"prompt": UNKNOWN, "aspect_ratio": "1:1"}})
 
 
 @pytest.mark.parametrize("output", [CreatedOutput(format="png"), ImageOutput(format="png"), SceneOutput(format="png")])

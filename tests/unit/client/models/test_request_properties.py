@@ -34,6 +34,7 @@ from airflow_claid.client import (
 )
 from airflow_claid.client.models.base import RequestModel, checked
 from airflow_claid.client.values import is_visible, stands_for_nothing
+from tests.support.schemas import resolved, without_unknown
 
 Values = st.SearchStrategy[Any]
 
@@ -47,17 +48,6 @@ UPLOAD = {
     "additionalProperties": False,
 }
 """The JSON text of ``UploadForm.data``, of which the contract says "{operations, output}"."""
-
-
-def resolved(part: Any) -> Any:
-    """A schema without references."""
-    if isinstance(part, list):
-        return [resolved(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        return resolved(SCHEMAS[part["$ref"].rpartition("/")[2]])
-    return {name: resolved(item) for name, item in part.items()}
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ def as_a_whole(model: type[RequestModel]) -> Callable[[dict[str, Any]], RequestM
 
 
 KINDS = {
-    name: Kind(resolved(schema), build)
+    name: Kind(resolved(schema, SCHEMAS), build)
     for name, schema, build in (
         ("EditRequest", SCHEMAS["EditRequest"], by_parts(EditRequest.of, "input", "operations")),
         ("BatchEditRequest", SCHEMAS["BatchEditRequest"], by_parts(BatchEditRequest.of, "input", "operations")),
@@ -149,7 +139,15 @@ def resizings(draw: st.DrawFn, part: dict[str, Any]) -> Any:
 @st.composite
 def ai_options(draw: st.DrawFn, part: dict[str, Any]) -> Any:
     body = draw(objects(part))
-    return {**body, "model": "v1"} if {"aspect_ratio", "inference_steps", "guidance_scale"} & set(body) else body
+    return {**body, "model": "v1"} if "aspect_ratio" in body else body
+
+
+@st.composite
+def written_prompts(draw: st.DrawFn, part: dict[str, Any]) -> Any:
+    names = {name: allowed(value, (name,)) for name, value in part["properties"].items()}
+    given = st.fixed_dictionaries({"text": names["text"]}, optional={"generate": st.just(False)})
+    written = st.fixed_dictionaries({"generate": st.just(True)}, optional={"guidelines": names["guidelines"]})
+    return draw(given | written)
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]([A-Za-z0-9_ .-]{0,48}[A-Za-z0-9_-])?", fullmatch=True)
@@ -198,6 +196,7 @@ def allowed(part: dict[str, Any], where: tuple[str, ...] = ()) -> Values:
         special = {"resizing": resizings}.get(name)
         special = ai_options if "inference_steps" in part["properties"] else special
         special = storages if {"name", "parameters"} <= set(part["properties"]) else special
+        special = written_prompts if "guidelines" in part["properties"] else special
         return special(part) if special else objects(part, where)
     if part["type"] == "array":
         return st.lists(allowed(part["items"], where), min_size=part["minItems"], max_size=part.get("maxItems", 3))
@@ -232,9 +231,6 @@ PROMPTS = {"prompt", "text", "guidelines", "negative_prompt", "pose", "backgroun
 def as_sent(name: str, body: Any) -> Any:
     """What the body becomes on its way, by the rules of ``WRITTEN_OTHERWISE``."""
     body = copy.deepcopy(body)
-    resizing = body.get("operations", {}).get("resizing")
-    if resizing is not None:
-        body["operations"]["resizing"] = {"width": "auto", "height": "auto", **resizing}
     if name == "GenerateRequest":
         body["input"] = body["input"].strip()
         body["options"] = {"number_of_images": 1, "guidance_scale": 5.0, **body.get("options", {})}
@@ -324,7 +320,10 @@ def broken_at(body: Any, place: int) -> Iterator[Any]:
 
 
 def is_written_otherwise(kind: str, body: dict[str, Any]) -> bool:
-    """Whether the contract allows what becomes of a body on its way."""
+    """Whether the contract allows what becomes of a body on its way, but for operations that it does not know yet."""
+    if isinstance(body.get("operations"), dict):
+        operations = KINDS[kind].schema["properties"]["operations"]
+        return KINDS[kind].allows({**body, "operations": without_unknown(body["operations"], operations)})
     return kind == "FashionRequest" and KINDS[kind].allows({"options": {}, **body})
 
 
@@ -335,6 +334,15 @@ PRODUCT = {"image_url": LINK}
 BUCKET = {"bucket": "b", "credentials": {"access_key": "k", "secret_access_key": "s"}}
 WEB_FOLDER = {"base_url": "https://shop.example/"}
 SHADOW = {"effect": "shadows"}
+WRONG_PROMPTS: list[dict[str, Any]] = [
+    {"text": "it turns", "generate": True},
+    {"text": "it turns", "generate": True, "guidelines": "slow"},
+    {"text": "it turns", "guidelines": "slow"},
+    {"text": "it turns", "generate": False, "guidelines": "slow"},
+    {"guidelines": "slow"},
+    {"generate": False},
+    {},
+]
 
 
 def edit(**operations: Any) -> dict[str, Any]:
@@ -423,14 +431,26 @@ RULES: list[tuple[str, str, list[dict[str, Any]], str]] = [
         "characters; Claid takes 3 to 1024",
     ),
     (
-        "Steps, guidance and aspect ratio of an AI edit are model v1's (docs.claid.ai); v2 is Claid's default",
+        "The aspect ratio of an AI edit is model v1's (docs.claid.ai); v2 is Claid's default",
         "AIEditRequest",
         [
             {"input": LINK, "options": {"prompt": "more light", **model, **option}}
             for model in ({}, {"model": "v2"})
-            for option in ({"inference_steps": 9}, {"guidance_scale": 2.5}, {"aspect_ratio": "1:1"})
+            for option in ({"aspect_ratio": "1:1"}, {"aspect_ratio": "16:9", "inference_steps": 9})
         ],
-        "work with model v1 only",
+        "works with model v1 only",
+    ),
+    (
+        "Claid writes a prompt, or is given its text (docs.claid.ai)",
+        "VideoRequest",
+        [{"input": LINK, "options": {"prompt": prompt}} for prompt in WRONG_PROMPTS],
+        "generate",
+    ),
+    (
+        "Claid writes a prompt, or is given its text (docs.claid.ai)",
+        "SceneRequest",
+        [{"object": PRODUCT, "scene": {"prompt": prompt}} for prompt in WRONG_PROMPTS],
+        "generate",
     ),
     (
         "A storage's name can stand in storage://NAME/PATH",
@@ -495,12 +515,6 @@ WRITTEN_OTHERWISE: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         "EditRequest",
         {"input": "https://shop.example/a b/ü%20.png?x=1#y", "operations": {}},
         {"input": "https://shop.example/a%20b/%C3%BC%20.png?x=1#y", "operations": {}},
-    ),
-    (
-        "A missing side is Claid's default, auto",
-        "EditRequest",
-        edit(resizing={"width": 90}),
-        edit(resizing={"width": 90, "height": "auto"}),
     ),
     (
         "A whole number may be written as 2.0",

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 import pytest
 
-from airflow_claid.client import ClaidClient, ClaidValidationError, EditRequest, GenerateRequest, UploadRequest
+from airflow_claid.client import (
+    AIEditRequest,
+    ClaidClient,
+    ClaidValidationError,
+    EditRequest,
+    GenerateRequest,
+    SceneRequest,
+    UploadRequest,
+    VideoRequest,
+)
 from airflow_claid.sandbox import Sandbox
 
 PROMPT = "a red bicycle"
@@ -115,6 +125,7 @@ def test_a_long_value_is_shown_cut(claid: ClaidClient) -> None:
     ("operations", "said"),
     [
         ({"resize": {"width": 5}}, ["operations.resize", "is not a parameter of Claid"]),
+        ({"sharpness": 5}, ["operations.sharpness=5", "put it into adjustments"]),
         ({"resizing": {"widht": 5}}, ["operations.resizing.widht", "is not a parameter"]),
         ({"restorations": {"upscale": "huge"}}, ["operations.restorations.upscale='huge'", "smart_enhance"]),
         ({"restorations": {"upscale": {"type": "photo", "version": "9"}}}, ["upscale.version='9'", "'1', '2' or '3'"]),
@@ -201,3 +212,125 @@ def test_a_request_cannot_be_changed_once_it_is_checked() -> None:
     request = GenerateRequest.of(PROMPT)
     with pytest.raises(ValueError, match="frozen"):
         request.input = "x"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        {"relight": {"from": "left", "strength": 0.5}},
+        {"relight": True, "padding": "10%"},
+        {"resizing": {"focus": "face"}},
+        {"resizing": {"width": 90, "fit": {"type": "crop", "focus": [0.5, 0.5]}}},
+        {"background": {"remove": {"edges": "soft"}}},
+        {"generative": {"style_transfer": {"style_reference_image": LINK, "seed": 7}}},
+    ],
+)
+def test_an_operation_that_is_not_known_yet_is_sent_as_it_is_with_a_warning(
+    operations: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        for request in (EditRequest.of(LINK, operations), UploadRequest.of(operations)):
+            assert request.to_json()["operations"] == operations
+    assert "it is sent all the same" in caplog.text
+
+
+@pytest.mark.parametrize("value", [{1, 2}, math.nan, [b"bytes"], {"a": object()}, "half \ud800"])
+def test_an_unknown_operation_that_is_no_json_is_refused(value: Any) -> None:
+    with pytest.raises(ClaidValidationError, match=r"operations\.relight=.*is no JSON"):
+        EditRequest.of(LINK, {"relight": value})
+
+
+@pytest.mark.parametrize(
+    "resizing",
+    [
+        {"width": 1000},
+        {"height": "50%"},
+        {"width": 1000, "height": "auto"},
+        {"width": 1000, "fit": "crop"},
+        {"height": 90, "fit": {"type": "crop", "crop": "smart"}},
+        {"width": 1000, "fit": "bounds"},
+        {"fit": {"type": "outpaint", "outpaint_by": "10%"}},
+    ],
+)
+def test_a_side_that_is_not_given_is_not_sent(resizing: dict[str, Any]) -> None:
+    for request in (EditRequest.of(LINK, {"resizing": resizing}), UploadRequest.of({"resizing": resizing})):
+        assert request.to_json()["operations"] == {"resizing": resizing}
+
+
+@pytest.mark.parametrize(
+    "resizing",
+    [
+        {"width": "150%", "height": "100%", "fit": "outpaint"},
+        {"width": "150%", "height": "100%", "fit": {"type": "outpaint", "feathering": "20%"}},
+        {"width": "150%", "height": 900, "fit": "outpaint"},
+        {"width": 800, "fit": {"crop": "smart"}},
+    ],
+)
+def test_a_size_on_which_the_sources_disagree_is_sent_with_a_warning(
+    resizing: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert EditRequest.of(LINK, {"resizing": resizing}).to_json()["operations"]["resizing"] == resizing
+    assert "pages disagree" in caplog.text
+
+
+@pytest.mark.parametrize("option", [{"guidance_scale": 2.5}, {"inference_steps": 9}])
+@pytest.mark.parametrize("model", [{}, {"model": "v2"}])
+def test_options_of_model_v1_are_sent_with_v2_with_a_warning(
+    option: dict[str, Any], model: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"prompt": "more light", **model, **option}
+    with caplog.at_level(logging.WARNING):
+        assert AIEditRequest.of(LINK, options).to_json()["options"] == options
+    assert "with model v2" in caplog.text
+    caplog.clear()
+    AIEditRequest.of(LINK, {**options, "model": "v1"})
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(("ratio", "doubted"), [("4:3", False), ("7:4", True), ("19:13", True)])
+@pytest.mark.parametrize("scene", [{"prompt": "on a table"}, {"effect": "shadows"}])
+def test_a_scene_ratio_that_only_some_sources_name_is_sent_with_a_warning(
+    scene: dict[str, Any], ratio: str, doubted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        request = SceneRequest.of({"image_url": LINK}, {**scene, "aspect_ratio": ratio})
+    assert request.to_json()["scene"]["aspect_ratio"] == ratio
+    assert ("pages disagree" in caplog.text) is doubted
+
+
+@pytest.mark.parametrize("ratio", ["wide", "4/3", "0:1", "4:3 ", "1:1000", ""])
+def test_what_is_no_ratio_is_refused(ratio: str) -> None:
+    with pytest.raises(ClaidValidationError, match=r"aspect_ratio=.*must be a ratio of width to height"):
+        SceneRequest.of({"image_url": LINK}, {"prompt": "on a table", "aspect_ratio": ratio})
+
+
+@pytest.mark.parametrize(("duration", "sent"), [(5, "5"), (10, "10"), (5.0, "5"), ("10", "10")])
+def test_the_seconds_of_a_video_may_be_a_number(duration: Any, sent: str) -> None:
+    request = VideoRequest.of(LINK, {"prompt": "it turns", "duration": duration})
+    assert request.to_json()["options"]["duration"] == sent
+    assert request.seconds == int(sent)
+
+
+@pytest.mark.parametrize("duration", [6, 0, True, "5s", 5.5, "5.0", [5]])
+def test_other_seconds_of_a_video_are_refused(duration: Any) -> None:
+    with pytest.raises(ClaidValidationError, match="duration="):
+        VideoRequest.of(LINK, {"prompt": "it turns", "duration": duration})
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("storage://shop/in/50% off.png", "storage://shop/in/50%25%20off.png"),
+        ("storage://shop/in/50%25%20off.png", "storage://shop/in/50%25%20off.png"),
+        ("storage://shop/in/100%.png", "storage://shop/in/100%25.png"),
+        ("storage://shop/in/chair#1.png", "storage://shop/in/chair%231.png"),
+        ("storage://shop/in/really?.png", "storage://shop/in/really%3F.png"),
+        ("storage://shop/größe/a b.png", "storage://shop/gr%C3%B6%C3%9Fe/a%20b.png"),
+        ("https://shop.example/50% off.png?q=90%#top", "https://shop.example/50%25%20off.png?q=90%25#top"),
+        ("https://shop.example/a%20b.png?x=%2F", "https://shop.example/a%20b.png?x=%2F"),
+    ],
+)
+def test_every_escape_in_an_address_that_is_sent_is_valid(address: str, sent: str) -> None:
+    body = EditRequest.of(address, {"padding": "10%"}, {"destination": address}).to_json()
+    assert (body["input"], body["output"]["destination"]) == (sent, sent)
