@@ -324,6 +324,14 @@ def is_written_otherwise(kind: str, body: dict[str, Any]) -> bool:
     if isinstance(body.get("operations"), dict):
         operations = KINDS[kind].schema["properties"]["operations"]
         return KINDS[kind].allows({**body, "operations": without_unknown(body["operations"], operations)})
+    if (
+        kind == "VideoRequest"
+        and isinstance(body.get("options"), dict)
+        and type(body["options"].get("duration")) is int
+    ):
+        return KINDS[kind].allows(
+            {**body, "options": {**body["options"], "duration": str(body["options"]["duration"])}}
+        )
     return kind == "FashionRequest" and KINDS[kind].allows({"options": {}, **body})
 
 
@@ -539,6 +547,12 @@ WRITTEN_OTHERWISE: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         "AIEditRequest",
         {"input": LINK, "options": {"prompt": "\n more light "}},
         {"input": LINK, "options": {"prompt": "more light"}},
+    ),
+    (
+        "The seconds of a video may be a number",
+        "VideoRequest",
+        {"input": LINK, "options": {"prompt": "it turns", "duration": 5}},
+        {"input": LINK, "options": {"prompt": "it turns", "duration": "5"}},
     ),
     (
         "Fashion options may be left out",
