@@ -185,5 +185,7 @@ def base_url(connection: Connection) -> str:
         return DEFAULT_BASE_URL
     if "://" in host:
         return host
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"  # a connection given as a URI loses the brackets of an IPv6 address
     port = f":{connection.port}" if connection.port else ""
     return f"{connection.schema or 'https'}://{host}{port}"

@@ -17,6 +17,8 @@ from airflow_claid.sandbox.fault_effects import apply_to_download, expired_link,
 from airflow_claid.sandbox.pipeline import Operation, answer
 from airflow_claid.sandbox.service import Service
 
+VERSIONS = ("/v1", "/v1-beta1")
+"""What the addresses of the API begin with; older clients use the second."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -27,7 +29,10 @@ def create_app(service: Service) -> Envelope:
     for operation in operations.ALL:
         paths.setdefault(operation.path, {})[operation.method] = operation
     for path, methods in paths.items():
-        app.add_api_route(f"/v1{path}", _endpoint(service, methods), methods=list(methods), response_model=None)
+        for version in VERSIONS:
+            app.add_api_route(
+                f"{version}{path}", _endpoint(service, methods), methods=list(methods), response_model=None
+            )
     app.add_api_route("/tmp/{folder}/{name}", _download(service), methods=["GET", "HEAD"], response_model=None)  # noqa: S108
     app.include_router(control.router(service))
     app.include_router(page.router(service))

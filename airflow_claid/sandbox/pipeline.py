@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from airflow_claid.sandbox import dialect_effects, errors
 from airflow_claid.sandbox.accounts import Key
 from airflow_claid.sandbox.bodies.base import check, read_json
+from airflow_claid.sandbox.bodies.tolerance import tolerated
 from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.fault_effects import apply_after_charging, apply_before_charging
 from airflow_claid.sandbox.faults import Fault
@@ -208,7 +209,7 @@ async def _read(call: Call[Any], operation: Operation[Any], request: Request) ->
             raise errors.invalid({"__root__": ["the body must be application/json"]})
         call.raw = read_json(await request.body())
     if operation.body is not None:
-        call.body = check(operation.body, call.raw)
+        call.body = check(operation.body, tolerated(call.raw))
 
 
 async def _read_form(call: Call[Any], request: Request) -> Any:

@@ -48,18 +48,24 @@ class SandboxServer(uvicorn.Server):
 def listen(service: Service) -> socket.socket:
     """Open the listening socket and set the service's base URL; port 0 becomes a free port."""
     settings = service.settings
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    host = settings.host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # TCP named: asyncio sends at once
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, settings.port))
         listening.listen(1024)
     except OSError:
         listening.close()
         raise
-    visible_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
-    service.base_url = settings.public_url or f"http://{visible_host}:{listening.getsockname()[1]}"
+    service.base_url = settings.public_url or _address(host, listening.getsockname()[1])
     return listening
+
+
+def _address(host: str, port: int) -> str:
+    """Return the address by which clients on this machine reach an interface; an IPv6 address is put in brackets."""
+    visible = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{visible}]:{port}" if ":" in visible else f"http://{visible}:{port}"
 
 
 class Sandbox:

@@ -101,7 +101,7 @@ class Latency:
 class SandboxSettings:
     """All settings of a sandbox. By default it behaves like the real Claid, but faster.
 
-    :param host: interface to listen on; loopback by default.
+    :param host: interface to listen on, such as ``0.0.0.0`` or ``::1``; ``127.0.0.1`` by default.
     :param port: port to listen on; 0 (default) for any free one.
     :param keys: accepted keys; by default one, ``sandbox-key``, with all scopes and a million credits.
     :param quota: limits for generating and editing, ``"REQUESTS/SECONDS,…"``; an empty string for no

@@ -88,7 +88,7 @@ class EditRequest(Body):
 
 
 class UploadData(Body):
-    """The JSON text in field ``data`` of ``POST /v1/image/edit/upload``."""
+    """The JSON text in field ``data`` of ``POST /v1/image/edit/upload``; public clients send ``{}``, too."""
 
-    operations: Operations
+    operations: Operations = Operations()
     output: Omittable[ImageOutput | Address] = None

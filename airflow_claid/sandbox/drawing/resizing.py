@@ -40,7 +40,8 @@ def plan(resizing: Resizing, size: Size) -> Frame:
         raise errors.invalid_field("operations.resizing", "width and height cannot both be auto")
     percents = {name: _percent(name, side) for name, side in sides.items()}
     distinct_percents = {percent for percent in percents.values() if percent is not None}
-    if distinct_percents and (len(distinct_percents) > 1 or any(isinstance(side, int) for side in sides.values())):
+    differ = len(distinct_percents) > 1 and fit != "outpaint"  # public clients outpaint by percent
+    if distinct_percents and (differ or any(isinstance(side, int) for side in sides.values())):
         raise errors.invalid_field(
             "operations.resizing", "a percentage goes with the same percentage, or auto, on the other side"
         )

@@ -24,10 +24,8 @@ def _charge(body: AIEditRequest) -> Charge:
 async def _submit(call: Call[AIEditRequest]) -> JSON:
     service, body = call.service, call.body
     output = Output.checked(service, body.output, 1)
-    if body.options.model != "v1":
-        for name in ("inference_steps", "guidance_scale", "aspect_ratio"):
-            if getattr(body.options, name) is not None:
-                raise errors.invalid_field(f"options.{name}", "works with model v1 only")
+    if body.options.model != "v1" and body.options.aspect_ratio is not None:
+        raise errors.invalid_field("options.aspect_ratio", "works with model v1 only")
 
     def work() -> JSON:
         picture, before = read(fetch(service, body.input), service.settings.max_megapixels)

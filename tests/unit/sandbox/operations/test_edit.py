@@ -249,7 +249,7 @@ def test_an_upload_is_edited(client: Client, sandbox: Sandbox, folder: Path) -> 
         ({"data": {"data": '{"operations": {}}'}}, 422),
         ({"files": {"file": ("a.png", png())}}, 422),
         ({"files": {"file": ("a.png", png())}, "data": {"data": "{"}}, 400),
-        ({"files": {"file": ("a.png", png())}, "data": {"data": "{}"}}, 422),
+        ({"files": {"file": ("a.png", png())}, "data": {"data": "[]"}}, 422),
         ({"files": {"file": ("a.png", png())}, "data": {"data": '{"operations": {}, "input": "x"}'}}, 422),
         ({"files": {"file": ("a.png", b"no picture")}, "data": {"data": '{"operations": {}}'}}, 400),
     ],
