@@ -137,7 +137,8 @@ class Transport:
         :raises ClaidError: if it failed; ``may_have_been_charged`` says whether it may have cost credits.
         """
         self._redact.learn(*_secrets_in(call.json))
-        patience = _Patience(self.max_wait)
+        quota = self.quota.of(call.group, reading=call.repeatable)
+        patience = _Patience(self.max_wait, lambda: quota.now)
         try:
             return self._send_once(call, patience)
         except ClaidError as error:
@@ -245,9 +246,11 @@ class _Patience:
     """How long one call may still wait: for the quota, after a 429, and between attempts.
 
     :param max_wait: seconds in all. Less than a second is a pause between requests, and not a wait.
+    :param clock: a monotonic clock in seconds.
     """
 
     max_wait: float
+    clock: Callable[[], float]
     waited: float = 0.0
 
     @property
@@ -257,8 +260,9 @@ class _Patience:
 
     def sleep(self, seconds: float, sleep: Callable[[float], None]) -> None:
         """Wait, and count it."""
-        self.waited += seconds
+        before = self.clock()
         sleep(seconds)
+        self.waited += self.clock() - before
 
 
 def _may_send_again(call: Call, error: BaseException) -> bool:
@@ -292,7 +296,7 @@ def _waited_enough(state: tenacity.RetryCallState, patience: _Patience) -> bool:
     error = _error(state)
     if not isinstance(error, ClaidRateLimitError) and state.attempt_number >= _ATTEMPTS_WITHOUT_ANSWER:
         return True
-    return patience.waited + state.upcoming_sleep > patience.max_wait
+    return max(patience.waited, state.idle_for) + state.upcoming_sleep > patience.max_wait
 
 
 def _secrets_in(body: object) -> Iterator[str]:

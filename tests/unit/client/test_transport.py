@@ -5,7 +5,9 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from airflow_claid.client import (
     ClaidServerError,
 )
 from airflow_claid.client.quota.quota import Quota
+from airflow_claid.client.quota.rate_limits import Policy
+from airflow_claid.client.quota.store import QuotaStore
 from airflow_claid.sandbox import Sandbox
 from tests.support.clock import Clock
 from tests.support.processes import free_port
@@ -330,3 +334,103 @@ def test_a_quota_that_others_have_used_up_is_waited_for(
     assert clock.slept == []
     told.list_storage_types()
     assert clock.slept == [pytest.approx(42)]
+
+
+STATE = {"data": {"id": 7, "status": "DONE"}}
+
+
+@pytest.mark.parametrize("max_wait", [0, 5, 300])
+def test_a_quota_of_ones_own_is_not_waited_for_longer_than_max_wait(
+    scripted: ScriptedServer, client_of: ClientOf, clock: Clock, max_wait: float
+) -> None:
+    scripted.replies(as_json(STATE, RateLimit_Limit="1, 1;w=3600"))
+    client = client_of(scripted.url, max_wait=max_wait, quota=Quota(clock=clock))
+    client.get_edit(7)
+    with pytest.raises(ClaidRateLimitError, match=f"max_wait={max_wait} s") as caught:
+        client.generate_image("a red bicycle")
+    assert not caught.value.may_have_been_charged
+    assert 3600 <= caught.value.retry_after < 3601
+    assert clock.slept == []
+    assert len(scripted.received) == 1
+
+
+def test_a_short_pause_between_requests_is_no_wait(scripted: ScriptedServer, client_of: ClientOf, clock: Clock) -> None:
+    scripted.replies(as_json(STATE, RateLimit_Limit="1, 1;w=1"))
+    client = client_of(scripted.url, max_wait=0, quota=Quota((Policy(1, 0.9),), clock))
+    client.get_edit(7)
+    scripted.replies(as_json(STATE))
+    clock.now += 0.5
+    client.get_edit(7)
+    assert 0 < sum(clock.slept) < 1
+
+
+def test_all_waits_of_one_request_together_end_with_max_wait(
+    scripted: ScriptedServer, client_of: ClientOf, clock: Clock
+) -> None:
+    refused = as_json({}, 429, RateLimit_Limit="1, 1;w=20", RateLimit_Remaining="-1", RateLimit_Reset="20")
+    scripted.replies(refused)
+    client = client_of(scripted.url, max_wait=50, quota=Quota((Policy(1, 20),), clock))
+    with pytest.raises(ClaidRateLimitError):
+        client.get_edit(7)
+    assert 20 < sum(clock.slept) <= 50
+    assert 2 <= len(scripted.received) <= 3
+
+
+def test_a_full_window_in_a_store_is_not_waited_for_longer_than_max_wait(
+    scripted: ScriptedServer, client_of: ClientOf, clock: Clock, redis_url: str
+) -> None:
+    store = QuotaStore(redis_url, scripted.url, f"key-{time.monotonic_ns()}").of("image")
+    store.add((Policy(1, 3600),))
+    client = client_of(scripted.url, max_wait=5, quota=Quota((Policy(1, 3600),), clock, store))
+    with pytest.raises(ClaidRateLimitError, match="max_wait=5 s"):
+        client.get_edit(7)
+    assert sum(clock.slept) <= 5
+
+
+def test_a_line_that_does_not_move_is_not_waited_in_longer_than_max_wait(
+    scripted: ScriptedServer, client_of: ClientOf, clock: Clock
+) -> None:
+    quota = Quota((Policy(1, 1),), clock)
+    client = client_of(scripted.url, max_wait=0, quota=quota)
+    with quota.line():
+        failed: list[BaseException] = []
+
+        def send() -> None:
+            with pytest.raises(ClaidRateLimitError) as caught:
+                client.get_edit(7)
+            failed.append(caught.value)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        thread.join(10)
+    assert failed
+    assert scripted.received == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({"Retry-After": "17"}, 17, 17.5),
+        ({"Retry-After": format_datetime(dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=12))}, 36_000, 43_201),
+        ({"Retry-After": "17", "RateLimit-Reset": "3"}, 3, 3.5),
+        ({"Retry-After": "soon"}, 1, 1.5),
+    ],
+)
+def test_a_429_is_sent_again_when_it_says(
+    told: ClaidClient, scripted: ScriptedServer, clock: Clock, headers: dict[str, str], least: float, most: float
+) -> None:
+    told._transport.max_wait = 100_000
+    scripted.replies(Reply(429, headers=headers), JOB)
+    told.get_edit(7)
+    assert least <= sum(clock.slept) <= most
+
+
+@pytest.mark.parametrize("status", [408, 425, 499])
+def test_what_a_gateway_says_of_a_request_that_went_on_may_have_been_charged(
+    told: ClaidClient, scripted: ScriptedServer, status: int
+) -> None:
+    scripted.replies(Reply(status))
+    with pytest.raises(ClaidServerError) as caught:
+        told.generate_image("a red bicycle")
+    assert caught.value.may_have_been_charged
+    assert len(scripted.received) == 1
