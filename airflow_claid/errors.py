@@ -25,6 +25,13 @@ class DownloadRefusedError(PictureError):
     retryable = False
 
 
+class LinkNotAllowedError(DownloadRefusedError):
+    """A link, or the one that it redirects to, may not be followed, so nothing was sent there.
+
+    The picture is paid for, and its link may be good: allow the host, and clear the task.
+    """
+
+
 class DeadLinkError(PictureError):
     """A temporary link no longer returns its picture (Claid keeps pictures for 24 hours)."""
 

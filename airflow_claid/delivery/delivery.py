@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
-from airflow_claid.errors import DeadLinkError
+from airflow_claid.delivery.memory import FILES
+from airflow_claid.errors import DeadLinkError, DownloadRefusedError
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.connected import ConnectedStorages
@@ -105,8 +107,8 @@ class Delivery:
         blocked = False
         if order.filtered:
             pixels = _pixels(image)
-            suspect = self.downloader.fetch_if_small(link, most_bytes_when_black(pixels))
-            blocked = suspect is not None and is_plain_black(suspect, pixels)
+            content, _ = self.downloader.part(link, 0, most_bytes_when_black(pixels) + 1)
+            blocked = is_plain_black(content, pixels)
         return image.evolve(path=link, blocked=blocked)
 
     def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
@@ -147,7 +149,11 @@ class Delivery:
         return None
 
     def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        content = self._landed(image) if image.tmp_url is None else self.downloader.fetch(image.tmp_url)
+        with self._landed(image) if image.tmp_url is None else self.downloader.fetched(image.tmp_url) as content:
+            return self._put(order, image, content)
+
+    def _put(self, order: Order, image: DeliveredImage, content: bytes) -> DeliveredImage:
+        """Check a picture, and write it to its place."""
         announced = (image.width, image.height)
         if order.video:
             facts = inspect_video(content, announced=announced)
@@ -176,14 +182,19 @@ class Delivery:
             claid_storage_uri=None,
         )
 
-    def _landed(self, image: DeliveredImage) -> bytes:
+    @contextmanager
+    def _landed(self, image: DeliveredImage) -> Iterator[bytes]:
         """Read a picture that Claid wrote beside its place, to be taken over."""
         readable = self.storages.find_readable_uri(image.claid_storage_uri or "")
-        content = read_if_there(readable) if readable else None
-        if content is None:
-            where = image.claid_storage_uri or "A link that was signed, and so was not kept in the receipt,"
-            raise DeadLinkError(f"{where} gives no picture")
-        return content
+        file = find(readable) if readable else None
+        if file is not None and file.size > self.downloader.rules.max_bytes:
+            raise DownloadRefusedError(f"{image.claid_storage_uri} has {file.size} bytes, which is more than the cap")
+        with FILES.reservation(file.size if file else 0):
+            content = read_if_there(file.uri) if file else None
+            if content is None:
+                where = image.claid_storage_uri or "A link that was signed, and so was not kept in the receipt,"
+                raise DeadLinkError(f"{where} gives no picture")
+            yield content
 
     def links_expire_at(self, made_at: str | None) -> str:
         """Return when temporary links die, ISO 8601 in UTC.

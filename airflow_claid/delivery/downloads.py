@@ -1,33 +1,53 @@
 """Fetching Claid's temporary pictures. A download is hostile until proven otherwise.
 
-Only https, only from hosts on the list, no redirect, no more bytes than the cap, and never with the API key. A
-base URL on this machine (a sandbox) is the one exception to https, and only for itself.
+Only https, only from hosts on the list, at most one redirect, no more bytes than the cap, and never with the API key.
+A base URL on this machine (a sandbox) is the one exception to https, and only for itself. What a server says about the
+type is not believed: the bytes tell.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import io
 import ipaddress
 import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
 from airflow_claid.client.session import environment
-from airflow_claid.errors import DeadLinkError, DownloadFailedError, DownloadRefusedError
+from airflow_claid.delivery.memory import FILES, Reservation
+from airflow_claid.errors import (
+    DeadLinkError,
+    DownloadFailedError,
+    DownloadRefusedError,
+    LinkNotAllowedError,
+    PictureError,
+)
 
-DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com")
-"""Hosts that Claid's temporary links have been seen to name."""
+DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com", "*.storage.googleapis.com")
+"""Hosts that Claid's temporary links have been seen to name, and the other form of Google's addresses."""
 
 _CHUNK = 1 << 16
+_STEP = 1 << 22
+"""So many bytes are reserved at once for a picture whose size is not announced."""
+
 _CONNECTIONS = 64
 _PLAIN_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 """A host and a port, and nothing that one reader of links takes for the end of the host and another does not."""
 
+_LOGIN = re.compile(r"^(https?:)//[^/]*@", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_TOTAL = re.compile(r"bytes (?:[0-9]{1,18}-[0-9]{1,18}|\*)/([0-9]{1,18})")
 _DEAD = {403, 404, 410}
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PART, _NO_SUCH_PART = 206, 416
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,7 @@ class DownloadRules:
     :param max_bytes: no picture may be larger.
     :param max_pixels: no picture may have more pixels; Pillow opens none with more than 178 million.
     :param timeout: seconds to connect, and seconds without a byte.
+    :param max_seconds: no attempt to download a picture may take longer.
     """
 
     base_url: str
@@ -47,11 +68,12 @@ class DownloadRules:
     max_bytes: int = 200_000_000
     max_pixels: int = 178_000_000
     timeout: tuple[float, float] = (10.0, 60.0)
+    max_seconds: float = 600.0
 
-    def check(self, url: str) -> None:
-        """Refuse a link that must not be followed.
+    def check(self, url: str) -> str:
+        """Return the address at which a link may be followed: its own, or by https where it says http.
 
-        :raises DownloadRefusedError: with the reason and the remedy.
+        :raises LinkNotAllowedError: if it must not be followed, with the reason and the remedy.
         """
         shown = without_query(url)
         try:
@@ -60,51 +82,166 @@ class DownloadRules:
         except ValueError:
             plain = False
         if not plain:
-            raise DownloadRefusedError(f"{shown!r} does not name a host in the plain way; such links are not followed")
+            raise LinkNotAllowedError(f"{shown!r} does not name a host in the plain way; such links are not followed")
         origin = f"{link.scheme}://{link.netloc}"
         own = (link.scheme, link.netloc) == (base.scheme, base.netloc)
         if origin in self.hosts or (own and (link.scheme == "https" or _is_loopback(base.hostname))):
-            return
-        if link.scheme != "https":
-            raise DownloadRefusedError(f"{shown} is not https; such links are not followed")
+            return url
+        if link.scheme not in ("http", "https"):
+            raise LinkNotAllowedError(f"{shown} is not https; such links are not followed")
         host = link.hostname or ""
         if not any(fnmatch.fnmatch(host, pattern) for pattern in self.hosts):
-            raise DownloadRefusedError(
+            itself = f", as {origin} if it has no https" if link.scheme == "http" else ""
+            raise LinkNotAllowedError(
                 f"{shown} is on the host {host!r}, which is not on the list {', '.join(self.hosts)}; if it is Claid's, "
-                "add it to download_hosts in the connection's extra"
+                f"add it to download_hosts in the connection's extra{itself}, and clear the task: nothing is paid again"
             )
+        return url if link.scheme == "https" else _by_https(link)
 
 
 class Downloader:
-    """Fetches temporary pictures by the rules; one instance serves many threads."""
+    """Fetches temporary pictures by the rules; one instance serves many threads.
 
-    def __init__(self, rules: DownloadRules) -> None:
+    :param rules: what may be downloaded.
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(self, rules: DownloadRules, clock: Callable[[], float] = time.monotonic) -> None:
         self.rules = rules
-        self._session = requests.Session()
+        self._clock = clock
+        self._session = _Session()
         self._session.auth = _no_credentials
         self._session.trust_env = False
+        self._session.headers["Accept-Encoding"] = "identity"
         self._environments: dict[str, tuple[dict[str, str], bool | str]] = {}
         self._session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
         self._session.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
-    def fetch(self, url: str) -> bytes:
-        """Return a picture's bytes, all of them.
+    @contextmanager
+    def fetched(self, url: str) -> Iterator[bytes]:
+        """Give a picture's bytes, all of them, for the time of a ``with`` block.
 
-        :raises DownloadRefusedError: if the rules forbid it.
+        So long they count in the memory that pictures may take in this process; where it is used up, this waits.
+
+        :raises LinkNotAllowedError: if the rules forbid it.
+        :raises DownloadRefusedError: if there are too many bytes.
         :raises DeadLinkError: if the link no longer gives it.
         :raises DownloadFailedError: if it did not arrive whole after 4 attempts.
         """
-        self.rules.check(url)
-        limit = self.rules.max_bytes
-        content = _attempts(self._read, url, limit)
+        address = self.rules.check(url)
+        with FILES.reservation() as room:
+            yield _attempts(self._whole, address, room)
+
+    def part(self, url: str, start: int, end: int) -> tuple[bytes, int | None]:
+        """Return some of a picture's bytes, and how many it has in all; ``None`` where the server does not say.
+
+        :param start: position of the first byte.
+        :param end: position behind the last one; the picture may end before.
+        :raises PictureError: as :meth:`fetched`.
+        """
+        return _attempts(self._part, self.rules.check(url), start, end)
+
+    def _whole(self, url: str, room: Reservation) -> bytes:
+        """Read a picture, with the memory for it reserved.
+
+        Where there is none at once, the connection is closed, and the picture asked for again when there is.
+        """
+        content = self._read(url, room)
         if content is None:
-            raise DownloadRefusedError(f"{without_query(url)} has more than {limit} bytes, which is the cap")
+            room.wait_for(self.rules.max_bytes)
+            content = self._read(url, room)
+        if content is None:
+            raise DownloadFailedError(f"{without_query(url)} did not fit into the memory for pictures")
         return content
 
-    def fetch_if_small(self, url: str, limit: int) -> bytes | None:
-        """Return a picture's bytes where it announces no more than ``limit`` of them, else ``None`` without reading."""
-        self.rules.check(url)
-        return _attempts(self._read, url, limit)
+    def _read(self, url: str, room: Reservation) -> bytes | None:
+        """Return the bytes, or ``None`` where no memory can be had for them at once."""
+        shown, limit = without_query(url), self.rules.max_bytes
+        with self._answer(url) as response, io.BytesIO() as content:
+            announced = _announced_length(response)
+            if announced is not None and announced > limit:
+                raise DownloadRefusedError(f"{shown} has more than {limit} bytes, which is the cap")
+            if not room.grows_to(announced or _STEP):
+                return None
+            for chunk in self._chunks(response, url):
+                size = content.tell() + len(chunk)
+                if size > limit:
+                    raise DownloadRefusedError(f"{shown} has more than {limit} bytes, which is the cap")
+                if size > room.size and not room.grows_to(size + _STEP):
+                    return None
+                content.write(chunk)
+            if announced is not None and content.tell() != announced:
+                raise DownloadFailedError(f"{shown} gave {content.tell()} of {announced} bytes")
+            return content.getvalue()
+
+    def _part(self, url: str, start: int, end: int) -> tuple[bytes, int | None]:
+        with self._answer(url, {"Range": f"bytes={start}-{end - 1}"}) as response, io.BytesIO() as content:
+            if response.status_code == _NO_SUCH_PART:
+                return b"", _total(response) or 0
+            if response.status_code != _PART:
+                size, skipped = _announced_length(response), start
+            else:
+                size, skipped = _total(response), 0
+            for chunk in self._chunks(response, url):
+                content.write(chunk)
+                if content.tell() >= skipped + end - start:
+                    break
+            return content.getvalue()[skipped : skipped + end - start], size
+
+    @contextmanager
+    def _answer(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
+        """Ask for a picture, follow one redirect, and give the answer; any fault is this picture's error."""
+        shown = without_query(url)
+        try:
+            response = self._get(url, headers)
+            if response.status_code in _REDIRECTS:
+                response.close()
+                response = self._get(self._target(url, response.headers.get("Location")), headers)
+            with response:
+                _check_status(response, shown, partial=headers is not None)
+                yield response
+        except PictureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server makes the libraries raise concerns this picture
+            raise DownloadFailedError(f"{shown} did not arrive: {type(error).__name__}") from None
+
+    def _get(self, url: str, headers: Mapping[str, str] | None) -> requests.Response:
+        proxies, verify = self._environment(url)
+        return self._session.get(
+            url,
+            headers=headers,
+            stream=True,
+            timeout=self.rules.timeout,
+            allow_redirects=False,
+            proxies=proxies,
+            verify=verify,
+        )
+
+    def _target(self, url: str, location: str | None) -> str:
+        """Return the address that a redirect leads to.
+
+        :raises LinkNotAllowedError: if it must not be followed.
+        """
+        shown = without_query(url)
+        if not location:
+            raise LinkNotAllowedError(f"{shown} redirects without saying where to")
+        try:
+            return self.rules.check(urljoin(url, location))
+        except ValueError:
+            raise LinkNotAllowedError(f"{shown} redirects to what is no address") from None
+        except LinkNotAllowedError as error:
+            raise LinkNotAllowedError(f"{shown} redirects: {error}") from None
+
+    def _chunks(self, response: requests.Response, url: str) -> Iterator[bytes]:
+        """Read a body as it arrives, but not for ever."""
+        end = self._clock() + self.rules.max_seconds
+        read = getattr(response.raw, "read1", response.raw.read)
+        while chunk := read(_CHUNK, decode_content=True):
+            yield chunk
+            if self._clock() > end:
+                raise DownloadFailedError(
+                    f"{without_query(url)} did not arrive within {self.rules.max_seconds:.0f} seconds"
+                )
 
     def _environment(self, url: str) -> tuple[dict[str, str], bool | str]:
         """Return the proxies and certificates for a host, which are looked up once."""
@@ -113,32 +250,18 @@ class Downloader:
             self._environments[host] = environment(url)
         return self._environments[host]
 
-    def _read(self, url: str, limit: int) -> bytes | None:
-        """Return the bytes, or ``None`` where there are more than the limit."""
-        try:
-            proxies, verify = self._environment(url)
-            with self._session.get(
-                url, stream=True, timeout=self.rules.timeout, allow_redirects=False, proxies=proxies, verify=verify
-            ) as response:
-                _check_answer(response, url)
-                announced = _announced_length(response)
-                if announced is not None and announced > limit:
-                    return None
-                content = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    content += chunk
-                    if len(content) > limit:
-                        return None
-        except requests.RequestException as error:
-            raise DownloadFailedError(f"{without_query(url)} did not arrive: {type(error).__name__}") from None
-        if announced is not None and len(content) != announced:
-            raise DownloadFailedError(f"{without_query(url)} gave {len(content)} of {announced} bytes")
-        return bytes(content)
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone; requests would parse their addresses and read their bodies."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target."""
+        return
 
 
 def without_query(url: str) -> str:
-    """Show a link without what may be a signature."""
-    return url.split("?", 1)[0]
+    """Show a link without what may be a signature or a password."""
+    return _LOGIN.sub(r"\1//", re.split("[?#]", url, maxsplit=1)[0])
 
 
 _attempts = tenacity.Retrying(
@@ -149,22 +272,30 @@ _attempts = tenacity.Retrying(
 )
 
 
-def _check_answer(response: requests.Response, url: str) -> None:
-    status, shown = response.status_code, without_query(url)
-    if 300 <= status < 400:
-        raise DownloadRefusedError(f"{shown} redirects elsewhere; redirects are not followed")
+def _by_https(link: SplitResult) -> str:
+    netloc = link.netloc.removesuffix(":80")
+    return link._replace(scheme="https", netloc=netloc).geturl()
+
+
+def _check_status(response: requests.Response, shown: str, *, partial: bool) -> None:
+    status = response.status_code
+    if status in _REDIRECTS:
+        raise LinkNotAllowedError(f"{shown} redirects more than once; only one redirect is followed")
     if status in _DEAD:
         raise DeadLinkError(f"{shown} answered {status}: the link is dead (Claid keeps temporary pictures 24 hours)")
-    if status != 200:
+    if status != 200 and not (partial and status in (_PART, _NO_SUCH_PART)):
         raise DownloadFailedError(f"{shown} answered {status}")
-    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if kind and kind != "application/octet-stream" and not kind.startswith(("image/", "video/")):
-        raise DownloadRefusedError(f"{shown} gave {kind!r}, not a picture")
 
 
 def _announced_length(response: requests.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+    return int(length) if _LENGTH.fullmatch(length) and "Content-Encoding" not in response.headers else None
+
+
+def _total(response: requests.Response) -> int | None:
+    """Return how many bytes a file has of which a part was asked for."""
+    total = _TOTAL.fullmatch(response.headers.get("Content-Range", ""))
+    return int(total[1]) if total else None
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -70,7 +70,8 @@ class Arrivals:
         downloader, link = self._claid.downloader, self._watch.output
         downloader.rules.check(link)
         try:
-            return judge_whole(downloader.fetch(link))
+            with downloader.fetched(link) as content:
+                return judge_whole(content)
         except DeadLinkError:
             return None
         except DownloadRefusedError:

@@ -7,7 +7,7 @@ import requests
 from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidClient, ClaidMissingConnectionError, ClaidValidationError
-from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
+from airflow_claid.errors import DownloadFailedError, LinkNotAllowedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.object_storage import write_whole
@@ -254,9 +254,9 @@ def test_a_link_is_polled_by_the_rules_of_downloads(account: Sandbox, claid: Cla
     account.fault("truncated", operation="download", probability=1.0)
     with pytest.raises(DownloadFailedError):
         arrivals(good).poll()
-    with pytest.raises(DownloadRefusedError, match="not on the list"):
+    with pytest.raises(LinkNotAllowedError, match="not on the list"):
         arrivals("https://elsewhere.example/a.png").poll()
-    with pytest.raises(DownloadRefusedError, match="not https"):
+    with pytest.raises(LinkNotAllowedError, match="not on the list"):
         arrivals("http://elsewhere.example/a.png").poll()
 
 
