@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.quota.quota import AccountQuota
 from airflow_claid.client.quota.store import QuotaStore
+from airflow_claid.client.redaction import one_line, without_queries
 
 DEFAULT_BASE_URL = "https://api.claid.ai"
+
+_RANGES = {"connect_timeout": (0.01, 600.0), "read_timeout": (0.01, 3600.0), "max_wait": (0.0, 604_800.0)}
+"""The least and the most seconds of each setting."""
 
 _quotas: dict[tuple[str, str, str], AccountQuota] = {}
 _quotas_lock = threading.Lock()
@@ -27,12 +32,40 @@ def versioned(base_url: str) -> str:
         usable = False
     if not usable or parts.scheme not in ("http", "https"):
         raise ClaidValidationError(
-            f"base_url={base_url!r} is not an address of the form https://HOST; Claid's is {DEFAULT_BASE_URL}"
+            f"base_url={_shown(base_url)!r} is not an address of the form https://HOST, without user and password; "
+            f"Claid's is {DEFAULT_BASE_URL}"
         )
     path = parts.path.rstrip("/")
     if not path.rsplit("/", 1)[-1].startswith("v1"):
         path += "/v1"
     return urlunsplit((parts.scheme, parts.netloc.lower(), path, "", ""))
+
+
+def _shown(address: str) -> str:
+    """Return an address without what may be a login or a signature."""
+    scheme, found, rest = address.strip().partition("://")
+    host = (rest if found else scheme).rpartition("@")[2]
+    return one_line(without_queries(f"{scheme}://{host}" if found else host))
+
+
+def seconds_in_range(name: str, value: object, where: str = "") -> float:
+    """Return a setting in seconds, checked.
+
+    :param name: ``connect_timeout``, ``read_timeout`` or ``max_wait``.
+    :param value: a number, or its text.
+    :param where: says where the setting stands.
+    :raises ClaidValidationError: if it is not a number, or not in its range.
+    """
+    least, most = _RANGES[name]
+    try:
+        seconds = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if not least <= seconds <= most:
+        raise ClaidValidationError(
+            f"{name}={one_line(repr(value), 60)}{where} must be seconds, from {least:g} to {most:g}"
+        )
+    return seconds
 
 
 def printable_key(api_key: str) -> str:

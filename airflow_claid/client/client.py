@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 from pydantic import BaseModel
 
 from airflow_claid import __version__
-from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, versioned
+from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, seconds_in_range, versioned
 from airflow_claid.client.calls import EDITING, SCENES, STORAGE, poll, storage_path, submission
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
 from airflow_claid.client.models.ai_edit import AIEditRequest
@@ -44,15 +44,15 @@ class ClaidClient:
 
     :param api_key: from Claid's dashboard; never shown, and sent to the base URL's host only.
     :param base_url: Claid's address, or a sandbox's (``http://127.0.0.1:8765``), with or without ``/v1``.
-    :param connect_timeout: seconds to make a connection.
-    :param read_timeout: seconds without a byte of the answer. Generation takes several seconds: a short timeout
-        loses answers that are paid for.
-    :param max_wait: total seconds that one call may wait after a 429 or between attempts.
+    :param connect_timeout: seconds to make a connection, 0.01 to 600.
+    :param read_timeout: seconds without a byte of the answer, 0.01 to 3600; the whole answer must be there after twice
+        as long. Generation takes several seconds: a short timeout loses answers that are paid for.
+    :param max_wait: total seconds that one call may wait for the quota, after a 429, and between attempts; 0 to 604800.
     :param pool_size: connections kept open; set it to the number of threads.
     :param quota: paces the requests; default: the quota that this process keeps for the account.
     :param quota_store: address of a Redis, ``redis://HOST:PORT/DB``, through which all processes that use the account
         share its quota; needs the extra ``redis``. While Redis fails, each process paces its requests alone.
-    :raises ClaidValidationError: if the key or the address is malformed.
+    :raises ClaidValidationError: if the key or the address is malformed, or a number is out of its range.
     """
 
     def __init__(
@@ -72,8 +72,11 @@ class ClaidClient:
         self._transport = Transport(
             base_url=self.base_url,
             auth=BearerKey(key, self.base_url),
-            timeout=(connect_timeout, read_timeout),
-            max_wait=max_wait,
+            timeout=(
+                seconds_in_range("connect_timeout", connect_timeout),
+                seconds_in_range("read_timeout", read_timeout),
+            ),
+            max_wait=seconds_in_range("max_wait", max_wait),
             quota=AccountQuota.of_one(quota) if quota else account_quota(self.base_url, key, quota_store),
             pool_size=pool_size,
             user_agent=f"airflow-claid/{__version__}",

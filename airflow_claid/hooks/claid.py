@@ -19,6 +19,7 @@ from airflow_claid.client import (
     ClaidScopeError,
     ClaidValidationError,
 )
+from airflow_claid.client.account import seconds_in_range
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
@@ -170,12 +171,7 @@ class ClaidHook(BaseHook):
         value = self._extra.get(name)
         if value is None or value == "":
             return default
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise ClaidValidationError(
-                f"{name}={value!r} in the extra of the connection {self.claid_conn_id!r} must be seconds"
-            ) from None
+        return seconds_in_range(name, value, f" in the extra of the connection {self.claid_conn_id!r}")
 
 
 def base_url(connection: Connection) -> str:

@@ -32,14 +32,15 @@ def hook(connect: Connect, **fields: Any) -> ClaidHook:
         ({"host": "https://api.claid.ai/v1"}, "https://api.claid.ai/v1"),
         ({"host": "http://127.0.0.1:8765"}, "http://127.0.0.1:8765/v1"),
         ({"host": "127.0.0.1", "port": 8765, "schema": "http"}, "http://127.0.0.1:8765/v1"),
-        ({"host": "http://[::1]:8765"}, "http://[::1]:8765/v1"),
-        ({"host": "[::1]", "port": 8765, "schema": "http"}, "http://[::1]:8765/v1"),
-        ({"host": "::1", "port": 8765, "schema": "http"}, "http://[::1]:8765/v1"),
         ({"host": "fd00::2"}, "https://[fd00::2]/v1"),
         ({"host": "gateway.example:8443"}, "https://gateway.example:8443/v1"),
         ({"host": "gateway.example"}, "https://gateway.example/v1"),
         ({"host": "gateway.example", "port": 8443}, "https://gateway.example:8443/v1"),
         ({"host": "gateway.example", "schema": "http"}, "http://gateway.example/v1"),
+        ({"host": "http://[::1]:8765"}, "http://[::1]:8765/v1"),
+        ({"host": "::1", "port": 8765, "schema": "http"}, "http://[::1]:8765/v1"),
+        ({"host": "[::1]", "port": 8765, "schema": "http"}, "http://[::1]:8765/v1"),
+        ({"host": "2001:DB8::1", "port": 443}, "https://[2001:db8::1]:443/v1"),
     ],
 )
 def test_the_base_url_comes_from_the_host_or_from_its_parts(connect: Connect, fields: Fields, base: str) -> None:
@@ -101,10 +102,23 @@ def test_the_waits_come_from_the_extra(connect: Connect) -> None:
     assert (empty.timeout, empty.max_wait) == ((10, 120), 300)
 
 
-@pytest.mark.parametrize("value", ["soon", [1], {}])
-def test_a_wait_that_is_no_number_is_told(connect: Connect, value: object) -> None:
-    with pytest.raises(ClaidValidationError, match=r"read_timeout=.*'claid_test' must be seconds"):
-        assert hook(connect, extra={"read_timeout": value}).client
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "max_wait"])
+@pytest.mark.parametrize("value", ["soon", [1], {}, -1, "nan", "inf", 1e9, True, "9" * 400, 10**400])
+def test_a_wait_that_is_no_number_in_its_range_is_told(connect: Connect, name: str, value: object) -> None:
+    made = hook(connect, extra={name: value})
+    with pytest.raises(ClaidValidationError, match=rf"{name}=.*'claid_test' must be seconds, from .* to ") as caught:
+        assert made.client
+    assert len(str(caught.value)) < 300
+    works, said = made.test_connection()
+    assert not works
+    assert f"{name}=" in said
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
+@pytest.mark.parametrize("value", [0, "0", 0.0])
+def test_no_time_at_all_is_no_timeout(connect: Connect, name: str, value: object) -> None:
+    with pytest.raises(ClaidValidationError, match=f"{name}=.* must be seconds, from 0.01"):
+        assert hook(connect, extra={name: value}).client
 
 
 @pytest.mark.parametrize(
@@ -168,6 +182,23 @@ def test_a_host_that_is_not_there_is_told(connect: Connect) -> None:
     assert not works
     assert f"could not reach {host}/v1" in said
     assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://user:s3cr3t@gateway.example",
+        "https://user:s3 cr3t/x@gateway.example",
+        "user:s3cr3t@gateway.example",
+        "https://gateway.example/?token=s3cr3t",
+        "http://user:s3cr3t@[gateway",
+    ],
+)
+def test_a_login_or_a_token_in_the_base_url_is_refused_and_not_shown(connect: Connect, host: str) -> None:
+    works, said = hook(connect, host=host).test_connection()
+    assert not works
+    assert "base_url=" in said
+    assert "cr3t" not in said
 
 
 def test_a_host_that_is_no_address_is_told(connect: Connect) -> None:
