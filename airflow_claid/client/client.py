@@ -39,8 +39,8 @@ class ClaidClient:
     account share one quota.
 
     The client retries only what cannot have been charged: a connection that was never made (up to 4 attempts), a
-    429 (for up to ``max_wait`` seconds), and a GET that failed. A POST that was sent and not answered is never
-    repeated: it raises an error whose ``may_have_been_charged`` is true.
+    429 (for up to ``max_wait`` seconds), and a GET that failed. A POST of which one byte was sent and that was not
+    answered is never repeated: it raises an error whose ``may_have_been_charged`` is true.
 
     :param api_key: from Claid's dashboard; never shown, and sent to the base URL's host only.
     :param base_url: Claid's address, or a sandbox's (``http://127.0.0.1:8765``), with or without ``/v1``.
@@ -218,7 +218,7 @@ class ClaidClient:
         return self.get_job(JobKind.FASHION_MODEL, job_id)
 
     def create_scene(self, request: SceneRequest) -> SceneResult:
-        """Put a product into a scene and wait for the answer. Needs the scope ``image_generation``.
+        """Put a product into a scene and wait for the answer. Claid's dashboard has no scope for it but *Admin*.
 
         We count 1 credit an image; Claid publishes no price. A prompt that Claid writes costs half a credit more.
 
@@ -228,7 +228,7 @@ class ClaidClient:
         return self._post("create_scene", "scene/create", SCENES, request.to_json(), SceneResult)
 
     def submit_video(self, request: VideoRequest) -> Job:
-        """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. Needs the scope ``video_generation``.
+        """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. The only scope for it is *Admin*.
 
         :param request: :meth:`VideoRequest.of`.
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.

@@ -34,11 +34,11 @@ class ClaidError(AirflowClaidError):
 
 
 class ClaidRequestError(ClaidError):
-    """Claid refused the request (400, 404, 409, 422): change it. Not charged."""
+    """Claid refused the request (400, 404, 409, 422 and other 4xx): change it. Not charged."""
 
 
 class ClaidValidationError(ClaidRequestError, ValueError):
-    """A parameter is wrong. The request was not sent; the message adds that nothing was charged.
+    """A parameter or a setting is wrong. The request was not sent; the message adds that nothing was charged.
 
     :param problem: a sentence that names the parameter, its value and the remedy.
     :param details: messages by field.
@@ -53,17 +53,17 @@ class ClaidAuthenticationError(ClaidError):
 
 
 class ClaidScopeError(ClaidError):
-    """The API key lacks a scope (403): add it in Claid's dashboard. Not charged."""
+    """The API key, or the account, may not do this (403): a scope is missing, or Claid must enable it. Not charged."""
 
 
 class ClaidCreditsError(ClaidError):
-    """The account has no API calls left (402): buy credits. Not charged."""
+    """The account has no API calls left (402, or the error type ``billing``): buy credits. Not charged."""
 
 
 class ClaidRateLimitError(ClaidError):
-    """The account exceeded its quota (429) for longer than ``max_wait``. Not charged.
+    """The quota allows no request within ``max_wait``, or was exceeded (429) for longer. Not charged.
 
-    :param retry_after: seconds until the quota allows the next request, from ``RateLimit-Reset``.
+    :param retry_after: seconds until the quota allows the next request, from ``RateLimit-Reset`` or ``Retry-After``.
     """
 
     retryable = True
@@ -74,14 +74,14 @@ class ClaidRateLimitError(ClaidError):
 
 
 class ClaidServerError(ClaidError):
-    """Claid, or a proxy in front of it, failed (5xx). A paid request may have been charged."""
+    """Claid, or a proxy in front of it, failed (5xx, 408, 425, 499 …). A paid request may have been charged."""
 
     retryable = True
     may_have_been_charged = True
 
 
 class ClaidNotSentError(ClaidError):
-    """The request never reached Claid (no address, no connection, no TLS). Not charged."""
+    """Not a byte of the request was sent (no address, no connection, no TLS, no way through a proxy). Not charged."""
 
     retryable = True
 

@@ -44,17 +44,17 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "connect_timeout": {
         "label": "Connect timeout",
-        "description": "Seconds to make a connection. Default: 10.",
+        "description": "Seconds to make a connection, up to 600. Default: 10.",
         "schema": {"type": ["number", "null"]},
     },
     "read_timeout": {
         "label": "Read timeout",
-        "description": "Seconds without a byte of an answer; a short timeout loses paid answers. Default: 120.",
+        "description": "Seconds without a byte of an answer, up to 3600; a short one loses paid answers. Default: 120.",
         "schema": {"type": ["number", "null"]},
     },
     "max_wait": {
         "label": "Longest wait for the quota",
-        "description": "Total seconds that one request may wait after a 429. Default: 300.",
+        "description": "Total seconds that one request may wait for the quota, up to 604800. Default: 300.",
         "schema": {"type": ["number", "null"]},
     },
 }

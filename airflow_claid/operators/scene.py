@@ -84,7 +84,7 @@ class BackgroundGenerationOperator(CreatingOperator):
 
     We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose
     prompt Claid writes. Claid's own default is 4 images; here it is 1. Each input is a request of its own, answered
-    at once. Needs the scope ``image_generation``. A retry, a clear, a new run or a backfill of the same request pays
+    at once. The API key needs the scope *Admin*. A retry, a clear, a new run or a backfill of the same request pays
     nothing again, as for :class:`ImageGenerationOperator`.
 
     :param input: (templated) one path or a list, such as the result of a cut-out: ``https://…`` that Claid can reach,

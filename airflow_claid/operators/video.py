@@ -72,7 +72,7 @@ class ImageToVideoOperator(ClaidJobOperator):
     """Set one picture or several in motion: an MP4 of 5 or 10 seconds each.
 
     Costs 35 credits for 5 seconds, 70 for 10 (docs.claid.ai). Each input is a request, and a job, of its own; all are
-    submitted, then waited for. Needs the scope ``video_generation``. A retry, a clear, a new run or a backfill of the
+    submitted, then waited for. The API key needs the scope *Admin*. A retry, a clear, a new run or a backfill of the
     same request pays nothing again, as for :class:`ImageGenerationOperator`; a retry waits for the same jobs.
 
     :param input: (templated) one path or a list: ``https://…`` that Claid can reach, ``storage://NAME/…``, or a path
