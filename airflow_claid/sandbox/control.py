@@ -26,7 +26,6 @@ class FaultBody(BaseModel):
     seed: int = 0
     charged: bool | None = None
     seconds: float | None = None
-    location: str | None = None
     status: str | None = None
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import Response
-from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_claid.sandbox import errors
@@ -98,10 +98,6 @@ def _faulty_response(fault: Fault, response: Response | None) -> Response | None
 async def apply_to_download(fault: Fault, response: Response) -> Response:
     """Return what a fault makes of the answer to a download."""
     content, mime = bytes(response.body), response.headers.get("content-type")
-    if fault.kind == "redirect":
-        return RedirectResponse(fault.location or "http://127.0.0.1:9/elsewhere.png", 302)
-    if fault.kind == "html":
-        return Response("<html><body>Please sign in.</body></html>", media_type="text/html")
     if fault.kind == "expired":
         return expired_link()
     if fault.kind == "cut":

@@ -12,7 +12,7 @@ from airflow_claid.sandbox.conditions import DOWNLOAD, Rules, check_operation
 Kind = Literal[
     "latency", "429", "500", "502", "empty", "truncated", "cut", "hold", "job_error", "job_stuck", "job_status"
 ]
-DownloadKind = Literal["redirect", "truncated", "html", "huge", "slow", "expired", "cut"]
+DownloadKind = Literal["truncated", "huge", "slow", "expired", "cut"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DOWNLOAD_KINDS: tuple[str, ...] = get_args(DownloadKind)
 _CHARGED_BY_DEFAULT = {"empty", "truncated", "hold"}
@@ -21,13 +21,13 @@ _DEFAULT_SECONDS = {"hold": 600.0, "slow": 2.0, "latency": 2.0}
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault to inject into answers or downloads.
+    """A fault to inject into answers or downloads: something breaks. An answer that only differs is a dialect.
 
     :param kind: for operations: ``latency``, ``429``, ``500``, ``502`` (with an HTML body), ``empty`` (an empty 200),
         ``truncated`` (half of the JSON), ``cut`` (the connection ends without a byte), ``hold`` (the answer waits for
         a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends), ``job_status``
         (a submitted job takes ``status``).
-        For downloads: ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``, ``expired``, ``cut``.
+        For downloads: ``truncated``, ``huge``, ``slow``, ``expired``, ``cut``.
     :param operation: the contract's operation id, such as ``generate_image``; ``download`` for temporary addresses;
         None (default) for every operation, but not for downloads.
     :param prompt: strikes only requests whose prompt contains this text, in any case; without a prompt, whose body
@@ -41,7 +41,6 @@ class Fault:
         ``job_stuck`` and ``job_status``: time after which the job continues; without it, never.
     :param status: for ``job_status``: any word, such as ``PAUSED``, or one that the contract does not have. The job
         takes it right after it has been accepted; ``DONE`` (without a result), ``ERROR`` and ``CANCELLED`` are final.
-    :param location: target of a redirect.
     """
 
     kind: str
@@ -52,7 +51,6 @@ class Fault:
     seed: int = 0
     charged: bool | None = None
     seconds: float | None = None
-    location: str | None = None
     status: str | None = None
 
     def __post_init__(self) -> None:

@@ -149,10 +149,9 @@ class Sandbox:
         ``probability=1``.
 
         :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
-            ``job_stuck``, ``job_status``; for downloads ``redirect``, ``truncated``, ``html``, ``huge``, ``slow``,
-            ``expired``, ``cut``.
+            ``job_stuck``, ``job_status``; for downloads ``truncated``, ``huge``, ``slow``, ``expired``, ``cut``.
         :param conditions: the other fields of :class:`airflow_claid.sandbox.faults.Fault`: ``operation``, ``prompt``,
-            ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``location``, ``status``.
+            ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``status``.
         """
         return self.service.faults.add(Fault(kind, **conditions))
 

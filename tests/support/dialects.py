@@ -48,6 +48,20 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 }
 """Answers in which no link can be found, or that cannot be read at all."""
 
+SIGN_IN: dict[str, Any] = {
+    "operation": "download",
+    "body_text": "<html><body>Please sign in.</body></html>",
+    "headers": {"Content-Type": "text/html; charset=utf-8"},
+    "count": 1,
+}
+"""A page instead of a picture, once: ``sandbox.dialect(**SIGN_IN)``."""
+
+
+def redirect(location: str) -> dict[str, Any]:
+    """A redirect of one download: ``sandbox.dialect(**redirect("http://127.0.0.1:9/"))``."""
+    return {"operation": "download", "status": 302, "headers": {"Location": location}, "count": 1}
+
+
 DIALECTS = READABLE | UNREADABLE
 
 

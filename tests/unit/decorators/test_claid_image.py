@@ -9,6 +9,7 @@ from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_claid.sandbox import Sandbox
+from tests.support.dialects import redirect
 from tests.unit.operators.conftest import NewTry
 
 BLOCKED = "A blocked-example of a vase"
@@ -90,7 +91,7 @@ def test_only_where_all_are_blocked_is_on_blocked_asked(sandbox: Sandbox, new_tr
 
 
 def test_one_prompt_that_fails_stops_no_other(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
-    sandbox.fault("redirect", operation="download", location="http://169.254.169.254/secret")
+    sandbox.dialect(**redirect("http://169.254.169.254/secret"))
     prompts, output = ["A blue vase", "A red vase", "A white vase"], f"file://{tmp_path}/"
     run = new_try()
     with pytest.raises(AirflowException, match=r"1 of 3 prompts failed.*prompt='A blue vase'"):

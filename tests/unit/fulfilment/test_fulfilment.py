@@ -41,6 +41,7 @@ from airflow_claid.orders.source import source
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import edit_place, generation_place
+from tests.support.dialects import SIGN_IN
 
 PROMPT = "A brass lamp"
 
@@ -277,8 +278,8 @@ def test_a_failed_job_fails_and_a_new_try_asks_again(shop: Shop) -> None:
 
 def test_half_of_the_downloads_done_are_not_done_again(shop: Shop) -> None:
     order = shop.generation(f"file://{shop.bucket}/out/", images=2)
-    shop.sandbox.fault("html", operation="download", prompt="_2.png")
-    with pytest.raises(Exception, match="not a picture"):
+    shop.sandbox.dialect(**SIGN_IN, prompt="_2.png")
+    with pytest.raises(Exception, match="are no picture"):
         shop.fulfil(order)
     first = (shop.bucket / "out" / order.file_name(1)).stat().st_mtime_ns
     assert not (shop.bucket / "out" / order.file_name(2)).exists()

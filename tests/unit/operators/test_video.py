@@ -11,6 +11,7 @@ from PIL import Image
 from airflow_claid.operators import ImageToVideoOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
+from tests.support.dialects import SIGN_IN
 from tests.unit.operators.conftest import NewTry
 
 PHOTO = "storage://shop/photo.png"
@@ -102,7 +103,7 @@ def test_a_lost_answer_is_found_in_connected_storage(sandbox: Sandbox, new_try: 
 def test_a_broken_download_is_fetched_again_without_paying(
     sandbox: Sandbox, new_try: NewTry, shop: str, tmp_path: Path
 ) -> None:
-    sandbox.fault("html", operation="download")
+    sandbox.dialect(**SIGN_IN)
     operator = video(name="TURN", output=f"file://{tmp_path}/made/")
     with pytest.raises(AirflowException):
         new_try()(operator)

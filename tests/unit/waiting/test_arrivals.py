@@ -15,6 +15,7 @@ from airflow_claid.waiting import arrivals as module
 from airflow_claid.waiting.arrivals import Arrivals
 from airflow_claid.waiting.pictures import Poll, Watch
 from tests.conftest import Connect
+from tests.support.dialects import SIGN_IN, redirect
 from tests.support.pictures import noise, picture
 from tests.support.scripted_server import Reply, ScriptedServer
 
@@ -247,9 +248,9 @@ def test_a_link_is_polled_by_the_rules_of_downloads(account: Sandbox, claid: Cla
     assert arrivals(good).poll() == Poll((good,))
     assert arrivals(black).poll() == Poll(blocked=1)
     assert arrivals(f"{account.url}/tmp/none/none_1.png").poll() == Poll()
-    account.fault("html", operation="download")
+    account.dialect(**SIGN_IN)
     assert arrivals(good).poll() == Poll(others=1)
-    account.fault("redirect", operation="download", location="http://127.0.0.1:9/")
+    account.dialect(**redirect("http://127.0.0.1:9/"))
     assert arrivals(good).poll() == Poll(others=1)
     account.fault("truncated", operation="download", probability=1.0)
     with pytest.raises(DownloadFailedError):
