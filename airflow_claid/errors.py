@@ -42,6 +42,10 @@ class DownloadFailedError(PictureError):
     """A picture did not arrive whole; the link may still work."""
 
 
+class PictureNotFoundError(PictureError):
+    """A picture is not where Claid was to write it, nor where it says that it did."""
+
+
 class JobFailedError(AirflowClaidError):
     """Claid ended a job without a result."""
 
@@ -68,6 +72,12 @@ class PlaceRefusedError(AirflowClaidError):
 
 class LostAnswerError(AirflowClaidError):
     """A request may have been charged, its answer is lost, and ``on_lost_response`` says to fail."""
+
+
+class UnreadAnswerError(AirflowClaidError):
+    """A request was answered and charged, but its answer could not be read. The receipt keeps it as it came."""
+
+    may_have_been_charged = True
 
 
 class AnswerPendingError(AirflowClaidError):

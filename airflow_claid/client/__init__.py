@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from airflow_claid.client.account import DEFAULT_BASE_URL
+from airflow_claid.client.answer import Answer
 from airflow_claid.client.client import ClaidClient
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,
+    ClaidAnswerUnreadError,
     ClaidAuthenticationError,
     ClaidCreditsError,
     ClaidError,
@@ -28,13 +30,17 @@ from airflow_claid.client.models.jobs import Job, JobKind, JobOutcome
 from airflow_claid.client.models.scene import SceneRequest, SceneResult
 from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.models.video import VideoRequest
+from airflow_claid.client.transport import Call
 from airflow_claid.client.webhooks import job_from_webhook
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "AIEditRequest",
+    "Answer",
     "BatchEditRequest",
+    "Call",
     "ClaidAnswerLostError",
+    "ClaidAnswerUnreadError",
     "ClaidAuthenticationError",
     "ClaidClient",
     "ClaidCreditsError",

@@ -1,12 +1,18 @@
-"""The calls for jobs: the path, the scope and the quota of each kind."""
+"""The calls of the paid operations and of jobs: path, scope, quota and body of each."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from airflow_claid.client.errors import ClaidValidationError
+from airflow_claid.client.finding import as_job_id
+from airflow_claid.client.models.edit import UploadRequest
+from airflow_claid.client.models.generate import GenerateRequest
 from airflow_claid.client.models.jobs import JobKind
+from airflow_claid.client.models.scene import SceneRequest
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.transport import Call
 
@@ -25,19 +31,49 @@ _JOBS = {
 """Path, scope and quota of each kind of job; the operations are called ``submit_KIND`` and ``get_KIND``."""
 
 
+def generation(request: GenerateRequest) -> Call:
+    """Return the call that generates images."""
+    return Call("generate_image", "POST", "image/generate", EDITING, json=request.to_json())
+
+
+def scene(request: SceneRequest) -> Call:
+    """Return the call that puts a product into a scene."""
+    return Call("create_scene", "POST", "scene/create", SCENES, json=request.to_json())
+
+
+def upload(file: bytes, filename: str, request: UploadRequest) -> Call:
+    """Return the call that uploads a picture and edits it.
+
+    :raises ClaidValidationError: if the file is empty.
+    """
+    if not file:
+        raise ClaidValidationError(f"file={filename!r} is empty: pass the bytes of a picture")
+    return Call(
+        "upload_and_edit",
+        "POST",
+        "image/edit/upload",
+        EDITING,
+        form={"data": json.dumps(request.to_json())},
+        files={"file": (filename, file)},
+    )
+
+
 def submission(kind: JobKind, body: Mapping[str, Any]) -> Call:
     """Return the call that submits a job."""
     path, scope, group = _JOBS[kind]
     return Call(f"submit_{kind.value}", "POST", path, scope, json=body, group=group)
 
 
-def poll(kind: JobKind, job_id: int) -> Call:
+def poll(kind: JobKind, job_id: int | str) -> Call:
     """Return the call that polls a job.
 
-    :raises ClaidValidationError: if the id is not a whole number.
+    :raises ClaidValidationError: if it is no id of a job.
     """
     path, scope, group = _JOBS[kind]
-    return Call(f"get_{kind.value}", "GET", f"{path}/{identifier(job_id, 'job_id')}", scope, group=group)
+    known = as_job_id(job_id)
+    if known is None:
+        raise ClaidValidationError(f"job_id={job_id!r} must be the id that Claid gave: a number, or a text")
+    return Call(f"get_{kind.value}", "GET", f"{path}/{quote(str(known), safe='')}", scope, group=group)
 
 
 def storage_path(storage_id: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, overload
@@ -11,8 +10,10 @@ from pydantic import BaseModel
 
 from airflow_claid import __version__
 from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, seconds_in_range, versioned
-from airflow_claid.client.calls import EDITING, SCENES, STORAGE, poll, storage_path, submission
-from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError, ClaidValidationError
+from airflow_claid.client.answer import Answer
+from airflow_claid.client.calls import EDITING, STORAGE, generation, poll, scene, storage_path, submission, upload
+from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError
+from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.ai_edit import AIEditRequest
 from airflow_claid.client.models.batch_edit import BatchEditRequest
 from airflow_claid.client.models.edit import EditRequest, EditResult, ImageOutput, UploadRequest
@@ -25,7 +26,15 @@ from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.models.video import VideoRequest
 from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group
-from airflow_claid.client.reading import parse, read, read_job, rows_of
+from airflow_claid.client.reading import (
+    body_of,
+    read_each,
+    read_free,
+    read_job,
+    read_pictures,
+    read_poll,
+    read_rows,
+)
 from airflow_claid.client.transport import BearerKey, Call, Transport
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -99,6 +108,13 @@ class ClaidClient:
         """Wait for a slot in which to prepare and send a request; see :class:`.SendSlots`."""
         return self._transport.send_slots.send_slot(before_sending)
 
+    def send(self, call: Call) -> Answer:
+        """Send a request and return its answer as it came; see :mod:`.reading`.
+
+        :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
+        """
+        return self._transport.send(call)
+
     @property
     def latency(self) -> float | None:
         """Recent duration of a request that is not a GET, in seconds, without the wait for the quota."""
@@ -139,7 +155,8 @@ class ClaidClient:
                 prompt, number_of_images=number_of_images, guidance_scale=guidance_scale, output=output
             )
         )
-        return self._post("generate_image", "image/generate", EDITING, request.to_json(), GenerateResult)
+        answer = self.send(generation(request))
+        return _result(answer, GenerateResult, read_pictures(answer, request.input))
 
     def edit_image(
         self,
@@ -159,7 +176,7 @@ class ClaidClient:
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         request = _edit_request(input, operations, output)
-        return self._post("edit_image", "image/edit", EDITING, request.to_json(), EditResult)
+        return _edited(self.send(Call("edit_image", "POST", "image/edit", EDITING, json=request.to_json())))
 
     def submit_edit(
         self,
@@ -174,7 +191,7 @@ class ClaidClient:
         """
         return self._submit(JobKind.EDIT, _edit_request(input, operations, output).to_json())
 
-    def get_edit(self, job_id: int) -> Job:
+    def get_edit(self, job_id: int | str) -> Job:
         """Return the state of an edit; see :meth:`get_job`."""
         return self.get_job(JobKind.EDIT, job_id)
 
@@ -189,7 +206,7 @@ class ClaidClient:
         """
         return self._submit(JobKind.BATCH_EDIT, request.to_json())
 
-    def get_batch_edit(self, job_id: int) -> Job:
+    def get_batch_edit(self, job_id: int | str) -> Job:
         """Return the state of a batch; see :meth:`get_job`."""
         return self.get_job(JobKind.BATCH_EDIT, job_id)
 
@@ -201,7 +218,7 @@ class ClaidClient:
         """
         return self._submit(JobKind.AI_EDIT, request.to_json())
 
-    def get_ai_edit(self, job_id: int) -> Job:
+    def get_ai_edit(self, job_id: int | str) -> Job:
         """Return the state of an AI edit; see :meth:`get_job`."""
         return self.get_job(JobKind.AI_EDIT, job_id)
 
@@ -213,7 +230,7 @@ class ClaidClient:
         """
         return self._submit(JobKind.FASHION_MODEL, request.to_json())
 
-    def get_fashion_model(self, job_id: int) -> Job:
+    def get_fashion_model(self, job_id: int | str) -> Job:
         """Return the state of a fashion model job; see :meth:`get_job`."""
         return self.get_job(JobKind.FASHION_MODEL, job_id)
 
@@ -225,7 +242,8 @@ class ClaidClient:
         :param request: :meth:`SceneRequest.of`.
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
-        return self._post("create_scene", "scene/create", SCENES, request.to_json(), SceneResult)
+        answer = self.send(scene(request))
+        return _result(answer, SceneResult, read_pictures(answer))
 
     def submit_video(self, request: VideoRequest) -> Job:
         """Set a picture in motion. Costs 35 credits for 5 seconds, 70 for 10. The only scope for it is *Admin*.
@@ -235,19 +253,18 @@ class ClaidClient:
         """
         return self._submit(JobKind.VIDEO, request.to_json())
 
-    def get_video(self, job_id: int) -> Job:
+    def get_video(self, job_id: int | str) -> Job:
         """Return the state of a video; see :meth:`get_job`."""
         return self.get_job(JobKind.VIDEO, job_id)
 
-    def get_job(self, kind: JobKind, job_id: int) -> Job:
+    def get_job(self, kind: JobKind, job_id: int | str) -> Job:
         """Return the state of a job of any kind. Costs no credits; as far as is known, it counts against the quota.
 
         :param kind: of the job; Claid does not find a job under another kind.
         :param job_id: :attr:`Job.id`.
         :raises ClaidRequestError: with ``status`` 404 if there is no such job.
         """
-        call = poll(kind, job_id)
-        return read_job(call, self._transport.send(call), kind)
+        return read_poll(self.send(poll(kind, job_id)), kind, job_id)
 
     def upload_and_edit(
         self,
@@ -268,32 +285,23 @@ class ClaidClient:
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         request = operations if isinstance(operations, UploadRequest) else UploadRequest.of(operations, output)
-        if not file:
-            raise ClaidValidationError(f"file={filename!r} is empty: pass the bytes of a picture")
-        call = Call(
-            "upload_and_edit",
-            "POST",
-            "image/edit/upload",
-            EDITING,
-            form={"data": json.dumps(request.to_json())},
-            files={"file": (filename, file)},
-        )
-        return read(call, self._transport.send(call), EditResult)
+        return _edited(self.send(upload(file, filename, request)))
 
     def list_storage_types(self) -> list[str]:
         """List the types of storage that can be connected. Costs nothing. Needs the scope ``storage``."""
         call = Call("list_storage_types", "GET", "storage/storage-types", STORAGE, group=Group.STORAGE)
-        return [str(kind) for kind in rows_of(call, self._transport.send(call))]
+        return [str(kind) for kind in read_rows(self.send(call))]
 
     def list_storages(self) -> list[Storage]:
-        """List the connected storages. Costs nothing. Needs the scope ``storage``."""
+        """List the connected storages, as far as they can be read. Costs nothing. Needs the scope ``storage``."""
         call = Call("list_storages", "GET", "storage/storages", STORAGE, group=Group.STORAGE)
-        answer = self._transport.send(call)
-        return [parse(call, row, answer.request_id, Storage) for row in rows_of(call, answer)]
+        answer = self.send(call)
+        return read_each(answer, Storage)
 
     def get_storage(self, storage_id: int) -> Storage:
         """Return one connected storage. Costs nothing. Needs the scope ``storage``."""
-        return self._get("get_storage", storage_path(storage_id), STORAGE, Storage)
+        call = Call("get_storage", "GET", storage_path(storage_id), STORAGE, group=Group.STORAGE)
+        return read_free(self.send(call), Storage)
 
     def create_storage(self, storage: StorageIn) -> Storage:
         """Connect a storage. Costs nothing; the bucket is not touched. Needs the scope ``storage``.
@@ -350,8 +358,8 @@ class ClaidClient:
     def _do_for_free(self, call: Call, model: type[_Model] | None) -> _Model | None:
         """Send a call that changes something but costs nothing; its errors never mention charges."""
         try:
-            answer = self._transport.send(call)
-            return read(call, answer, model) if model else None
+            answer = self.send(call)
+            return read_free(answer, model) if model else None
         except ClaidAnswerLostError as error:
             lost = ClaidAnswerLostError(
                 f"{call.operation} was sent, but its answer did not arrive whole. It may have been done; it costs "
@@ -366,16 +374,17 @@ class ClaidClient:
         raise lost
 
     def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
-        call = submission(kind, body)
-        return read_job(call, self._transport.send(call), kind)
+        return read_job(self.send(submission(kind, body)), kind)
 
-    def _post(self, operation: str, path: str, scope: str, body: Mapping[str, Any], model: type[_Model]) -> _Model:
-        call = Call(operation, "POST", path, scope, json=body)
-        return read(call, self._transport.send(call), model)
 
-    def _get(self, operation: str, path: str, scope: str, model: type[_Model]) -> _Model:
-        call = Call(operation, "GET", path, scope, group=Group.STORAGE if scope == STORAGE else Group.IMAGE)
-        return read(call, self._transport.send(call), model)
+def _edited(answer: Answer) -> EditResult:
+    return _result(answer, EditResult, read_pictures(answer)[0])
+
+
+def _result(answer: Answer, model: type[_Model], output: object) -> _Model:
+    data = data_of(body_of(answer))
+    known = data if isinstance(data, Mapping) else {}
+    return model.model_validate({**known, "output": output, "request_id": answer.request_id})
 
 
 def _edit_request(

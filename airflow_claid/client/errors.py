@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_claid.client.answer import Answer
 from airflow_claid.errors import AirflowClaidError
 
 _NOT_SENT = "Nothing was sent, nothing was charged."
@@ -91,6 +92,25 @@ class ClaidAnswerLostError(ClaidError):
 
     retryable = True
     may_have_been_charged = True
+
+
+class ClaidAnswerUnreadError(ClaidError):
+    """A paid request succeeded, but its answer could not be read. It was charged; do not request it again.
+
+    :param answer: as it came: another version, or a person, may read it. It is in no message.
+    :param reason: why, to follow "its answer could not be read: ".
+    """
+
+    may_have_been_charged = True
+
+    def __init__(self, answer: Answer, reason: str) -> None:
+        super().__init__(
+            f"{answer.operation} succeeded and was charged, but its answer could not be read: {reason} "
+            f"[request id {answer.request_id}]",
+            request_id=answer.request_id,
+        )
+        self.answer = answer
+        self.reason = reason
 
 
 class ClaidMissingConnectionError(ClaidError):

@@ -1,56 +1,170 @@
-"""Parse an answer's JSON into a typed value.
+"""Read an answer: from its bytes to a typed value.
 
-Each function raises :class:`ClaidAnswerLostError` if the answer does not match the contract: its request may have been
-paid for.
+An answer is kept as it came before it is read here. What is not needed and does not fit is dropped. Each function
+raises :class:`ClaidAnswerUnreadError` if the answer lacks what its operation needs.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
-from airflow_claid.client.errors import ClaidAnswerLostError
+from airflow_claid.client.answer import Answer
+from airflow_claid.client.errors import ClaidAnswerLostError, ClaidAnswerUnreadError, ClaidError
+from airflow_claid.client.finding import as_job_id, data_of, job_id_in, pictures_in, prompt_in
+from airflow_claid.client.models.images import OutputImage
 from airflow_claid.client.models.jobs import Job, JobKind
-from airflow_claid.client.transport import Answer, Call
+from airflow_claid.client.text import shortened
+
+log = logging.getLogger(__name__)
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def rows_of(call: Call, answer: Answer) -> list[Any]:
-    """Return the list in an answer."""
-    rows = answer.body.get("data") if isinstance(answer.body, Mapping) else None
+def body_of(answer: Answer) -> Any:
+    """Return the JSON of an answer; of one that broke off, what is whole of it; ``None`` if it is no JSON."""
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        pass
+    for content in (answer.content, _as_text(answer.content)):
+        try:
+            return from_json(content, allow_partial=True)
+        except ValueError:
+            continue
+    return None
+
+
+def read_pictures(answer: Answer, prompt: str | None = None) -> tuple[OutputImage, ...]:
+    """Return the pictures in an answer.
+
+    :param prompt: the one that was sent: an answer that repeats another prompt is another request's.
+    """
+    body = body_of(answer)
+    repeated = prompt_in(body)
+    if prompt is not None and repeated is not None and not _is_same_prompt(prompt, repeated):
+        raise ClaidAnswerUnreadError(
+            answer, f"it is the answer to another prompt, {shortened(repeated)}, so its pictures are not used"
+        )
+    images = tuple(OutputImage.model_validate(picture) for picture in pictures_in(body))
+    if not images:
+        raise ClaidAnswerUnreadError(answer, f"it holds no link to a picture ({_shape(body, answer)})")
+    return images
+
+
+def read_job(answer: Answer, kind: JobKind) -> Job:
+    """Return the job in the answer to its submission."""
+    body = body_of(answer)
+    job_id = job_id_in(body)
+    if job_id is None:
+        raise ClaidAnswerUnreadError(answer, f"it holds no id of a job ({_shape(body, answer)})")
+    return _job(body, kind, job_id, answer.request_id)
+
+
+def read_poll(answer: Answer, kind: JobKind, job_id: int | str) -> Job:
+    """Return the job in the answer to a poll, which may be repeated at no cost.
+
+    :raises ClaidAnswerLostError: if the answer holds no job, or is about another one.
+    """
+    body = body_of(answer)
+    answered = job_id_in(body)
+    if not isinstance(data_of(body), Mapping):
+        raise _useless(answer, f"holds no job ({_shape(body, answer)})")
+    if answered is not None and answered != as_job_id(job_id):
+        raise _useless(answer, f"is about job {answered}, not {job_id}")
+    return _job(body, kind, job_id, answer.request_id)
+
+
+def read_rows(answer: Answer) -> list[Any]:
+    """Return the list in the answer to a free call, which may be repeated.
+
+    :raises ClaidAnswerLostError: if the answer holds no list.
+    """
+    rows = data_of(body_of(answer))
+    if isinstance(rows, Mapping):
+        rows = next((part for part in rows.values() if isinstance(part, list)), None)
     if not isinstance(rows, list):
-        raise _not_understood(call, answer.request_id)
+        raise _useless(answer, "holds no list")
     return rows
 
 
-def read_job(call: Call, answer: Answer, kind: JobKind) -> Job:
-    """Return the job in an answer."""
-    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    return parse(call, {**data, "kind": kind} if isinstance(data, Mapping) else data, answer.request_id, Job)
+def read_each(answer: Answer, model: type[_Model]) -> list[_Model]:
+    """Return the values in a list; one that does not fit is left out, with a warning."""
+    values = []
+    for row in read_rows(answer):
+        try:
+            values.append(model.model_validate(_with_request_id(row, answer.request_id)))
+        except ValidationError as error:
+            log.warning(
+                "A row of %s cannot be read, and is left out: %s",
+                answer.operation,
+                ", ".join(".".join(map(str, one["loc"])) or one["type"] for one in error.errors()),
+            )
+    return values
 
 
-def read(call: Call, answer: Answer, model: type[_Model]) -> _Model:
-    """Return the value in an answer."""
-    data = answer.body.get("data") if isinstance(answer.body, Mapping) else None
-    return parse(call, data, answer.request_id, model)
+def read_free(answer: Answer, model: type[_Model]) -> _Model:
+    """Return the value in the answer to a free call, which may be repeated.
 
-
-def parse(call: Call, data: object, request_id: str | None, model: type[_Model]) -> _Model:
-    """Return the value in a part of an answer."""
-    if not isinstance(data, Mapping):
-        raise _not_understood(call, request_id)
+    :raises ClaidAnswerLostError: if the answer does not hold it.
+    """
     try:
-        return model.model_validate({**data, "request_id": request_id})
+        return model.model_validate(_with_request_id(data_of(body_of(answer)), answer.request_id))
     except ValidationError:
-        raise _not_understood(call, request_id) from None
+        raise _useless(answer, "does not match the contract") from None
 
 
-def _not_understood(call: Call, request_id: str | None) -> ClaidAnswerLostError:
+def _with_request_id(data: object, request_id: str | None) -> object:
+    """Return the facts of an answer together with its request id."""
+    return {**data, "request_id": request_id} if isinstance(data, Mapping) else data
+
+
+def _job(body: object, kind: JobKind, job_id: int | str, request_id: str | None) -> Job:
+    data = data_of(body)
+    return Job.of(kind, {**(data if isinstance(data, Mapping) else {}), "id": job_id}, request_id)
+
+
+def _is_same_prompt(sent: str, repeated: str) -> bool:
+    """Return whether an answer repeats the prompt that was sent, as it is or cut."""
+    one, other = _folded(sent), _folded(repeated)
+    return one == other or (len(other) >= min(len(one), 20) and one.startswith(other.rstrip(".… ")))
+
+
+def _folded(text: str) -> str:
+    """Return a text without what a server may have changed in it: Unicode form, blanks, case."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _as_text(content: bytes) -> str:
+    """Return bytes as text, for those that are not clean UTF-8."""
+    try:
+        encoding = json.detect_encoding(content)
+        return content.decode(encoding, "replace").lstrip("\ufeff")
+    except (UnicodeError, LookupError):
+        return content.decode("utf-8", "replace")
+
+
+def _shape(body: object, answer: Answer) -> str:
+    """Describe an answer for an error without showing what is in it."""
+    if not answer.content.strip():
+        return "it is empty"
+    if body is None:
+        return f"{len(answer.content)} bytes that are no JSON"
+    if isinstance(body, Mapping):
+        data = data_of(body)
+        names = data.keys() if isinstance(data, Mapping) else body.keys()
+        return f"its fields: {', '.join(shortened(str(name)) for name in list(names)[:10]) or 'none'}"
+    return f"a JSON {type(body).__name__}"
+
+
+def _useless(answer: Answer, problem: str) -> ClaidError:
     return ClaidAnswerLostError(
-        f"{call.operation} succeeded, but its answer does not match the contract [request id {request_id}]. "
-        "If it was a paid request, it has been charged.",
-        request_id=request_id,
+        f"{answer.operation} was answered, but the answer {problem} [request id {answer.request_id}].",
+        request_id=answer.request_id,
     )

@@ -20,6 +20,7 @@ import requests
 import tenacity
 from requests.auth import AuthBase
 
+from airflow_claid.client.answer import Answer
 from airflow_claid.client.answers import Problem, error_for
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidError, ClaidNotSentError, ClaidRateLimitError
 from airflow_claid.client.quota.quota import AccountQuota, Booking, Quota
@@ -61,14 +62,6 @@ class Call:
 
 
 _NO_JOB = Call("get_edit", "GET", "image/edit/async/0", "image_editing")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The JSON body and the request id of a successful answer."""
-
-    body: Any
-    request_id: str | None
 
 
 class BearerKey(AuthBase):
@@ -185,15 +178,14 @@ class Transport:
                 reset=reset,
             )
         content = self._redact.content(received.content)
-        body = _json(content)
-        if body is None:
+        if call.repeatable and _json(content) is None:
             raise ClaidAnswerLostError(
                 f"{call.operation} answered {received.status}, but not with readable JSON "
                 f"({len(received.content)} bytes) [request id {request_id}]. {call.bill}",
                 status=received.status,
                 request_id=request_id,
             )
-        return Answer(body, request_id)
+        return Answer(call.operation, content, request_id)
 
     def _url(self, call: Call) -> str:
         return f"{self.base_url}/{call.path}"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import mimetypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from airflow_claid.client.redaction import without_queries
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.delivery.inspection import inspect, inspect_video, is_plain_black, most_bytes_when_black
+from airflow_claid.delivery.inspection import (
+    Inspection,
+    inspect,
+    inspect_video,
+    is_plain_black,
+    most_bytes_when_black,
+)
 from airflow_claid.delivery.memory import FILES
-from airflow_claid.errors import DeadLinkError, DownloadRefusedError
+from airflow_claid.delivery.written import find_written
+from airflow_claid.errors import DeadLinkError, DownloadRefusedError, PictureError, PictureNotFoundError
 from airflow_claid.orders.order import Order
-from airflow_claid.storage.addresses import is_connected
+from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
@@ -46,18 +55,19 @@ class Delivery:
     now: Callable[[], datetime]
     _warned_of: set[str] = field(default_factory=set, init=False, repr=False)
 
-    def deliver(self, order: Order, image: DeliveredImage) -> DeliveredImage:
+    def deliver(self, order: Order, image: DeliveredImage, edition: int) -> DeliveredImage:
         """Bring one picture to its place and say where it is.
 
         A blocked picture is not written to object storage; elsewhere Claid has written it already.
 
+        :param edition: of the request that made it.
         :raises PictureError: if it could not be fetched or is not what was announced.
         """
         if order.place.is_temporary:
             return self._leave(order, image)
         if order.place.is_written_by_claid:
-            return self._look_at(order, image)
-        return self._carry(order, image)
+            return self._look_at(order, image, order.destination(edition))
+        return self._carry(order, image, order.destination(edition))
 
     def is_there(self, image: DeliveredImage, margin: timedelta) -> bool:
         """Tell whether a delivered picture can still be used: its link lives, or its file is the one delivered.
@@ -99,9 +109,9 @@ class Delivery:
         return file.state if file else None
 
     def _leave(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        link = image.tmp_url
-        if not link:
-            raise DeadLinkError("A link that was signed, and so was not kept in the receipt, gives no picture")
+        link = _link(image)
+        if link is None:
+            raise _without_link(image)
         if image.expires_at is not None and datetime.fromisoformat(image.expires_at) <= self.now():
             raise DeadLinkError(f"The temporary link of a picture died at {image.expires_at}")
         blocked = False
@@ -111,10 +121,11 @@ class Delivery:
             blocked = is_plain_black(content, pixels)
         return image.evolve(path=link, blocked=blocked)
 
-    def _look_at(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        path = image.claid_storage_uri or image.object_uri
-        readable = self.storages.find_readable_uri(path) if path and is_connected(path) else None
-        file = find(readable) if readable else None
+    def _look_at(self, order: Order, image: DeliveredImage, destination: str | None) -> DeliveredImage:
+        written = find_written(self.storages, image, destination)
+        if written is None:
+            return self._put_where_claid_should_have(order, image, destination)
+        file, path = written.file, written.path
         content = checksum = None
         if file is not None:
             try:
@@ -125,9 +136,42 @@ class Delivery:
                 file = None
         image = image.evolve(path=path, tmp_url=None, expires_at=None)
         if file is None:
-            return image.evolve(blocked=self._unseen(order, path, readable))
+            return image.evolve(blocked=self._unseen(order, path, written.readable))
         blocked = content is not None and is_plain_black(content, _pixels(image))
         return image.evolve(blocked=blocked, checksum=checksum, bytes=file.size)
+
+    def _put_where_claid_should_have(
+        self, order: Order, image: DeliveredImage, destination: str | None
+    ) -> DeliveredImage:
+        """Write a picture, of which Claid gave only a link, to the connected storage that it was to be written to."""
+        link = _link(image)
+        readable = self.storages.find_readable_uri(destination) if destination else None
+        if link is None:
+            raise PictureNotFoundError(
+                f"Claid does not say where it wrote picture {image.position}, and {destination} does not hold it: look "
+                "there, and at the mapping of the storage in the Claid connection's extra"
+            )
+        if readable is None or destination is None:
+            log.warning(
+                "Claid wrote a picture to a temporary link and not to %s. Map the storage to an Airflow connection in "
+                "the Claid connection's extra: the task then copies it there",
+                destination,
+            )
+            return self._leave(order, image)
+        log.warning("Claid wrote a picture to a temporary link and not to %s: it is copied there", destination)
+        with self.downloader.fetched(link) as content:
+            facts = self._inspected(order, image, content)
+            name = f"{image.position}{mimetypes.guess_extension(facts.mime) or ''}" if destination.endswith("/") else ""
+            written = write_beside(readable + name, content)
+        file = find(written)
+        return image.evolve(
+            path=destination + written.rpartition("/")[2] if destination.endswith("/") else destination,
+            blocked=order.filtered and facts.blocked,
+            checksum=file.checksum or facts.sha256 if file else None,
+            bytes=facts.bytes,
+            tmp_url=None,
+            expires_at=None,
+        )
 
     def _unseen(self, order: Order, path: str | None, readable: str | None) -> bool | None:
         """Say of a picture that nobody here can look at whether it is blocked: of one that may be, nobody knows."""
@@ -148,17 +192,13 @@ class Delivery:
             )
         return None
 
-    def _carry(self, order: Order, image: DeliveredImage) -> DeliveredImage:
-        with self._landed(image) if image.tmp_url is None else self.downloader.fetched(image.tmp_url) as content:
+    def _carry(self, order: Order, image: DeliveredImage, destination: str | None) -> DeliveredImage:
+        with self._content(image, destination) as content:
             return self._put(order, image, content)
 
     def _put(self, order: Order, image: DeliveredImage, content: bytes) -> DeliveredImage:
         """Check a picture, and write it to its place."""
-        announced = (image.width, image.height)
-        if order.video:
-            facts = inspect_video(content, announced=announced)
-        else:
-            facts = inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
+        facts = self._inspected(order, image, content)
         blocked = order.filtered and facts.blocked
         path = None if blocked else order.place.folder + order.file_name(image.position)
         file = None
@@ -183,18 +223,28 @@ class Delivery:
         )
 
     @contextmanager
-    def _landed(self, image: DeliveredImage) -> Iterator[bytes]:
-        """Read a picture that Claid wrote beside its place, to be taken over."""
-        readable = self.storages.find_readable_uri(image.claid_storage_uri or "")
-        file = find(readable) if readable else None
+    def _content(self, image: DeliveredImage, destination: str | None) -> Iterator[bytes]:
+        """Read a picture that Claid wrote beside its place, or fetch it by its link."""
+        written = find_written(self.storages, image, destination) if destination else None
+        file = written.file if written else None
         if file is not None and file.size > self.downloader.rules.max_bytes:
-            raise DownloadRefusedError(f"{image.claid_storage_uri} has {file.size} bytes, which is more than the cap")
+            raise DownloadRefusedError(f"{file.uri} has {file.size} bytes, which is more than the cap")
         with FILES.reservation(file.size if file else 0):
             content = read_if_there(file.uri) if file else None
-            if content is None:
-                where = image.claid_storage_uri or "A link that was signed, and so was not kept in the receipt,"
-                raise DeadLinkError(f"{where} gives no picture")
+            if content is not None:
+                yield content
+                return
+        link = _link(image)
+        if link is None:
+            raise _without_link(image)
+        with self.downloader.fetched(link) as content:
             yield content
+
+    def _inspected(self, order: Order, image: DeliveredImage, content: bytes) -> Inspection:
+        announced = (image.width, image.height)
+        if order.video:
+            return inspect_video(content, announced=announced)
+        return inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
 
     def links_expire_at(self, made_at: str | None) -> str:
         """Return when temporary links die, ISO 8601 in UTC.
@@ -217,3 +267,19 @@ class Delivery:
 
 def _pixels(image: DeliveredImage) -> int:
     return (image.width or 1024) * (image.height or 1024)
+
+
+def _link(image: DeliveredImage) -> str | None:
+    """Return the link of a picture; some name it as the address of the object."""
+    if image.tmp_url:
+        return image.tmp_url
+    return image.object_uri if image.object_uri and is_link(image.object_uri) else None
+
+
+def _without_link(image: DeliveredImage) -> PictureError:
+    """Make the error of a picture without a link that is not at any address that its answer names."""
+    addresses = (image.claid_storage_uri, image.object_uri, image.object_key)
+    named = without_queries(" or ".join(address for address in addresses if address))
+    if not named:
+        return DeadLinkError("The link to a picture was not kept in its receipt")
+    return PictureNotFoundError(f"The picture at {named} is not there, or cannot be read from here")

@@ -11,6 +11,8 @@ from datetime import datetime
 from airflow_claid.client import ClaidError, Job, JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.errors import UnreadAnswerError
+from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
@@ -48,6 +50,8 @@ class Completion:
         :param deadline: when to stop waiting for a job.
         """
         receipt = self._receipt
+        if receipt.state is ReceiptState.UNREAD and receipt.job_id is not None:
+            receipt = receipt.evolve(state=ReceiptState.SUBMITTED, answer=None)
         if receipt.state is ReceiptState.SUBMITTED:
             receipt = self._await_job(receipt, deadline)
         if receipt.state is ReceiptState.PAID:
@@ -65,6 +69,10 @@ class Completion:
                 return kept
             receipt = self._with_result(receipt, decision.job)
             self._store.write(receipt)
+        elif decision.is_unread and decision.job is not None:
+            receipt = self._with_pictures_found(receipt, decision.job)
+            self._store.write(receipt)
+            return receipt
         elif decision.state is WaitState.ENDED:
             self._store.write(receipt.evolve(state=ReceiptState.FAILED))
         decision.raise_if_fruitless()
@@ -89,7 +97,7 @@ class Completion:
             self._resources.sleep(pause(polls, self._resources.terms.poll_interval, left))
             polls += 1
 
-    def _poll(self, kind: JobKind, job_id: int) -> Job | Exception:
+    def _poll(self, kind: JobKind, job_id: int | str) -> Job | Exception:
         try:
             return self._resources.client.get_job(kind, job_id)
         except ClaidError as error:
@@ -110,9 +118,24 @@ class Completion:
         return receipt.evolve(
             state=ReceiptState.PAID,
             images=images,
+            signed=receipt.signed or any("?" in (image.tmp_url or "") for image in images),
             credits=receipt.credits + extra,
             reasons=tuple(error.reason for error in job.errors or ()),
         )
+
+    def _with_pictures_found(self, receipt: Receipt, job: Job) -> Receipt:
+        """Return the receipt of a job whose result tells nothing, with the pictures that are at its destination.
+
+        :raises UnreadAnswerError: if there are none; a later try polls the job again and pays nothing.
+        """
+        images = MissingAnswer(self._order, receipt, self._resources).find_images(wait=False)
+        if not images:
+            raise UnreadAnswerError(
+                f"Job {job.id} for {shortened(receipt.subject)} is {job.status}, but its result could not be read: it "
+                "holds no link to a picture. It is not requested again: a newer airflow-claid may read it. To pay "
+                "again, run with regenerate=True"
+            )
+        return receipt.evolve(state=ReceiptState.PAID, images=tuple(images))
 
     def _add_to_cost(self, extra: float) -> None:
         self._resources.budget.add(extra)
@@ -127,20 +150,30 @@ class Completion:
                 order.number_of_images,
                 shortened(order.subject),
             )
+        failures: list[Exception] = []
         for image in receipt.images:
             if image.path is not None or image.blocked:
                 continue
-            delivered = delivery.deliver(order, image)
+            try:
+                delivered = delivery.deliver(order, image, receipt.edition)
+            except Exception as error:  # noqa: BLE001 - one picture must not lose the others
+                failures.append(error)
+                continue
             images = (other if other.position != image.position else delivered for other in receipt.images)
             receipt = receipt.evolve(images=tuple(images))
             if len(receipt.images) > 1 and order.place.is_written_by_airflow:
                 self._store.write(receipt)
+        if failures:
+            raise failures[0]
+        signed = receipt.signed
         blocked = bool(receipt.images) and all(image.blocked for image in receipt.images)
         receipt = receipt.evolve(
             state=ReceiptState.BLOCKED if blocked else ReceiptState.DELIVERED,
             delivered_at=self._resources.now().isoformat(),
+            answer=None,
+            signed=False,
         )
-        self._store.write(receipt)
+        self._store.write(receipt, replace=signed)
         destination = order.destination(receipt.edition)
         if order.landing and destination:
             delivery.clear_landing(destination)

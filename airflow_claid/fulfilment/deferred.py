@@ -60,7 +60,7 @@ class DeferredState:
         return {
             "version": VERSION,
             "deadline": self.deadline.timestamp(),
-            "begun": [{"receipt": one.receipt.to_json(), "credits": one.credits} for one in self.begun],
+            "begun": [{"receipt": one.receipt.without_links().to_json(), "credits": one.credits} for one in self.begun],
             "failed": [vars(one).copy() for one in self.failed],
             "spent": self.spent,
             "parameters": dict(self.parameters),

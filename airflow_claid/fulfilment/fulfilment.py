@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import DeadLinkError
+from airflow_claid.errors import DeadLinkError, PictureNotFoundError
 from airflow_claid.fulfilment.completion import Completion
 from airflow_claid.fulfilment.payment import Payment
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
@@ -104,6 +104,8 @@ class Fulfilment(Resources):
         store = self.receipts(order)
         kept = store.read(order.fingerprint)
         further = kept is not None and kept.is_of_same_request(receipt) and kept.state.is_paid
+        if kept is not None and kept.state is ReceiptState.UNREAD and kept.job_id is None:
+            further = False
         return Begun(order, store, kept if kept is not None and further else receipt, spent)
 
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
@@ -119,11 +121,11 @@ class Fulfilment(Resources):
         completion = Completion(order, begun.store, begun.receipt, self)
         try:
             receipt = completion.receipt(deadline)
-        except DeadLinkError as error:
+        except (DeadLinkError, PictureNotFoundError) as error:
             latest = begun.store.read(order.fingerprint)
             if latest is not None and latest.state.is_final:
                 return Fulfilled.of(order, latest, spent)
-            if spent > 0:
+            if spent > 0 or not self._links_have_expired(latest or begun.receipt):
                 raise
             log.warning("%s. Its picture is lost: requesting it again for %g credits", error, order.credits)
             same = latest is not None and latest.is_of_same_request(begun.receipt)
@@ -133,6 +135,13 @@ class Fulfilment(Resources):
             completion = Completion(order, begun.store, receipt, self)
             receipt = completion.receipt(deadline)
         return Fulfilled.of(order, receipt, spent + completion.credits)
+
+    def _links_have_expired(self, receipt: Receipt) -> bool:
+        """Return whether the links of a request have expired; one that fails before may only be forbidden here."""
+        times = [image.expires_at for image in receipt.images if image.path is None and image.expires_at]
+        if not times and receipt.paid_at is not None:
+            times = [self.delivery.links_expire_at(receipt.paid_at)]
+        return any(self.now() >= datetime.fromisoformat(time) for time in times)
 
 
 def _with_path_of(order: Order, image: DeliveredImage) -> DeliveredImage:

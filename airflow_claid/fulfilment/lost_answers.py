@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import AnswerPendingError, LostAnswerError
+from airflow_claid.fulfilment.liveness import has_ended
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
@@ -25,10 +26,14 @@ class MissingAnswer:
     receipt: Receipt
     resources: Resources
 
-    def wait_for_other_run(self, store: ReceiptStore) -> Receipt:
-        """Wait for another run to record its answer, while it may still come; return the latest receipt."""
-        receipt, author, now = self.receipt, self.receipt.author, self.resources.now
-        if now() < self._grace_ends(receipt):
+    def wait_while_it_may_come(self, store: ReceiptStore) -> Receipt:
+        """Wait for another process to record its answer, while it may still come; return the latest receipt.
+
+        A process that has certainly ended is not waited for, and neither is this one.
+        """
+        receipt, author = self.receipt, self.receipt.author
+        left = 0.0 if self._nobody_sends() else self._seconds_left(receipt)
+        if left > 0:
             log.info(
                 "%s %s %s is requesting %s right now: waiting for its pictures instead of paying twice",
                 author.dag_id,
@@ -36,17 +41,27 @@ class MissingAnswer:
                 author.task_id,
                 shortened(self.order.subject),
             )
-        while receipt.state is ReceiptState.INTENT and now() < self._grace_ends(receipt):
-            self._wait()
-            receipt = store.read(self.order.fingerprint) or receipt
+        while receipt.state is ReceiptState.INTENT and left > 0:
+            left -= self._wait()
+            latest = store.read(self.order.fingerprint) or receipt
+            if latest.state is ReceiptState.INTENT and latest.asked_at != receipt.asked_at:
+                left = self._seconds_left(latest)
+            receipt = latest
         return receipt
+
+    def _nobody_sends(self) -> bool:
+        """Return whether the process that wrote the intent sends nothing more."""
+        writer, own = self.receipt.author, self.resources.author
+        if writer.process and writer.process != own.process:
+            return has_ended(writer.process)
+        return writer.same_attempt(own)
 
     def settle(self) -> Receipt:
         """Return the receipt as paid, with the pictures that were found; or without any, to request them again.
 
         :raises LostAnswerError: if no pictures were found and ``on_lost_response`` is ``"fail"``.
         """
-        order, images = self.order, self._find_images()
+        order, images = self.order, self.find_images()
         receipt = self.receipt.evolve(
             lost_answers=self.receipt.lost_answers + 1, credits=self.receipt.credits + order.credits
         )
@@ -71,13 +86,16 @@ class MissingAnswer:
         log.warning("%s. Requesting it again (on_lost_response='resubmit')", problem)
         return receipt.evolve(credits_in_doubt=receipt.credits_in_doubt + order.credits)
 
-    def _find_images(self) -> list[DeliveredImage]:
-        """Look up the pictures at their destination, until all are there or the grace period ends."""
+    def find_images(self, *, wait: bool = True) -> list[DeliveredImage]:
+        """Look up the pictures at their destination.
+
+        :param wait: whether to look again until all are there or the grace period ends.
+        """
         order, receipt, delivery = self.order, self.receipt, self.resources.delivery
         destination = order.destination(receipt.edition) if order.findable else None
         if destination is None:
             return []
-        deadline = self._grace_ends(receipt)
+        left = self._seconds_left(receipt) if wait else 0.0
         while True:
             images = delivery.at_destination(destination)
             if images is None:
@@ -85,18 +103,21 @@ class MissingAnswer:
                 return []
             if images and receipt.before is not None and delivery.state_of(destination) == receipt.before:
                 images = []
-            if len(images) >= order.number_of_images or self.resources.now() >= deadline:
+            if len(images) >= order.number_of_images or left <= 0:
                 return images[: order.number_of_images]
-            self._wait()
+            left -= self._wait()
 
-    def _grace_ends(self, receipt: Receipt) -> datetime:
-        """Return until when the answer that a receipt waits for may still come."""
-        asked_at = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else self.resources.now()
-        return asked_at + timedelta(seconds=self.resources.terms.grace)
+    def _seconds_left(self, receipt: Receipt) -> float:
+        """Return how long the answer that a receipt waits for may still come: never longer than ``grace`` from now."""
+        grace, now = self.resources.terms.grace, self.resources.now()
+        asked_at = datetime.fromisoformat(receipt.asked_at) if receipt.asked_at else now
+        return min(grace - (now - asked_at).total_seconds(), self.resources.awaited.seconds_left(receipt, grace))
 
-    def _wait(self) -> None:
-        """Wait until the next lookup, if the terms allow waiting here."""
+    def _wait(self) -> float:
+        """Wait until the next lookup, if the terms allow waiting here; return the seconds."""
         self.resources.budget.check_open()
         if not self.resources.terms.wait_for_answers:
             raise AnswerPendingError(f"The answer for {shortened(self.order.subject)} may still come")
-        self.resources.sleep(self.resources.terms.lookup_interval)
+        interval = self.resources.terms.lookup_interval
+        self.resources.sleep(interval)
+        return interval

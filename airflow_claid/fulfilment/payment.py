@@ -1,20 +1,21 @@
 """Payment: from an order to a paid receipt. Nothing is paid for twice.
 
 That holds only if these steps keep their order: read the receipt; reserve the credits; write the intent; send; write
-the answer.
+the answer as it came; read it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 import tenacity
 
-from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError
+from airflow_claid.client import Answer, Call, ClaidAnswerUnreadError, ClaidError
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.errors import UnreadAnswerError
+from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
@@ -56,16 +57,16 @@ class Payment:
         if self._resources.terms.regenerate and not receipt.author.same_attempt(author):
             log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
             return self.again(receipt)
-        if receipt.state is ReceiptState.INTENT and not receipt.author.same_attempt(author):
-            receipt = self._missing_answer(receipt).wait_for_other_run(self._store)
+        if receipt.state is ReceiptState.INTENT:
+            receipt = self._missing_answer(receipt).wait_while_it_may_come(self._store)
         if receipt.state is ReceiptState.INTENT:
             return self._settle_lost_answer(receipt)
-        if receipt.state in (ReceiptState.REFUSED, ReceiptState.FAILED):
+        if receipt.state.has_nothing_to_lose:
             return self._pay(edition=receipt.edition, former=receipt)
         if receipt.state.is_final:
             return self._reuse(receipt)
         log.info("Resuming the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
-        return receipt
+        return self._read(receipt) if receipt.state is ReceiptState.UNREAD else receipt
 
     def again(self, former: Receipt) -> Receipt:
         """Pay for a new edition of a request that was paid for before; return its receipt."""
@@ -104,19 +105,19 @@ class Payment:
     def _pay(self, *, edition: int, former: Receipt | None) -> Receipt:
         order, client, budget = self._order, self._resources.client, self._resources.budget
         budget.check(order)
-        send = order.prepared(edition)
+        call = order.prepared(edition)
         intents: list[Receipt] = []
         with client.send_slot(lambda: self._renew_intent(intents)), budget.reserve(order) as reservation:
             receipt = self._write_intent(edition=edition, former=former)
             intents += [receipt] if receipt else []
-            sent = self._send(receipt, former, send) if receipt else None
-            if sent is not None:
+            answer = self._send(call, receipt, former) if receipt else None
+            if answer is not None:
                 self._credits += reservation.charge()
-        if receipt is None or sent is None:
+        if receipt is None or answer is None:
             return self.receipt()
-        receipt = self._paid(intents[-1], sent)
+        receipt = self._answered(intents[-1], answer)
         self._write_patiently(receipt)
-        return receipt
+        return self._read(receipt)
 
     def _write_intent(self, *, edition: int, former: Receipt | None) -> Receipt | None:
         """Record that a request is about to be sent; ``None`` if another run has done so first."""
@@ -164,53 +165,97 @@ class Payment:
             intents.append(receipt.evolve(asked_at=now().isoformat()))
             self._store.write(intents[-1])
 
-    def _send(self, receipt: Receipt, former: Receipt | None, send: Callable[[ClaidClient], Sent]) -> Sent | None:
+    def _send(self, call: Call, receipt: Receipt, former: Receipt | None) -> Answer | None:
         """Send a request; record it if it was certainly not charged. ``None`` if another run sends it."""
-        order = self._order
         try:
-            sent = send(self._resources.client)
+            return self._resources.client.send(call)
         except _TakenOverError:
-            log.warning("While %s waited for the quota, another run requested it", shortened(order.subject))
+            log.warning("While %s waited for the quota, another run requested it", shortened(self._order.subject))
             return None
         except ClaidError as error:
             if not error.may_have_been_charged:
                 paid_before = former is not None and former.state.is_paid
                 self._store.write(former if former and paid_before else receipt.evolve(state=ReceiptState.REFUSED))
             raise
-        if not sent.images and sent.job_id is None:
-            raise ClaidAnswerLostError(
-                f"{order.operation} for {shortened(order.subject)} was answered without a picture. It may have been "
-                f"charged [request id {sent.request_id}]",
-                request_id=sent.request_id,
-            )
-        return sent
 
-    def _paid(self, receipt: Receipt, sent: Sent) -> Receipt:
-        now = self._resources.now()
-        expires_at = self._resources.delivery.links_expire_at(None)
+    def _answered(self, receipt: Receipt, answer: Answer) -> Receipt:
+        """Return the receipt of a request that was answered, and so is paid for, whatever the answer says."""
+        kept = KeptAnswer(answer)
         return receipt.evolve(
-            state=ReceiptState.SUBMITTED if sent.job_id is not None else ReceiptState.PAID,
-            paid_at=now.isoformat(),
+            state=ReceiptState.UNREAD,
+            paid_at=self._resources.now().isoformat(),
             credits=receipt.credits + self._order.credits,
-            request_id=sent.request_id,
-            job_id=sent.job_id,
+            request_id=answer.request_id,
+            answer=kept,
+            signed=kept.may_be_signed,
+        )
+
+    def _read(self, receipt: Receipt) -> Receipt:
+        """Read the answer that a receipt keeps; where it tells nothing, look where its pictures were to be written.
+
+        :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
+        """
+        if receipt.job_id is not None:
+            return receipt.evolve(state=ReceiptState.SUBMITTED, answer=None)
+        try:
+            sent = self._read_answer(receipt)
+        except ClaidAnswerUnreadError as error:
+            return self._found_in_place_of_answer(receipt, error)
+        if sent.job_id is not None:
+            receipt = receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
+            self._write_patiently(receipt)
+            return receipt
+        images = sent.images
+        if 0 < len(images) < self._order.number_of_images:
+            found = self._missing_answer(receipt).find_images(wait=False)
+            if len(found) > len(images):
+                return receipt.evolve(state=ReceiptState.PAID, images=tuple(found))
+        if 0 < self._order.number_of_images < len(images):
+            log.warning("The answer for %s names %d pictures", shortened(self._order.subject), len(images))
+            images = images[: self._order.number_of_images]
+        expires_at = self._resources.delivery.links_expire_at(receipt.paid_at)
+        return receipt.evolve(
+            state=ReceiptState.PAID,
             images=tuple(
                 DeliveredImage.from_answer(position, image).evolve(expires_at=expires_at)
-                for position, image in enumerate(sent.images, start=1)
+                for position, image in enumerate(images, start=1)
             ),
         )
 
-    def _write_patiently(self, receipt: Receipt) -> None:
-        """Write a paid receipt, retrying for a minute: without it the next try pays again."""
+    def _read_answer(self, receipt: Receipt) -> Sent:
+        if receipt.answer is None:
+            raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
+        answer = receipt.answer.answer
         try:
-            self._store.write(receipt)
-        except Exception as error:  # noqa: BLE001 - each storage has errors of its own, and any may pass
-            log.warning("The receipt of a paid request could not be written (%s)", error)
-        else:
-            return
+            return self._order.read(answer)
+        except ClaidAnswerUnreadError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw must not lose an answer either
+            raise ClaidAnswerUnreadError(answer, f"reading it failed ({type(error).__name__})") from None
+
+    def _found_in_place_of_answer(self, receipt: Receipt, error: ClaidAnswerUnreadError) -> Receipt:
+        images = self._missing_answer(receipt).find_images(wait=False)
+        if not images:
+            raise UnreadAnswerError(
+                f"Claid answered {error.answer.operation} for {shortened(self._order.subject)} and charged "
+                f"{self._order.credits:g} credits, but the answer could not be read: {error.reason}. It is kept in "
+                "the receipt and is not requested again: a newer airflow-claid may read it. To pay again, run with "
+                f"regenerate=True [request id {error.request_id}]"
+            ) from None
+        log.warning(
+            "The answer for %s could not be read (%s), but its %d images were found at %s",
+            shortened(self._order.subject),
+            error.reason,
+            len(images),
+            self._order.destination(receipt.edition),
+        )
+        return receipt.evolve(state=ReceiptState.PAID, images=tuple(images))
+
+    def _write_patiently(self, receipt: Receipt) -> None:
+        """Write a paid receipt, retrying for a minute; if that fails, go on: the pictures are worth more than it."""
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=15),
-            stop=tenacity.stop_after_attempt(7),
+            stop=tenacity.stop_after_attempt(8),
             sleep=self._resources.sleep,
             before_sleep=lambda state: log.warning(
                 "The receipt of the paid request %s could not be written (%s); retrying",
@@ -219,4 +264,12 @@ class Payment:
             ),
             reraise=True,
         )
-        attempts(self._store.write, receipt)
+        try:
+            attempts(self._store.write, receipt)
+        except Exception as error:  # noqa: BLE001 - each storage has errors of its own
+            log.warning(
+                "The receipt of the paid request %s could not be written (%s). Its pictures are delivered all the "
+                "same, but if this try does not end well, the next one does not know that they are paid for",
+                receipt.request_id,
+                error,
+            )

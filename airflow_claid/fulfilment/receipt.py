@@ -3,9 +3,9 @@
 Claid has no idempotency key and cannot list past requests, so only these records keep a retry, a clear or a backfill
 from paying again. Three rules must hold:
 
-- the intent is written before the request is sent, and the answer before it is used;
+- the intent is written before the request is sent, and the answer, as it came, before it is read;
 - an unreadable receipt is not a missing one: it stops the task;
-- a receipt holds no key and no signed link.
+- a receipt holds no key, and a signed link only until its picture is in place.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.receipt_checks import check
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class ReceiptState(str, Enum):
     """About to be sent, or sent: it may have been paid."""
     REFUSED = "refused"
     """Sent and refused, or never sent: not paid."""
+    UNREAD = "unread"
+    """Paid for and answered; the answer is kept as it came, and has not been read, or cannot be."""
     SUBMITTED = "submitted"
     """Paid for; a job is making the picture."""
     PAID = "paid"
@@ -50,7 +53,7 @@ class ReceiptState(str, Enum):
     @property
     def is_paid(self) -> bool:
         """Whether the request is paid for, and its pictures are being made or are there."""
-        return self.is_final or self in (ReceiptState.SUBMITTED, ReceiptState.PAID)
+        return self.is_final or self in (ReceiptState.UNREAD, ReceiptState.SUBMITTED, ReceiptState.PAID)
 
     @property
     def has_nothing_to_lose(self) -> bool:
@@ -63,6 +66,7 @@ class Author:
     """The task that wrote the receipt.
 
     :param generation: grows each time the task is cleared, but not when it is retried.
+    :param process: identifies the process that ran it; see :mod:`.liveness`.
     """
 
     dag_id: str = ""
@@ -71,10 +75,11 @@ class Author:
     map_index: int = -1
     try_number: int = 1
     generation: int = 0
+    process: str = ""
 
     def same_attempt(self, other: Author) -> bool:
         """Return whether both are tries of the same attempt: nobody cleared the task in between."""
-        return replace(self, try_number=0) == replace(other, try_number=0)
+        return replace(self, try_number=0, process="") == replace(other, try_number=0, process="")
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Receipt:
     :param asked_at: when the last edition's intent was written, ISO 8601 in UTC; ``paid_at`` and ``delivered_at``
         likewise.
     :param before: state of the exact destination before the request, so that an old file is not taken for the answer.
+    :param answer: the answer as it came, until its pictures are in place or its job is known.
+    :param signed: whether this or an earlier state holds a link that may be signed.
     :param reasons: why the job could not make some pictures, in Claid's words.
     """
 
@@ -118,7 +125,9 @@ class Receipt:
     delivered_at: str | None = None
     before: str | None = None
     request_id: str | None = None
-    job_id: int | None = None
+    job_id: int | str | None = None
+    answer: KeptAnswer | None = None
+    signed: bool = False
     images: tuple[DeliveredImage, ...] = ()
     reasons: tuple[str, ...] = ()
 
@@ -139,12 +148,21 @@ class Receipt:
         """Return whether both are of the same sent request, not of a later edition."""
         return (self.edition, self.job_id) == (other.edition, other.job_id)
 
+    def without_links(self) -> Receipt:
+        """Return a copy without the answer and without signed links, for a place that must not hold them."""
+        return self.evolve(answer=None, images=tuple(image.without_signed_links() for image in self.images))
+
     def to_json(self) -> dict[str, Any]:
         """Return the receipt as JSON, with the facts that a person looks for first."""
         facts = {field.name: getattr(self, field.name) for field in _FIELDS}
-        images = [image.without_signed_links().to_json() for image in self.images]
-        own = {"author": vars(self.author).copy(), "state": self.state.value}
-        return {"version": VERSION, **facts, **own, "images": images, "reasons": list(self.reasons)}
+        own = {
+            "author": vars(self.author).copy(),
+            "state": self.state.value,
+            "images": [image.to_json() for image in self.images],
+            "answer": self.answer.to_json() if self.answer else None,
+            "reasons": list(self.reasons),
+        }
+        return {"version": VERSION, **facts, **own}
 
     @classmethod
     def from_json(cls, facts: object) -> Receipt:
@@ -167,6 +185,7 @@ class Receipt:
                     **values,
                     "state": ReceiptState(values["state"]),
                     "author": Author(**values["author"]),
+                    "answer": KeptAnswer.from_json(values["answer"]) if values.get("answer") else None,
                     "images": tuple(DeliveredImage.from_json(image) for image in values["images"]),
                     "reasons": tuple(values.get("reasons", ())),
                 }

@@ -15,13 +15,14 @@ from airflow_claid.errors import (
     JobTimeoutError,
     PartialFailureError,
     PictureError,
+    UnreadAnswerError,
     is_retryable,
 )
 from airflow_claid.fulfilment.deferred import DeferredFailure, DeferredOrder, DeferredState
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.orders.order import Order
 
-_OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError)
+_OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError, UnreadAnswerError)
 """Errors of one order; any other error concerns all orders and ends the task."""
 
 
@@ -122,12 +123,12 @@ class TaskOrders:
         return self.fulfilment.budget.spent
 
     @property
-    def waiting(self) -> list[int]:
+    def waiting(self) -> list[int | str]:
         """Ids of the jobs that may still be running."""
         return [one.receipt.job_id for one in self.begun if one.waiting and one.receipt.job_id is not None]
 
     @property
-    def job_ids(self) -> list[int]:
+    def job_ids(self) -> list[int | str]:
         """Ids of the jobs of all orders that are not complete yet, from this execution or an earlier one."""
         return [one.receipt.job_id for one in self.begun if one.receipt.job_id is not None]
 

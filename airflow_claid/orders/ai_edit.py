@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import AIEditRequest, ClaidClient, JobKind, prices
+from airflow_claid.client import AIEditRequest, Call, JobKind, prices
+from airflow_claid.client.calls import submission
 from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.orders.creation import CreationOrder, with_format
-from airflow_claid.orders.order import Sent, as_sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +40,9 @@ class AIEditOrder(CreationOrder):
         """Two credits an image."""
         return self.number_of_images * prices.AI_EDITED_IMAGE
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what submits the job."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that submits the job."""
         request = AIEditRequest.of(
             self.source.reached(), self.options, with_format(self.output).written_to(self.destination(edition))
         )
-        return lambda client: as_sent(client.submit_ai_edit(request))
+        return submission(self.job_kind, request.to_json())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from airflow_claid.client import BatchEditRequest, ClaidClient, JobKind, prices
+from airflow_claid.client import BatchEditRequest, Call, JobKind, prices
+from airflow_claid.client.calls import submission
 from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.orders.edit import facts_of, whole_output
-from airflow_claid.orders.order import Order, Sent, as_sent
+from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.listing import list_files
@@ -142,11 +143,11 @@ class BatchEditOrder(Order):
         """Return the folder itself: Claid keeps the inputs' names."""
         return self.place.folder if self.place.is_written_by_claid else None
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what submits the job."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that submits the job."""
         output = whole_output(self.output, self.destination(edition))
         request = BatchEditRequest.of(self._asked_input(), self.operations, output)
-        return lambda client: as_sent(client.submit_batch_edit(request))
+        return submission(self.job_kind, request.to_json())
 
     def _asked_input(self) -> Any:
         if self.folder is None:

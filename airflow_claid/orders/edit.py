@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import ClaidClient, EditRequest, JobKind, UploadRequest, prices
+from airflow_claid.client import Call, EditRequest, JobKind, UploadRequest, prices
+from airflow_claid.client.calls import submission, upload
 from airflow_claid.client.models.edit import ImageOutput, format_name
 from airflow_claid.client.models.edit_operations import Operations
-from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent
+from airflow_claid.orders.order import LANDING_FOLDER, Order
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.places import PICTURE_SUFFIXES
@@ -72,16 +72,13 @@ class EditOrder(Order):
             return self.place.folder + self.file_name(1)
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what submits a job, or sends the picture along where Claid cannot reach it."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that submits a job, or sends the picture along where Claid cannot reach it."""
         output = whole_output(self.output, self.destination(edition))
         address = self.source.address()
         if address is not None:
-            request = EditRequest.of(address, self.operations, output)
-            return lambda client: _submitted(client, request)
-        upload = UploadRequest.of(self.operations, output)
-        content = self.source.content()
-        return lambda client: _uploaded(client, upload, self.source.file_name, content)
+            return submission(self.job_kind, EditRequest.of(address, self.operations, output).to_json())
+        return upload(self.source.content(), self.source.file_name, UploadRequest.of(self.operations, output))
 
 
 def facts_of(operations: Operations) -> dict[str, Any]:
@@ -99,13 +96,3 @@ def whole_output(output: ImageOutput, destination: str | None) -> ImageOutput | 
     """Return an output with its destination; ``None`` where it would be empty."""
     whole = output.written_to(destination)
     return None if whole == ImageOutput() else whole
-
-
-def _submitted(client: ClaidClient, request: EditRequest) -> Sent:
-    job = client.submit_edit(request)
-    return Sent(job.request_id, job_id=job.id)
-
-
-def _uploaded(client: ClaidClient, request: UploadRequest, file_name: str, content: bytes) -> Sent:
-    result = client.upload_and_edit(content, request, filename=file_name)
-    return Sent(result.request_id, images=(result.output,))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import ClaidClient, FashionRequest, JobKind, prices
+from airflow_claid.client import Call, FashionRequest, JobKind, prices
+from airflow_claid.client.calls import submission
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.models.fashion import FashionOptions
 from airflow_claid.orders.creation import CreationOrder, with_format
-from airflow_claid.orders.order import Sent, as_sent
 from airflow_claid.orders.source import Source
 
 
@@ -51,8 +50,8 @@ class FashionOrder(CreationOrder):
         """Two credits an image."""
         return self.number_of_images * prices.FASHION_IMAGE
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what submits the job."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that submits the job."""
         pictures = {
             "clothing": [garment.reached() for garment in self.garments],
             "model": self.person.reached() if self.person else None,
@@ -60,4 +59,4 @@ class FashionOrder(CreationOrder):
         request = FashionRequest.of(
             pictures, self.options, with_format(self.output).written_to(self.destination(edition))
         )
-        return lambda client: as_sent(client.submit_fashion_model(request))
+        return submission(self.job_kind, request.to_json())

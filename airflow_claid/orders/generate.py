@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import ClaidClient, GenerateRequest, prices
-from airflow_claid.orders.order import Order, Sent
+from airflow_claid.client import Call, GenerateRequest, prices
+from airflow_claid.client.calls import generation
+from airflow_claid.orders.order import Order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +52,10 @@ class GenerateOrder(Order):
         """Return a sub-folder of the request's own."""
         return self._own_folder(edition)
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what generates the images."""
-        request = self.request.written_to(self.destination(edition))
+    def prepared(self, edition: int) -> Call:
+        """Return the call that generates the images."""
+        return generation(self.request.written_to(self.destination(edition)))
 
-        def send(client: ClaidClient) -> Sent:
-            result = client.generate_image(request)
-            return Sent(result.request_id, images=result.output)
-
-        return send
+    @property
+    def _repeated_prompt(self) -> str:
+        return self.request.input

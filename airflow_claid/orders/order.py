@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_claid.client import (
-    ClaidClient,
-    Job,
-    JobKind,
-    OutputImage,
-)
+from airflow_claid.client import Answer, Call, ClaidAnswerUnreadError, JobKind, OutputImage
+from airflow_claid.client.reading import read_job, read_pictures
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.places import Place
@@ -28,7 +24,7 @@ class Sent:
 
     request_id: str | None
     images: tuple[OutputImage, ...] = ()
-    job_id: int | None = None
+    job_id: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +112,26 @@ class Order(ABC):
         """Where Claid itself is to write; ``None`` for temporary links."""
 
     @abstractmethod
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Get everything ready and return what sends it. Calling that is the moment that costs.
+    def prepared(self, edition: int) -> Call:
+        """Get everything ready and return the call. Sending it is the moment that costs.
 
         :raises ClaidValidationError: if what is to be sent is not there; nothing was sent.
         """
+
+    def read(self, answer: Answer) -> Sent:
+        """Read the answer to the call: the id of a job, or pictures.
+
+        :raises ClaidAnswerUnreadError: if it holds neither, or is the answer to another request.
+        """
+        if self.job_kind is not None:
+            with suppress(ClaidAnswerUnreadError):
+                return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
+        return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+
+    @property
+    def _repeated_prompt(self) -> str | None:
+        """The prompt, for operations whose answer repeats it."""
+        return None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -147,8 +158,3 @@ class Order(ABC):
         if self.place.is_written_by_claid:
             return f"{self.place.folder}{self._own_name(edition)}/"
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}/" if self.landing else None
-
-
-def as_sent(job: Job) -> Sent:
-    """Return what came back at once where a job was submitted."""
-    return Sent(job.request_id, job_id=job.id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import ClaidClient, SceneRequest, prices
+from airflow_claid.client import Call, SceneRequest, prices
+from airflow_claid.client.calls import scene as scene_call
 from airflow_claid.client.models.scene import (
     AfterTemplate,
     EffectScene,
@@ -18,7 +18,6 @@ from airflow_claid.client.models.scene import (
     prompt_in,
 )
 from airflow_claid.orders.creation import CreationOrder, with_format
-from airflow_claid.orders.order import Sent
 from airflow_claid.orders.source import Source
 
 
@@ -59,14 +58,9 @@ class SceneOrder(CreationOrder):
         written = prices.WRITTEN_SCENE_PROMPT if is_written(prompt_in(self.scene)) else 0.0
         return self.number_of_images * prices.SCENE_IMAGE + written
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what makes the scene."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that makes the scene."""
         scene = {**dict(self.scene), **({"template_url": self.template.reached()} if self.template else {})}
         product = {**dict(self.placement), "image_url": self.source.reached()}
-        request = SceneRequest.of(product, scene, with_format(self.output).written_to(self.destination(edition)))
-
-        def send(client: ClaidClient) -> Sent:
-            result = client.create_scene(request)
-            return Sent(result.request_id, images=result.output)
-
-        return send
+        output = with_format(self.output).written_to(self.destination(edition))
+        return scene_call(SceneRequest.of(product, scene, output))

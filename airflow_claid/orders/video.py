@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_claid.client import ClaidClient, JobKind, VideoRequest, prices
+from airflow_claid.client import Call, JobKind, VideoRequest, prices
+from airflow_claid.client.calls import submission
 from airflow_claid.client.models.video import VideoOptions, VideoPrompt
-from airflow_claid.orders.order import LANDING_FOLDER, Order, Sent, as_sent
+from airflow_claid.orders.order import LANDING_FOLDER, Order
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.places import VIDEO_SUFFIX
 
@@ -71,7 +71,7 @@ class VideoOrder(Order):
             return self.place.folder + self.file_name(1)
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{VIDEO_SUFFIX}" if self.landing else None
 
-    def prepared(self, edition: int) -> Callable[[ClaidClient], Sent]:
-        """Return what submits the job."""
+    def prepared(self, edition: int) -> Call:
+        """Return the call that submits the job."""
         request = VideoRequest.of(self.source.reached(), self.options, self.destination(edition))
-        return lambda client: as_sent(client.submit_video(request))
+        return submission(self.job_kind, request.to_json())

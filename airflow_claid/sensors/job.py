@@ -20,7 +20,7 @@ from airflow_claid.triggers.job import ClaidJobTrigger
 from airflow_claid.version_compat import AirflowFailException, conf
 from airflow_claid.waiting.decision import PATIENCE, WaitState
 from airflow_claid.waiting.failure_count import FailureCount
-from airflow_claid.waiting.jobs import JobDecision, decide, job_kind, job_numbers, pause
+from airflow_claid.waiting.jobs import JobDecision, decide, job_ids, job_kind, pause
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,7 +61,7 @@ class ClaidJobSensor(ClaidSensor):
     def __init__(
         self,
         *,
-        job_id: int | str | Sequence[int],
+        job_id: int | str | Sequence[int | str],
         kind: str,
         claid_conn_id: str = ClaidHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -72,10 +72,10 @@ class ClaidJobSensor(ClaidSensor):
         self.job_id = job_id
         self.kind = kind
         self.start_from_trigger = start_from_trigger
-        self._final: dict[int, JobDecision] = {}
+        self._final: dict[int | str, JobDecision] = {}
         with refusing_at_once():
             if is_literal(job_id):
-                job_numbers(job_id, "job_id")
+                job_ids(job_id, "job_id")
             if is_literal(kind):
                 job_kind(kind, "kind")
             if start_from_trigger and not _readable_in_the_triggerer(job_id):
@@ -134,16 +134,16 @@ class ClaidJobSensor(ClaidSensor):
         raise PollFailedError("The trigger saw the jobs end, but now they cannot be polled")
 
     @cached_property
-    def _numbers(self) -> list[int]:
+    def _numbers(self) -> list[int | str]:
         with refusing_at_once():
             job_kind(self.kind, "kind")
-            return job_numbers(self.job_id, "job_id")
+            return job_ids(self.job_id, "job_id")
 
-    def _decision(self, job_id: int, count: FailureCount) -> JobDecision:
+    def _decision(self, job_id: int | str, count: FailureCount) -> JobDecision:
         name = f"Job {job_id} ({self.kind})"
         return decide(name, self._poll(job_id), failures=count.failures, patience=count.patience)
 
-    def _poll(self, job_id: int) -> Job | Exception:
+    def _poll(self, job_id: int | str) -> Job | Exception:
         try:
             return self.hook.client.get_job(JobKind(self.kind), job_id)
         except Exception as error:  # noqa: BLE001 - a connection can fail in ways of its own; decide() counts them

@@ -108,6 +108,20 @@ class ConnectedStorages:
                 return f"{CONNECTED}://{name}/{quote(plain[len(without_connection(root)) :])}"
         return None
 
+    def uri_of_key(self, name: str, key: str) -> str | None:
+        """Return ``storage://NAME/PATH`` for the key of an object in a storage's bucket; ``None`` if it is outside.
+
+        :param key: with the storage's prefix, as the bucket knows it; an ``https`` address may put the bucket first.
+        """
+        storage = (self._by_name or {}).get(name)
+        if storage is None:
+            return None
+        prefix = storage.parameters.path.strip("/")
+        for path in (key, key.removeprefix(f"{storage.parameters.bucket}/")):
+            if not prefix or path.startswith(f"{prefix}/"):
+                return f"{CONNECTED}://{name}/{quote(path.removeprefix(f'{prefix}/') if prefix else path)}"
+        return None
+
     def _root(self, name: str) -> str | None:
         """Return the address, ending with ``/``, of what ``storage://NAME/`` is."""
         target = self._mapping.get(name)

@@ -14,7 +14,7 @@ from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.triggers.base import ClaidTrigger, poll_in_thread
 from airflow_claid.waiting.decision import WaitState
-from airflow_claid.waiting.jobs import JobDecision, decide, job_kind, job_numbers, pause
+from airflow_claid.waiting.jobs import JobDecision, decide, job_ids, job_kind, pause
 
 _CLIENT_LIFE = 300.0
 """Seconds after which a connection is read anew, in case somebody changed it."""
@@ -44,7 +44,7 @@ class ClaidJobTrigger(ClaidTrigger):
         self,
         *,
         kind: str,
-        job_id: Sequence[int] | int | str,
+        job_id: Sequence[int | str] | int | str,
         deadline: float | None = None,
         poll_interval: float = 10.0,
         claid_conn_id: str = ClaidHook.default_conn_name,
@@ -75,11 +75,11 @@ class ClaidJobTrigger(ClaidTrigger):
         """Poll the jobs until the wait ends, then tell how."""
         try:
             kind = job_kind(self.kind, "kind")
-            pending = {job_id: JobDecision(WaitState.WAIT, "") for job_id in job_numbers(self.job_id, "job_id")}
+            pending = {job_id: JobDecision(WaitState.WAIT, "") for job_id in job_ids(self.job_id, "job_id")}
         except ClaidValidationError as error:
             yield self._event(WaitState.REFUSED, str(error), {})
             return
-        final: dict[int, JobDecision] = {}
+        final: dict[int | str, JobDecision] = {}
         polls = 0
         while pending:
             await asyncio.sleep(pause(polls, self.poll_interval, self.seconds_left))
@@ -105,12 +105,12 @@ class ClaidJobTrigger(ClaidTrigger):
         """Tell what goes on, where a person kills or clears the task (Airflow 3.3+)."""
         self.log.warning("%s", goes_on(self.job_id, self.credits))
 
-    async def _poll(self, kind: JobKind, job_id: int) -> Job | Exception:
+    async def _poll(self, kind: JobKind, job_id: int | str) -> Job | Exception:
         room = f"job-{kind.value}-{self.claid_conn_id}"
         return await poll_in_thread(room, lambda: _client(self.claid_conn_id).get_job(kind, job_id))
 
     @staticmethod
-    def _event(state: WaitState, message: str, decisions: dict[int, JobDecision]) -> TriggerEvent:
+    def _event(state: WaitState, message: str, decisions: dict[int | str, JobDecision]) -> TriggerEvent:
         jobs = {str(job_id): decision.job.status if decision.job else None for job_id, decision in decisions.items()}
         return TriggerEvent({"status": state.value, "message": message, "jobs": jobs})  # type: ignore[no-untyped-call]
 

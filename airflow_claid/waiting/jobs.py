@@ -11,10 +11,14 @@ import random
 from dataclasses import dataclass, replace
 
 from airflow_claid.client import ClaidError, ClaidValidationError, Job, JobKind, JobOutcome
+from airflow_claid.client.finding import as_job_id
 from airflow_claid.client.lists import flat
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
+
+_SLIPS = {"None", "none", "null", "nan", "NaN"}
+"""Texts that a template renders for a task that has not run."""
 
 _FIRST_POLL = 1 / 8
 _SHORTEST_PAUSE = 0.05
@@ -40,8 +44,15 @@ class JobDecision(Decision):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the job ended with something to show."""
-        return self.job is not None and self.job.outcome is JobOutcome.DONE and bool(self.job.outputs)
+        """Whether the job ended with something to show; of one that failed in part, that is delivered."""
+        ended = (JobOutcome.DONE, JobOutcome.FAILED)
+        return self.job is not None and self.job.outcome in ended and bool(self.job.outputs)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the job is done and reports no error, but its result holds no picture that can be found."""
+        job = self.job
+        return job is not None and job.outcome is JobOutcome.DONE and not job.outputs and not job.errors
 
     def raise_if_fruitless(self) -> None:
         """Raise what a wait that ended without a result raises, in whatever way it was waited.
@@ -126,17 +137,18 @@ def job_kind(value: object, name: str) -> JobKind:
         raise ClaidValidationError(f"{name}={shortened(value)} must be one of {kinds}") from None
 
 
-def job_numbers(value: object, name: str) -> list[int]:
+def job_ids(value: object, name: str) -> list[int | str]:
     """Return a list of job ids from one, a list, the results of a mapped task, or text that a template rendered.
 
     :raises ClaidValidationError: if it is none of these, or empty.
     """
-    job_ids = list(flat(_read(value) if isinstance(value, str) else value))
-    if not job_ids or not all(_is_number(job_id) for job_id in job_ids):
+    given = list(flat(_read(value) if isinstance(value, str) else value))
+    ids = [known for known in map(as_job_id, given) if known is not None and str(known) not in _SLIPS]
+    if not given or len(ids) < len(given):
         raise ClaidValidationError(
-            f"{name}={shortened(value)} must be the number of a job, or a list, as wait_for_completion=False gives it"
+            f"{name}={shortened(value)} must be the id of a job, or a list, as wait_for_completion=False gives it"
         )
-    return list(dict.fromkeys(int(str(job_id)) for job_id in job_ids))
+    return list(dict.fromkeys(ids))
 
 
 def _read(text: str) -> object:
@@ -144,7 +156,3 @@ def _read(text: str) -> object:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError):
         return text
-
-
-def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, str)) and str(value).strip().isdecimal()

@@ -18,8 +18,10 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -65,9 +67,24 @@ class RequestModel(BaseModel):
 
 
 class AnswerModel(BaseModel):
-    """Part of an answer: what we read of it; Claid may add more."""
+    """Part of an answer: what we read of it. Claid may add more; what does not fit a field is dropped."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _drop_what_does_not_fit(
+        cls, value: object, check_type: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        """Return a field's default instead of a value of another type; only a field without default is demanded."""
+        try:
+            return check_type(value)
+        except ValidationError:
+            field = cls.model_fields[info.field_name or ""]
+            if field.is_required():
+                raise
+            log.debug("%s.%s is a %s, which does not fit: it is dropped", cls.__name__, info.field_name, type(value))
+            return field.get_default(call_default_factory=True)
 
 
 def wrong(problem: str) -> PydanticCustomError:

@@ -142,6 +142,6 @@ class UploadRequest(RequestModel):
 class EditResult(AnswerModel):
     """What an edit answered; ``request_id`` is the answer's ``x-request-id``, or ``None``."""
 
-    input: InputImage
+    input: InputImage = InputImage()
     output: OutputImage
     request_id: str | None = None

@@ -98,6 +98,6 @@ class _GenerateInput(AnswerModel):
 class GenerateResult(AnswerModel):
     """What generation answered; ``request_id`` is the answer's ``x-request-id``, or ``None``."""
 
-    input: _GenerateInput
+    input: _GenerateInput = _GenerateInput()
     output: tuple[OutputImage, ...]
     request_id: str | None = None

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 from airflow_claid.client.models.base import AnswerModel
+
+
+def _number(value: object) -> object:
+    """Return a number that was written as a text or with a fraction of zero."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _name(value: object) -> object:
+    """Return the name of a format, which may be an object with options."""
+    return value.get("type", value.get("name")) if isinstance(value, Mapping) else value
+
+
+Pixels = Annotated[int, BeforeValidator(_number)]
 
 
 class InputImage(AnswerModel):
@@ -11,9 +34,9 @@ class InputImage(AnswerModel):
     ext: str | None = None
     mps: float | None = None
     mime: str | None = None
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
+    format: Annotated[str | None, BeforeValidator(_name)] = None
+    width: Pixels | None = None
+    height: Pixels | None = None
     generated_prompt: str | None = None
 
 

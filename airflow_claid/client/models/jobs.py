@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
+from airflow_claid.client.finding import pictures_in
 from airflow_claid.client.models.base import AnswerModel
 from airflow_claid.client.models.images import InputImage, OutputImage
 from airflow_claid.client.redaction import without_queries
@@ -56,6 +57,23 @@ class JobError(AnswerModel):
         return without_queries(self.error)
 
 
+def _errors(value: object) -> object:
+    """Return a list of errors of any shape as objects: Claid names none but ``error`` and ``created_at``."""
+    several = value if isinstance(value, (list, tuple)) else [value] if value else []
+    return [_error(one) for one in several if one]
+
+
+def _error(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        return {"error": str(value)}
+    texts = (value.get(name) for name in ("error", "error_message", "message", "detail", "msg"))
+    return {**value, "error": next((str(text) for text in texts if text), "no reason given")}
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
 class Job(AnswerModel):
     """A job: an edit, a batch of edits, an AI edit, fashion models or a video.
 
@@ -65,10 +83,10 @@ class Job(AnswerModel):
     """
 
     kind: JobKind
-    id: int
-    status: str
-    created_at: str | None = None
-    errors: tuple[JobError, ...] | None = None
+    id: int | str
+    status: str = ""
+    created_at: Annotated[str | None, BeforeValidator(_text)] = None
+    errors: Annotated[tuple[JobError, ...] | None, BeforeValidator(_errors)] = None
     inputs: tuple[InputImage, ...] = ()
     outputs: tuple[OutputImage, ...] = ()
     request_id: str | None = None
@@ -90,16 +108,18 @@ class Job(AnswerModel):
         results = data.get("results") or data.get("result") or ()
         results = results if isinstance(results, (list, tuple)) else [results]
         parts = [part for part in results if isinstance(part, Mapping)]
+        done = str(data.get("status")).upper() == "DONE"
         return {
             **data,
             "inputs": [one for part in parts for one in _one_or_many(part, "input_object")],
-            "outputs": [one for part in parts for one in _one_or_many(part, "output_object")],
+            "outputs": pictures_in({name: part for name, part in data.items() if name != "id"}, anywhere=done),
         }
 
     @property
     def outcome(self) -> JobOutcome:
-        """What the status means; a status that the contract does not name is ``UNKNOWN``."""
-        return _OUTCOMES.get(self.status, JobOutcome.UNKNOWN)
+        """What the status means; one that the contract does not name is ``UNKNOWN``, unless there is a result."""
+        known = _OUTCOMES.get(self.status.strip().upper())
+        return known or (JobOutcome.DONE if self.outputs else JobOutcome.UNKNOWN)
 
     @property
     def reasons(self) -> str:
@@ -110,4 +130,4 @@ class Job(AnswerModel):
 def _one_or_many(part: Mapping[str, Any], name: str) -> list[Any]:
     many = part.get(f"{name}s")
     one = part.get(name)
-    return [item for item in (*(many or ()), one) if item]
+    return [item for item in (*(many if isinstance(many, (list, tuple)) else ()), one) if isinstance(item, Mapping)]

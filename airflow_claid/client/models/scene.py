@@ -248,6 +248,6 @@ class SceneRequest(RequestModel):
 class SceneResult(AnswerModel):
     """What a scene request answered; ``request_id`` is the answer's ``x-request-id``, or ``None``."""
 
-    input: InputImage
+    input: InputImage = InputImage()
     output: tuple[OutputImage, ...]
     request_id: str | None = None

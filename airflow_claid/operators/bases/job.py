@@ -153,7 +153,7 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Return the orders as they were before the wait."""
         return self._orders()
 
-    def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int]:
+    def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int | str]:
         """Deliver what is ready, and return the ids of all jobs."""
         job_ids = task_orders.job_ids
         self._hand_on(context, task_orders.complete_without_waiting(deadline), task_orders.spent)

@@ -21,9 +21,11 @@ from airflow_claid.errors import (
     PartialFailureError,
     PictureError,
     PlaceRefusedError,
+    UnreadAnswerError,
 )
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
+from airflow_claid.fulfilment.liveness import this_process
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
 from airflow_claid.fulfilment.resources import utc_now
@@ -255,7 +257,7 @@ def failing_at_once(subject: str) -> Iterator[None]:
     try:
         with refusing_at_once():
             yield
-    except (JobFailedError, LostAnswerError, CreditCeilingError, PlaceRefusedError) as error:
+    except (JobFailedError, LostAnswerError, UnreadAnswerError, CreditCeilingError, PlaceRefusedError) as error:
         raise AirflowFailException(str(error)) from error
     except PartialFailureError as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
@@ -272,4 +274,4 @@ def _author(context: Context) -> Author:
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     generation = getattr(ti, "max_tries", 0) or 0
-    return Author(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number, generation)
+    return Author(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number, generation, this_process())

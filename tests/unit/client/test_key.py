@@ -17,7 +17,7 @@ from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
 
 KEY = "cl-0123456789-never-to-be-seen"
-GENERATED = as_json({"data": {"input": {"text": "a"}, "output": []}})
+GENERATED = as_json({"data": {"output": [{"tmp_url": "https://dl.claid.ai/a.png"}]}})
 
 
 def everything_told(error: BaseException) -> str:
@@ -64,7 +64,7 @@ def error_of(client: ClaidClient) -> ClaidError:
 
 def test_no_error_shows_the_key_nor_those_behind_it(client_of: ClientOf, scripted: ScriptedServer) -> None:
     errors = all_errors(client_of, scripted)
-    assert len({type(error) for error in errors}) == 8
+    assert len({type(error) for error in errors}) == 9
     for error in errors:
         assert KEY not in everything_told(error)
         assert "Bearer" not in everything_told(error)

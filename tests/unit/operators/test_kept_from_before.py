@@ -85,12 +85,17 @@ def test_the_parts_of_a_batch_that_was_stopped_before_are_its_rows(run: TaskRun)
         index.close()
 
 
+def with_what_is_new(facts: dict[str, Any]) -> dict[str, Any]:
+    """Add what receipts have had since, at its default."""
+    return {**facts, "answer": None, "signed": False, "author": {**facts["author"], "process": ""}}
+
+
 def test_a_receipt_in_airflows_own_memory_is_read_and_written_as_it_was() -> None:
     kept = json.loads((KEPT / "task_state.json").read_text())
     (facts,) = (value for key, value in kept.items() if key.startswith("claid_receipt_"))
     receipt = Receipt.from_json(facts)
     assert receipt.state is ReceiptState.DELIVERED
-    assert receipt.to_json() == facts
+    assert receipt.to_json() == with_what_is_new(facts)
 
 
 @pytest.mark.parametrize("file", sorted((KEPT / "local").iterdir()), ids=lambda file: file.name[:8])
@@ -106,4 +111,4 @@ def test_receipts_with_a_line_for_each_state_tell_the_last_one(file: Path, tmp_p
 def test_every_receipt_is_written_again_as_it_was_read() -> None:
     for file in (KEPT / "bucket").rglob("_claid/*.json"):
         facts = json.loads(file.read_text())
-        assert Receipt.from_json(facts).to_json() == facts
+        assert Receipt.from_json(facts).to_json() == with_what_is_new(facts)

@@ -178,9 +178,9 @@ def test_polls_that_fail_after_the_trigger_saw_the_end_are_tried_again(
 @pytest.mark.parametrize(
     ("parameters", "remedy"),
     [
-        ({"job_id": []}, "the number of a job, or a list"),
-        ({"job_id": "None"}, "the number of a job, or a list"),
-        ({"job_id": "job 7"}, "the number of a job, or a list"),
+        ({"job_id": []}, "the id of a job, or a list"),
+        ({"job_id": "None"}, "the id of a job, or a list"),
+        ({"job_id": "job 7"}, "the id of a job, or a list"),
         ({"kind": "edits"}, "one of edit, batch_edit, ai_edit"),
     ],
 )

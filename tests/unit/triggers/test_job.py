@@ -209,7 +209,7 @@ def test_a_job_that_claid_does_not_know_is_refused_when_the_others_have_ended(ac
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"job_id": "None"}, "job_id='None' must be the number of a job"),
+        ({"job_id": "None"}, "job_id='None' must be the id of a job"),
         ({"job_id": []}, "job_id="),
         ({"job_id": "{{ ti.xcom_pull('x') }}"}, "job_id="),
         ({"kind": "edits"}, "kind='edits' must be one of edit, batch_edit"),

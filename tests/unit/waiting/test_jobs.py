@@ -21,7 +21,7 @@ from airflow_claid.client import (
 )
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.waiting.decision import PATIENCE, WaitState
-from airflow_claid.waiting.jobs import JobDecision, decide, job_kind, job_numbers, pause
+from airflow_claid.waiting.jobs import JobDecision, decide, job_ids, job_kind, pause
 
 NAME = "Job 7 (edit)"
 IN_PROGRESS = ("ACCEPTED", "WAITING", "PROCESSING", "PAUSED", "SOMETHING_NEW")
@@ -171,16 +171,16 @@ class Results:
 
 @pytest.mark.parametrize("value", [[41, 42], (41, "42"), "[41, 42]", "['41', '42']", " [[41], [42, 41]]\n", Results()])
 def test_job_ids_are_read_in_every_form_that_a_dag_gives_them(value: object) -> None:
-    assert job_numbers(value, "job_id") == [41, 42]
-    assert job_numbers("41", "job_id") == job_numbers(41, "job_id") == job_numbers(" 41 ", "job_id") == [41]
+    assert job_ids(value, "job_id") == [41, 42]
+    assert job_ids("41", "job_id") == job_ids(41, "job_id") == job_ids(" 41 ", "job_id") == [41]
 
 
 @pytest.mark.parametrize(
     "value", [None, "None", "", "[]", [], "{{ x }}", True, 4.5, [None], "job 4", {"id": 4}, [b"4"], -3]
 )
 def test_what_is_no_job_id_is_refused_by_name(value: object) -> None:
-    with pytest.raises(ClaidValidationError, match=r"^job_id=.* must be the number of a job, or a list"):
-        job_numbers(value, "job_id")
+    with pytest.raises(ClaidValidationError, match=r"^job_id=.* must be the id of a job, or a list"):
+        job_ids(value, "job_id")
 
 
 @pytest.mark.parametrize("value", ["edits", "", None, 3])
