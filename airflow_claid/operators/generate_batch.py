@@ -24,8 +24,9 @@ from airflow_claid.client.text import shortened
 from airflow_claid.errors import is_retryable
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
+from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_as_told
-from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once, spare_receipts
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
@@ -181,7 +182,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 self._batch = Batch(
                     rows=self._rows(given, shard),
                     order_of=lambda row: self._order(row, place, landing),
-                    fulfilment=self._fulfilments(fulfilment, folder + RECEIPTS_FOLDER),
+                    fulfilment=self._fulfilments(fulfilment, folder + RECEIPTS_FOLDER, spare_receipts(context)),
                     budget=fulfilment.budget,
                     manifest=manifest,
                     still_there=lambda row: not regenerate and _still_there(row, place, pictures),
@@ -228,12 +229,14 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         finally:
             context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
-    def _fulfilments(self, fulfilment: Fulfilment, receipts: str) -> Callable[[bool], Fulfilment]:
+    def _fulfilments(
+        self, fulfilment: Fulfilment, receipts: str, spares: SpareReceipts
+    ) -> Callable[[bool], Fulfilment]:
         """Return the fulfilment for the first attempt at a prompt, or a later one: the first needs few lookups."""
         terms = replace(fulfilment.terms, wait_for_answers=False)
         known, all_receipts = (
-            KnownReceipts(receipts, Inventory(receipts, recursive=False).has),
-            FolderReceipts(receipts),
+            SparedReceipts(KnownReceipts(receipts, Inventory(receipts, recursive=False).has), spares),
+            SparedReceipts(FolderReceipts(receipts), spares),
         )
         first = replace(fulfilment, terms=terms, receipts=lambda _: known)
         again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)

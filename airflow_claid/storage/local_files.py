@@ -47,7 +47,7 @@ def _write_blocks(final: str, blocks: Iterable[bytes]) -> None:
         _write(partial, blocks)
         os.replace(partial, final)
     except BaseException:
-        _remove(partial)
+        remove(partial)
         raise
 
 
@@ -65,7 +65,7 @@ def create_whole(final: str, content: bytes) -> bool:
                 raise
             return _create_without_links(partial, final)
     finally:
-        _remove(partial)
+        remove(partial)
     return True
 
 
@@ -84,7 +84,7 @@ def _create_without_links(partial: str, final: str) -> bool:
             return False
         os.replace(partial, final)
     finally:
-        _remove(claim)
+        remove(claim)
     return True
 
 
@@ -99,7 +99,7 @@ def _claim(claim: str, now: float) -> None:
         except FileExistsError:
             with suppress(FileNotFoundError):
                 if now - os.stat(claim).st_mtime > _CLAIM_SECONDS:
-                    _remove(claim)
+                    remove(claim)
                     continue
             time.sleep(_CLAIM_PAUSE)
         else:
@@ -191,7 +191,7 @@ def _fill(file: int, blocks: Iterable[bytes]) -> None:
         os.close(file)
 
 
-def _remove(partial: str) -> None:
+def remove(partial: str) -> None:
     """Remove a partial file; one that stays is litter, and must hide neither what went wrong nor what went well."""
     with suppress(OSError):
         os.unlink(partial)

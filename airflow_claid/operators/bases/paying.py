@@ -29,6 +29,7 @@ from airflow_claid.fulfilment.liveness import this_process
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
 from airflow_claid.fulfilment.resources import utc_now
+from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts, SpoolSpare, TaskStateSpare
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
@@ -190,21 +191,22 @@ class ClaidPayingOperator(BaseOperator):
         return Budget(ceiling(self.max_credits, "max_credits"), spent=spent)
 
     def _fulfilment(self, context: Context, spent: float = 0.0) -> Fulfilment:
+        spares = spare_receipts(context)
         return Fulfilment(
             client=self.hook.client,
             delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
-            receipts=lambda order: self._receipts(order, context),
+            receipts=lambda order: self._receipts(order, context, spares),
             author=_author(context),
             terms=self._terms(),
             budget=self._budget(spent),
         )
 
-    def _receipts(self, order: Order, context: Context) -> ReceiptStore:
+    def _receipts(self, order: Order, context: Context, spares: SpareReceipts) -> ReceiptStore:
         """Choose the store of an order's receipt: beside the pictures, else with the task instance, else none."""
         if not order.place.is_temporary:
             readable = self.hook.storages.find_readable_uri(order.place.receipts)
             if readable is not None:
-                return FolderReceipts(readable)
+                return SparedReceipts(FolderReceipts(readable), spares)
         store = task_state_store(context)
         if store is not None:
             return TaskStateReceipts(store)
@@ -268,6 +270,12 @@ def failing_at_once(subject: str) -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(f"{subject}: {error}") from error
+
+
+def spare_receipts(context: Context) -> SpareReceipts:
+    """Return the second places of receipts: Airflow's task state (3.3+), and this machine."""
+    store = task_state_store(context)
+    return SpareReceipts([*([TaskStateSpare(store)] if store is not None else []), SpoolSpare.of_this_machine()])
 
 
 def _author(context: Context) -> Author:
