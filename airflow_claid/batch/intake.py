@@ -11,6 +11,7 @@ from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.file_names import FileNames
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Intake:
         self._still_there = still_there
         self._first_by_fingerprint: dict[int, int] = {}
         self._first_by_name: dict[int, int] = {}
+        self._names = FileNames("")
 
     def take(self, row: PromptRow) -> Item | Ended:
         """Return the item to request, or its result if it needs no request."""
@@ -82,8 +84,9 @@ class Intake:
         namesake = self._namesake(row.number, order)
         if namesake is not None:
             conflict = ClaidValidationError(
-                f"row {row.number} has the name {order.name!r} of row {namesake} but is another request: its "
-                "pictures would overwrite those of the other row. Give each row a name of its own"
+                f"row {row.number} has the name {order.name!r} of row {namesake}{self._names.why} but is another "
+                "request: its pictures would overwrite those of the other row, or stand for them. Give each row a name "
+                "of its own"
             )
             return Ended(outcomes.overwriting(order, str(conflict)))
         before = self._index.get(order.fingerprint)
@@ -94,11 +97,20 @@ class Intake:
     def _order(self, row: PromptRow) -> Order:
         if row.problem:
             raise ClaidValidationError(f"row {row.number} {row.problem}")
-        return self._order_of(row)
+        try:
+            order = self._order_of(row)
+            order.fingerprint  # noqa: B018 - made now, so that what cannot be encoded is this row's error alone
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ClaidValidationError(
+                f"row {row.number} cannot be made a request ({type(error).__name__}: {error})"
+            ) from None
+        return order
 
     def _namesake(self, number: int, order: Order) -> int | None:
-        """Return the number of an earlier row that writes files of the same names, if there is one."""
-        if order.name is None or not order.place.is_written_by_airflow:
+        """Return the number of an earlier row whose pictures have the same name, if there is one."""
+        if order.name is None:
             return None
-        first = self._first_by_name.setdefault(hash(order.name), number)
+        if self._names.folder != order.place.folder:
+            self._names = FileNames(order.place.folder)
+        first = self._first_by_name.setdefault(hash(self._names.key(order.name)), number)
         return first if first != number else None

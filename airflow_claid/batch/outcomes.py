@@ -15,8 +15,7 @@ _PROMPT_CHARACTERS = 2000
 
 def invalid(row: PromptRow, problem: str) -> dict[str, Any]:
     """Return the row of an item that cannot be requested."""
-    name = None if row.name is None else str(row.name)[:_NAME_CHARACTERS]
-    prompt = None if row.prompt is None else str(row.prompt)[:_PROMPT_CHARACTERS]
+    name, prompt = _shown(row.name, _NAME_CHARACTERS), _shown(row.prompt, _PROMPT_CHARACTERS)
     return {"name": name, "prompt": prompt, "fingerprint": None, "status": "invalid", "error": problem}
 
 
@@ -64,6 +63,16 @@ def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
 
 UNKNOWN_COST: dict[str, float | None] = {"credits": None, "credits_in_doubt": None}
 """The cost of an item whose receipt cannot be read."""
+
+
+def _shown(value: object, characters: int) -> str | None:
+    """Return what a row gave, as a text; Python writes no integer of very many digits."""
+    if value is None:
+        return None
+    try:
+        return str(value)[:characters]
+    except ValueError:
+        return f"({type(value).__name__})"
 
 
 def _facts(order: Order) -> dict[str, Any]:

@@ -7,7 +7,10 @@ _SHOWN_CHARACTERS = 60
 
 def shortened(value: object) -> str:
     """Return a value's repr for an error or a log line, cut if it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of very many digits, which Python does not write out
+        return f"(a {type(value).__name__})"
     if len(text) <= _SHOWN_CHARACTERS:
         return text
     length = f" ({len(value)} characters)" if isinstance(value, str) else ""

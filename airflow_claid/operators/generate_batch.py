@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.counts import STATUSES, BatchCounts
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.progress import Progress
-from airflow_claid.batch.prompts import PromptRow, count_rows, rows
+from airflow_claid.batch.prompts import PromptRow, Prompts
 from airflow_claid.client import ClaidValidationError, GenerateRequest
-from airflow_claid.client.lists import flat
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import is_retryable
@@ -30,7 +27,7 @@ from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import choice, is_literal, number, refusing_at_once, seconds
+from airflow_claid.parameters import choice, is_literal, mapping, number, optional, refusing_at_once, seconds
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.listing import Inventory
 from airflow_claid.storage.object_storage import checksum_if_there, located
@@ -44,10 +41,7 @@ from airflow_claid.storage.places import (
 from airflow_claid.version_compat import AirflowException, AirflowFailException, task_state_store
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-_Given = str | list[Any]
-"""The address of a file, or a list of prompts."""
+    from airflow.sdk import Context, ObjectStoragePath
 
 ON_ERROR = ("continue", "fail")
 _KILLED = "The task was killed or timed out"
@@ -117,11 +111,11 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     def __init__(
         self,
         *,
-        prompts: str | Sequence[str | Mapping[str, Any]],
+        prompts: str | ObjectStoragePath | Sequence[Any],
         output: str,
         number_of_images: int | str = 1,
         guidance_scale: float | str = 5.0,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str | int | None] | None = None,
         shard: Sequence[int] | str | None = None,
         manifest: str | None = None,
         concurrency: int | str | None = None,
@@ -167,20 +161,20 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
             choice(self.on_blocked, "on_blocked", ON_BLOCKED)
             pace = seconds(self.report_seconds, "report_seconds")
-            given = _given(self.prompts)
-            total = count_rows(given, columns=self.columns or None, shard=shard)
+            prompts = Prompts(self.prompts, columns=_columns(self.columns), shard=shard)
+            total = prompts.count()
             self._check_place(place)
             folder = self.hook.storages.readable_uri(place.folder)
-            source = self._source(given, place, shard)
-            content = checksum_if_there(given, "prompts") if isinstance(given, str) else None
-            address = self._manifest_address(given, folder, source)
+            source = self._source(prompts, place, shard)
+            content = _content(prompts.addresses)
+            address = self._manifest_address(prompts, folder, source)
             manifest = Manifest(folder, fingerprint(**source, place={"content": content}), address)
             try:
                 pictures = Inventory(folder, recursive=place.is_written_by_claid)
                 regenerate, landing = self._terms().regenerate, self._landing(place)
                 client, fulfilment = self.hook.client, self._fulfilment(context)
                 self._batch = Batch(
-                    rows=self._rows(given, shard),
+                    rows=prompts,
                     order_of=lambda row: self._order(row, place, landing),
                     fulfilment=self._fulfilments(fulfilment, folder + RECEIPTS_FOLDER, spare_receipts(context)),
                     budget=fulfilment.budget,
@@ -242,9 +236,6 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
         return lambda is_first: first if is_first else again
 
-    def _rows(self, given: _Given, shard: tuple[int, int] | None) -> Iterator[PromptRow]:
-        return rows(given, columns=self.columns or None, shard=shard, whole=True)
-
     def _order(self, row: PromptRow, place: Place, landing: str | None) -> Order:
         return GenerateOrder(
             base_url=self.hook.client.base_url,
@@ -276,12 +267,13 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             error_threshold=float(threshold),
         )
 
-    def _source(self, given: _Given, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
+    def _source(self, given: Prompts, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
         """Return what identifies the batch: the same in each attempt and run, whatever a file holds by then."""
-        if isinstance(given, str):
-            prompts = without_connection(given)
+        if len(given.addresses) == 1:
+            prompts = without_connection(given.addresses[0])
         else:
-            prompts = hashlib.sha256(json.dumps(given, default=str).encode()).hexdigest()
+            items = [without_connection(address) for address in given.addresses] or list(given.items)
+            prompts = hashlib.sha256(json.dumps(items, default=str, skipkeys=True).encode()).hexdigest()
         return {
             "base_url": self.hook.client.base_url,
             "operation": "generate_image",
@@ -293,12 +285,12 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             },
         }
 
-    def _manifest_address(self, given: _Given, folder: str, source: Mapping[str, Any]) -> str:
+    def _manifest_address(self, given: Prompts, folder: str, source: Mapping[str, Any]) -> str:
         if self.manifest not in (None, "", "None"):
             address = self.hook.storages.readable_uri(str(self.manifest))
             located(address, "manifest")
             return address
-        stem = stem_of(given) if isinstance(given, str) else "prompts"
+        stem = stem_of(given.addresses[0]) if given.addresses else "prompts"
         return f"{folder}manifest-{stem}-{fingerprint(**source, place={})[:8]}.jsonl"
 
     def _fail_if_it_should(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
@@ -322,16 +314,16 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             )
 
 
-def _given(prompts: object) -> _Given:
-    """Return the address of a file, or all prompts as one flat list, also those that mapped tasks returned.
+def _columns(columns: object) -> Mapping[str, str | int | None] | None:
+    if optional(columns) is None:
+        return None
+    return mapping(columns, "columns", "{'prompt': 'Caption', 'name': 'sku'}")
 
-    :raises ClaidValidationError: if it is neither.
-    """
-    if isinstance(prompts, (str, ObjectStoragePath)):
-        return str(prompts)
-    if isinstance(prompts, Sequence) and not isinstance(prompts, bytes):
-        return list(flat(prompts))
-    raise ClaidValidationError(f"prompts={shortened(prompts)} is neither a list nor the address of a file")
+
+def _content(addresses: Sequence[str]) -> str | None:
+    """Return what tells one content of the files from another; ``None`` where there are none."""
+    checksums = [checksum_if_there(address, "prompts") for address in addresses]
+    return checksums[0] if len(checksums) == 1 else "|".join(map(str, checksums)) or None
 
 
 def _folder(output: object) -> Place:

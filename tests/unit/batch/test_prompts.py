@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from airflow_claid.batch import prompts as prompts_module
-from airflow_claid.batch.prompts import PromptRow, count_rows, rows
+from airflow_claid.batch import catalogue_files
+from airflow_claid.batch.prompts import PromptRow, Prompts, rows
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
@@ -134,11 +134,13 @@ def test_quotes_newlines_and_letters_of_all_scripts_in_a_field(write: Write) -> 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=6))
 def test_what_pythons_own_csv_writes_is_read_as_it_was(tmp_path_factory: pytest.TempPathFactory, texts: list[str]):
+    """Unless it ends with a backslash: then it may be a text that was cut at an escaped quote."""
     file = io.StringIO(newline="")
     csv.writer(file).writerows([["prompt", "name"], *([text, "n"] for text in texts)])
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_text(file.getvalue(), encoding="utf-8", newline="")
-    assert prompts_of(f"file://{path}") == [text if text.strip() else None for text in texts]
+    cut = [text for text in texts if (len(text) - len(text.rstrip("\\"))) % 2]
+    assert prompts_of(f"file://{path}") == [text if text.strip() and text not in cut else None for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,9 @@ def test_columns_may_have_other_names(write: Write) -> None:
         next(rows(address, columns={"name": "sku"}))
 
 
-@pytest.mark.parametrize("columns", [["prompt"], {"output": "x"}, {"prompt": 1}, {"prompt": " "}])
+@pytest.mark.parametrize(
+    "columns", [["prompt"], {"output": "x"}, {"prompt": -1}, {"prompt": True}, {"prompt": None}, {"prompt": " "}]
+)
 def test_columns_that_say_nothing_are_refused(columns: object) -> None:
     with pytest.raises(ClaidValidationError, match=r"columns=.* must map some of prompt, name"):
         next(rows(["a lamp"], columns=columns))  # type: ignore[arg-type]
@@ -341,7 +345,9 @@ def test_other_columns_are_noted_once(write: Write, caplog: pytest.LogCaptureFix
     line = '{"prompt": "a lamp", "%s": 1}\n'
     with caplog.at_level(logging.INFO, "airflow_claid"):
         assert len(list(rows(write("a.jsonl", line % "sku" + line % "price")))) == 2
-    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == ["passing over the columns 'sku'"]
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "taking 'prompt' as prompt; passing over 'sku'"
+    ]
 
 
 @given(count=st.integers(0, 40), shards=st.integers(1, 9))
@@ -421,7 +427,7 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
 ) -> None:
     line = {"csv": "prompt\na lamp\na vase\n", "tsv": "prompt\na lamp\na vase\n", "jsonl": '"a lamp"\n"a vase"\n'}
     address, opened = write(name, line[name.split(".")[1]]), []
-    open_text = prompts_module._opened
+    open_text = catalogue_files._opened
 
     @contextmanager
     def counting(*arguments: Any) -> Iterator[Any]:
@@ -429,13 +435,14 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
         with open_text(*arguments) as text:
             yield text
 
-    monkeypatch.setattr(prompts_module, "_opened", counting)
-    assert count_rows(address) == 2
-    assert [row.prompt for row in rows(address, whole=True)] == ["a lamp", "a vase"]
+    monkeypatch.setattr(catalogue_files, "_opened", counting)
+    prompts = Prompts(address)
+    assert prompts.count() == 2
+    assert [row.prompt for row in prompts] == ["a lamp", "a vase"]
     assert len(opened) == 2
 
 
 def test_a_damaged_file_is_refused_when_it_is_counted(write: Write) -> None:
     packed = gzip.compress(b"prompt\na lamp\na vase\n")
     with pytest.raises(ClaidValidationError, match="is not a complete gzip file"):
-        count_rows(write("a.csv.gz", packed[:-4]))
+        Prompts(write("a.csv.gz", packed[:-4])).count()

@@ -11,11 +11,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
@@ -246,18 +249,72 @@ def test_a_prompt_given_twice_is_paid_once_and_the_second_row_says_of_which(
 
 
 @pytest.mark.parametrize("kind", ["local", "connected"])
-def test_two_prompts_of_one_name_do_not_overwrite_each_other(
+def test_two_prompts_of_one_name_are_not_two_pictures_of_one_product(
     kind: str, sandbox: Sandbox, new_try: NewTry, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     prompts = [{"prompt": "A lamp", "name": "X"}, {"prompt": "A sofa", "name": "X"}]
     output = f"file://{tmp_path}/" if kind == "local" else request.getfixturevalue("connected")
     summary = new_try()(batch(prompts=prompts, output=output, error_threshold=1))
     second = rows_of(summary)[1]
-    if kind == "local":
-        assert second["status"] == "invalid"
-        assert "the name 'X' of row 1" in second["error"]
-    assert sandbox.charged() == (1 if kind == "local" else 2)
+    assert second["status"] == "invalid"
+    assert "the name 'X' of row 1" in second["error"]
+    assert sandbox.charged() == 1
     assert new_try(run_id="tuesday")(batch(prompts=prompts, output=output, error_threshold=1))["credits"] == 0
+
+
+def test_names_that_differ_by_case_alone_are_two_products_where_files_tell_them_apart(
+    sandbox: Sandbox, new_try: NewTry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [{"prompt": "A lamp", "name": "Sku"}, {"prompt": "A sofa", "name": "SKU"}]
+    assert new_try()(batch(prompts=prompts, output=f"file://{tmp_path}/a/"))["done"] == 2
+    monkeypatch.setattr("airflow_claid.storage.file_names._asked", lambda folder: (True, True))
+    second = rows_of(new_try()(batch(prompts=prompts, output=f"file://{tmp_path}/b/", error_threshold=1)))[1]
+    assert second["status"] == "invalid"
+    assert "the name 'SKU' of row 1 (this folder does not tell names apart by upper and lower case" in second["error"]
+    assert sandbox.charged() == 3
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "A lamp \ud83d"},
+        {"prompt": "A lamp", "name": "SKU-\ud83d"},
+        {"prompt": "\u200b\u200b\u200b\u2060"},
+        {"prompt": "A lamp", "name": "\u200b\ufeff"},
+        {"prompt": "nan"},
+        {"prompt": "A lamp", "name": "nan"},
+        {"prompt": "A chair\0\0 of oak"},
+        {"prompt": "A lamp", "name": "x" * 300},
+        {"prompt": "A lamp", "name": "CH/2001"},
+        {"prompt": b"Caf\xe9", "name": "SKU-2"},
+        {"prompt": "A lamp", "guidance_scale": float("inf")},
+        {"prompt": "A lamp", "number_of_images": [2]},
+        {"prompt": "file:///data/export/part-00001.csv"},
+        {"prompt": ["A lamp"], "name": {"a": 1}},
+    ],
+)
+def test_a_row_that_is_a_slip_costs_nothing_and_stops_nobody(
+    row: dict[str, object], sandbox: Sandbox, new_try: NewTry, tmp_path: Path
+) -> None:
+    summary = new_try()(
+        batch(prompts=["A vase", row, "A sofa"], output=f"file://{tmp_path}/", error_threshold=1, concurrency=1)
+    )
+    assert [one["status"] for one in rows_of(summary)] == ["done", "invalid", "done"]
+    assert paid_by_prompt(sandbox) == Counter(["A vase", "A sofa"])
+
+
+def test_a_warehouses_values_are_read_as_what_they_mean(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
+    prompts = [
+        {"prompt": b"A lamp", "name": 1001.0, "number_of_images": Decimal(2), "guidance_scale": np.float32(7.5)},
+        {"prompt": "A sofa", "name": Decimal("1002"), "number_of_images": np.int64(1), "guidance_scale": pd.NA},
+        {"prompt": "A vase", "name": pd.Timestamp("2026-03-01"), "number_of_images": float("nan")},
+        {"prompt": pd.NA, "name": "1004"},
+    ]
+    summary = new_try()(batch(prompts=prompts, output=f"file://{tmp_path}/", error_threshold=1))
+    assert [row["name"] for row in rows_of(summary)] == ["1001", "1002", "2026-03-01", "1004"]
+    assert rows_of(summary)[3]["status"] == "invalid"
+    assert (tmp_path / "1001_2.png").exists()
+    assert sandbox.charged() == 4
 
 
 def test_rows_that_are_no_good_are_reported_and_the_others_delivered(
