@@ -9,7 +9,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,9 @@ _GZIP = b"\x1f\x8b"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
 
+_Read = Callable[[], Iterator[Record]]
+_Open = Callable[[], AbstractContextManager[TextIO]]
+
 
 class CatalogueFile:
     """A file of rows, read as a stream, as often as is asked.
@@ -48,44 +51,45 @@ class CatalogueFile:
     def __init__(self, address: str, columns: Columns) -> None:
         self.address = address
         self._columns = columns
-        self._read: Callable[[], Iterator[Record]] | None = None
+        self._read: _Read | None = None
 
     def records(self) -> Iterator[Record]:
         """Yield the record of each row.
 
         :raises ClaidValidationError: if the file as a whole cannot be used.
         """
-        if self._read is None:
-            self.count()
-        assert self._read is not None
+        read = self._read or self._checked()[0]
         with _refusing(self.address):
-            yield from self._read()
+            yield from read()
 
     def count(self) -> int:
         """Read the file to its end, and return how many rows it has.
 
         :raises ClaidValidationError: as :meth:`records`.
         """
+        self._read, count = self._checked()
+        return count
+
+    def _checked(self) -> tuple[_Read, int]:
+        """Read the file to its end; return what reads it again, and how many rows it has."""
         path = _existing(self.address)
         suffix = re.search(r"(\.[a-z]+)?(\.gz)?$", self.address.rpartition("/")[2].lower())
         kind, packed = suffix.groups() if suffix else (None, None)
         with _refusing(self.address):
             if kind in _DELIMITERS:
-                self._read, count = self._in_its_dialect(partial(_opened, path, bool(packed)), _DELIMITERS[kind])
-                return count
+                return self._in_its_dialect(partial(_opened, path, bool(packed)), _DELIMITERS[kind])
+            read: _Read
             if kind == ".parquet" and not packed:
-                self._read = partial(_parquet, path, self._columns)
+                read = partial(_parquet, path, self._columns)
             elif kind in _JSON_LINES:
-                self._read = partial(_json_lines, partial(_opened, path, bool(packed)), self._columns)
+                read = partial(_json_lines, partial(_opened, path, bool(packed)), self._columns)
             else:
                 raise Unusable(
                     "is of a kind that is not read: use .csv, .tsv, .jsonl (these also with .gz), or .parquet"
                 )
-            return sum(1 for _ in self._read())
+            return read, sum(1 for _ in read())
 
-    def _in_its_dialect(
-        self, opened: Callable[[], _Opened], delimiter: str
-    ) -> tuple[Callable[[], Iterator[Record]], int]:
+    def _in_its_dialect(self, opened: _Open, delimiter: str) -> tuple[_Read, int]:
         """Return what reads the file in the dialect that its rows show, and how many rows it has."""
 
         def read(fit: Fit | None = None, *, escaped: bool = False) -> Iterator[Record]:
@@ -146,9 +150,6 @@ def _existing(address: str) -> ObjectStoragePath:
     return path
 
 
-_Opened = Iterator[TextIO]
-
-
 @contextmanager
 def _opened(path: ObjectStoragePath, packed: bool) -> Iterator[TextIO]:
     """Open a file as text; a byte order mark at its beginning is left out.
@@ -201,7 +202,7 @@ def record_of(item: object, columns: Columns) -> Record:
     return {ours: values[position] for ours, position in found.items()}
 
 
-def _json_lines(opened: Callable[[], _Opened], columns: Columns) -> Iterator[Record]:
+def _json_lines(opened: _Open, columns: Columns) -> Iterator[Record]:
     lacking: str | None = None
     usable = columns.required is None or columns.are_positions
     with opened() as text:

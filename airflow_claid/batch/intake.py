@@ -100,6 +100,8 @@ class Intake:
         try:
             order = self._order_of(row)
             order.fingerprint  # noqa: B018 - made now, so that what cannot be encoded is this row's error alone
+        except ClaidValidationError:
+            raise
         except (ValueError, OverflowError, RecursionError) as error:
             raise ClaidValidationError(
                 f"row {row.number} cannot be made a request ({type(error).__name__}: {error})"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
@@ -126,7 +127,7 @@ def rows(
 def _row(number: int, record: Record) -> PromptRow:
     if isinstance(record, str):
         return PromptRow(number, problem=record)
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     problem = None
     for name, value in record.items():
         try:
@@ -138,7 +139,7 @@ def _row(number: int, record: Record) -> PromptRow:
                 values[name] = _number(values[name])
     if values.get("prompt") is None:
         problem = problem or "has no prompt"
-    return PromptRow(number, **values, problem=problem)  # type: ignore[arg-type]
+    return PromptRow(number, **values, problem=problem)
 
 
 def _filled(value: object) -> object:

@@ -43,7 +43,9 @@ def separated(
     rows = _rows(text, delimiter, escaped, fit)
     header = next(rows, None)
     if header is None or isinstance(header[1], str):
-        raise Unusable(f"has no header: its first line must name the columns, {', '.join(columns.wanted or ['sku', '…'])}")
+        raise Unusable(
+            f"has no header: its first line must name the columns, {', '.join(columns.wanted or ['sku', '…'])}"
+        )
     names = header[1]
     try:
         found = columns.in_header(names)
@@ -63,8 +65,8 @@ def fits_better_escaped(plain: Fit, escaped: Fit) -> bool:
 def _record(line: int, cells: Sequence[str], names: Sequence[str], found: dict[str, int], escaped: bool) -> Record:
     if any(cell.strip() for cell in cells[len(names) :]):
         return (
-            f"has {len(cells)} columns where the header has {len(names)} (line {line}): put a text that holds a comma or "
-            "a tab into double quotes"
+            f"has {len(cells)} columns where the header has {len(names)} (line {line}): put a text that holds a comma "
+            "or a tab into double quotes"
         )
     values: dict[str, object] = {ours: cells[position] for ours, position in found.items() if position < len(cells)}
     for ours, value in values.items():
@@ -120,4 +122,6 @@ def _rows(text: Iterable[str], delimiter: str, escaped: bool, fit: Fit) -> Itera
 def _with_only_known_escapes(line: str, delimiter: str) -> str:
     r"""Double each backslash that escapes nothing, as in ``C:\new``: the reader would swallow it."""
     known = f'"\\{delimiter}\r\n'
-    return re.sub(r"\\(.|$)", lambda pair: pair[0] if pair[1] and pair[1] in known else f"\\{pair[0]}", line, flags=re.S)
+    return re.sub(
+        r"\\(.|$)", lambda pair: pair[0] if pair[1] and pair[1] in known else f"\\{pair[0]}", line, flags=re.S
+    )

@@ -272,7 +272,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         if len(given.addresses) == 1:
             prompts = without_connection(given.addresses[0])
         else:
-            items = [without_connection(address) for address in given.addresses] or list(given.items)
+            items: list[object] = [without_connection(address) for address in given.addresses] or list(given.items)
             prompts = hashlib.sha256(json.dumps(items, default=str, skipkeys=True).encode()).hexdigest()
         return {
             "base_url": self.hook.client.base_url,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import unicodedata
 from contextlib import suppress
+from pathlib import Path
 
 from airflow_claid.storage.addresses import local_path
 
@@ -43,17 +43,17 @@ class FileNames:
 
 def _asked(folder: str) -> tuple[bool, bool]:
     """Return whether a folder, or the nearest one above it that is there, ignores case and Unicode form."""
-    while not os.path.isdir(folder) and folder.rstrip("/"):
-        folder = os.path.dirname(folder.rstrip("/"))
+    there = Path(folder)
+    while not there.is_dir() and there != there.parent:
+        there = there.parent
     name = f".claid-{secrets.token_hex(4)}-é"
-    path = f"{folder.rstrip('/')}/{name}"
+    probe = there / name
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        probe.touch(exist_ok=False)
     except OSError:
         return False, False
     try:
-        other_case = path.replace(name, name.upper())
-        return os.path.exists(other_case), os.path.exists(path.replace(name, unicodedata.normalize("NFD", name)))
+        return (there / name.upper()).exists(), (there / unicodedata.normalize("NFD", name)).exists()
     finally:
         with suppress(OSError):
-            os.unlink(path)
+            probe.unlink()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import unicodedata
 from pathlib import Path
 
@@ -30,12 +29,11 @@ def test_a_folder_that_cannot_be_written_is_no_error() -> None:
 def _like_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that finds a file under each of its names."""
 
-    def exists(path: str) -> bool:
-        folder, name = os.path.split(path)
-        alike = {unicodedata.normalize("NFC", one).casefold() for one in os.listdir(folder)}
-        return unicodedata.normalize("NFC", name).casefold() in alike
+    def exists(path: Path) -> bool:
+        alike = {unicodedata.normalize("NFC", one.name).casefold() for one in path.parent.iterdir()}
+        return unicodedata.normalize("NFC", path.name).casefold() in alike
 
-    monkeypatch.setattr("os.path.exists", exists)
+    monkeypatch.setattr(Path, "exists", exists)
 
 
 @pytest.mark.usefixtures("_like_a_mac")
