@@ -146,6 +146,7 @@ def _greeting(settings: SandboxSettings, url: str) -> str:
             f"  storage  storage://{storage.name}/  ->  {storage.type} {storage.bucket}/{storage.path}"
             for storage in settings.storages
         ),
+        *([f"  dialects {url}/sandbox/dialects"] if settings.dialects else []),
         f"  ledger   {url}/sandbox/ledger",
         f"  page     {url}/",
         "Stop with Ctrl+C.",

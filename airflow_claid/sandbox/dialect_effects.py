@@ -7,7 +7,7 @@ import gzip
 import json
 import logging
 from collections.abc import Iterable
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from fastapi import Response
@@ -23,9 +23,12 @@ log = logging.getLogger("airflow_claid.sandbox")
 class RawResponse(Response):
     """An answer that is written to the connection byte by byte, whatever its headers say. It ends the connection."""
 
+    reason: str | None = None
+    told_length: bool = False
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write the answer and close the connection."""
-        head = _status_line(self.status_code)
+        head = _status_line(self.status_code, self.reason)
         for name, value in self.raw_headers:
             head += name + b": " + value + b"\r\n"
         head += b"x-request-id: " + scope["sandbox.request_id"].encode() + b"\r\n\r\n"
@@ -44,26 +47,33 @@ def apply(dialects: Iterable[Dialect], response: Response, scope: Scope, base_ur
     return response
 
 
-def _status_line(status: int) -> bytes:
-    try:
-        reason = HTTPStatus(status).phrase
-    except ValueError:
-        reason = ""
-    return f"HTTP/1.1 {status} {reason}\r\n".encode()
+def _status_line(status: int, reason: str | None = None) -> bytes:
+    if reason is None:
+        reason = responses.get(status, "")
+    return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
 
 
 def _changed(dialect: Dialect, response: Response, base_url: str) -> Response:
     """Return the answer as one dialect says it."""
+    raw_before = response if isinstance(response, RawResponse) else None
+    told_length = raw_before is not None and raw_before.told_length
     status = dialect.status or response.status_code
     body = _body(dialect, bytes(response.body), base_url)
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    headers = {name: value for name, value in response.headers.items() if told_length or name != "content-length"}
     if dialect.compress:
         body = gzip.compress(body, mtime=0)
         headers["content-encoding"] = "gzip"
     if status in (204, 304):
         body = b""
-    raw = dialect.is_raw or isinstance(response, RawResponse)
-    changed = (RawResponse if raw else Response)(body, status, headers)
+    changed: Response
+    if dialect.is_raw or raw_before:
+        changed = RawResponse(body, status, headers)
+        changed.reason = raw_before.reason if raw_before and dialect.reason is None else dialect.reason
+        changed.told_length = told_length or dialect.tells_length
+    else:
+        changed = Response(body, status, headers)
+    if dialect.tells_length or (told_length and "content-length" not in headers):
+        del changed.headers["content-length"]
     for name, value in dialect.headers.items():
         if value is None:
             del changed.headers[name]

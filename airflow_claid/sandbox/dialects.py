@@ -52,12 +52,18 @@ def _base64(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if re.search(r"[\r\n\0]", text) or any(ord(letter) > 255 for letter in text):
+        raise ValueError(f"{text!r} holds a letter beyond Latin-1, or a line break")
+    return text
+
+
 def _headers(headers: dict[str, str | None]) -> dict[str, str | None]:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header")
-        if value is not None and (re.search(r"[\r\n\0]", value) or any(ord(letter) > 255 for letter in value)):
-            raise ValueError(f"the header {name} holds a letter beyond Latin-1, or a line break")
+        if value is not None:
+            _one_line(value)
     return headers
 
 
@@ -102,6 +108,7 @@ class Dialect(BaseModel):
     The rest of the answer:
 
     :param status: another status, from 200. A redirect is a status and a header ``Location``.
+    :param reason: text behind the status, in place of ``OK``. The connection is closed.
     :param headers: headers added or replaced; null removes one. With a ``Content-Length`` or ``Transfer-Encoding``,
         the answer is sent exactly as told, right or wrong, and the connection is closed.
     :param informational: statuses (100 to 199) of informational answers sent before it on the same connection.
@@ -131,6 +138,7 @@ class Dialect(BaseModel):
     compress: Literal["gzip"] | None = None
 
     status: Annotated[int, Field(ge=200, le=999)] | None = None
+    reason: Annotated[str, AfterValidator(_one_line)] | None = None
     headers: Annotated[dict[str, str | None], AfterValidator(_headers)] = {}
     informational: Annotated[tuple[Informational, ...], BeforeValidator(_as_list)] = ()
     late: bool = False
@@ -148,7 +156,7 @@ class Dialect(BaseModel):
             if parts_of(new).count("*") > parts_of(old).count("*"):
                 raise ValueError(f"move: {new!r} has more '*' than {old!r}.")
         if self.late and self.is_raw:
-            raise ValueError("An answer cannot be both late and have a Content-Length or Transfer-Encoding of its own.")
+            raise ValueError("A late answer has no reason, Content-Length or Transfer-Encoding of its own.")
         if not self.changes_anything:
             raise ValueError("The dialect changes nothing; see the fields after 'seed'.")
         return self
@@ -161,7 +169,12 @@ class Dialect(BaseModel):
     @property
     def is_raw(self) -> bool:
         """Whether no web server would send the answer, so that its bytes are written to the connection."""
-        return bool(_LENGTH_HEADERS & {name.lower() for name in self.headers}) or (self.status or 0) > 599
+        return self.tells_length or self.reason is not None or (self.status or 0) > 599
+
+    @property
+    def tells_length(self) -> bool:
+        """Whether it says how long the body is, or that it comes in chunks."""
+        return bool(_LENGTH_HEADERS & {name.lower() for name in self.headers})
 
     @property
     def changes_anything(self) -> bool:

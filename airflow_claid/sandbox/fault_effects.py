@@ -18,7 +18,7 @@ BAD_GATEWAY = (
     "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n"
     "<hr><center>nginx</center>\n</body>\n</html>\n"
 )
-HUGE_DOWNLOAD_BYTES = 8 * 1024**3
+HUGE_BYTES = 8 * 1024**3
 
 
 class CutConnection(Response):
@@ -89,9 +89,15 @@ def _faulty_response(fault: Fault, response: Response | None) -> Response | None
         return CutConnection()
     if fault.kind == "empty":
         return Response(b"", 200, media_type="application/json")
-    if fault.kind == "truncated" and response is not None:
-        whole = bytes(response.body)
+    if response is None:
+        return None
+    whole = bytes(response.body)
+    if fault.kind == "truncated":
         return Response(whole[: len(whole) * 2 // 3], 200, media_type="application/json")
+    if fault.kind == "slow":
+        return _slow(whole, fault, "application/json")
+    if fault.kind == "huge":
+        return _huge(whole, b" ", "application/json")
     return None
 
 
@@ -103,13 +109,11 @@ async def apply_to_download(fault: Fault, response: Response) -> Response:
     if fault.kind == "cut":
         return CutConnection()
     if fault.kind == "huge":
-        return StreamingResponse(_huge_body(), media_type=mime, headers={"Content-Length": str(HUGE_DOWNLOAD_BYTES)})
+        return _huge(b"", b"\0", mime)
     if fault.kind == "truncated":
         return HalfResponse(content, media_type=mime)
     if fault.kind == "slow":
-        return StreamingResponse(
-            _send_slowly(content, fault.duration), media_type=mime, headers={"Content-Length": str(len(content))}
-        )
+        return _slow(content, fault, mime)
     return response
 
 
@@ -138,8 +142,22 @@ async def _send_slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
         await asyncio.sleep(seconds / 20)
 
 
-async def _huge_body() -> AsyncIterator[bytes]:
-    block = bytes(256 * 1024)
-    for _ in range(HUGE_DOWNLOAD_BYTES // len(block)):
-        yield block
+def _slow(content: bytes, fault: Fault, mime: str | None) -> Response:
+    """Return an answer that arrives piece by piece, all of it after the fault's seconds."""
+    declared = {"Content-Length": str(len(content))}
+    return StreamingResponse(_send_slowly(content, fault.duration), media_type=mime, headers=declared)
+
+
+def _huge(content: bytes, filling: bytes, mime: str | None) -> Response:
+    """Return an answer that is filled up to 8 GiB."""
+    declared = {"Content-Length": str(HUGE_BYTES)}
+    return StreamingResponse(_filled(content, filling), media_type=mime, headers=declared)
+
+
+async def _filled(content: bytes, filling: bytes) -> AsyncIterator[bytes]:
+    yield content
+    block, left = filling * (256 * 1024), HUGE_BYTES - len(content)
+    while left:
+        yield block[:left]
+        left -= min(left, len(block))
         await asyncio.sleep(0)

@@ -10,12 +10,24 @@ from typing import Any, Literal, get_args
 from airflow_claid.sandbox.conditions import DOWNLOAD, Rules, check_operation
 
 Kind = Literal[
-    "latency", "429", "500", "502", "empty", "truncated", "cut", "hold", "job_error", "job_stuck", "job_status"
+    "latency",
+    "429",
+    "500",
+    "502",
+    "empty",
+    "truncated",
+    "slow",
+    "huge",
+    "cut",
+    "hold",
+    "job_error",
+    "job_stuck",
+    "job_status",
 ]
 DownloadKind = Literal["truncated", "huge", "slow", "expired", "cut"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DOWNLOAD_KINDS: tuple[str, ...] = get_args(DownloadKind)
-_CHARGED_BY_DEFAULT = {"empty", "truncated", "hold"}
+_CHARGED_BY_DEFAULT = {"empty", "truncated", "slow", "huge", "hold"}
 _DEFAULT_SECONDS = {"hold": 600.0, "slow": 2.0, "latency": 2.0}
 
 
@@ -24,9 +36,10 @@ class Fault:
     """A fault to inject into answers or downloads: something breaks. An answer that only differs is a dialect.
 
     :param kind: for operations: ``latency``, ``429``, ``500``, ``502`` (with an HTML body), ``empty`` (an empty 200),
-        ``truncated`` (half of the JSON), ``cut`` (the connection ends without a byte), ``hold`` (the answer waits for
-        a release), ``job_error`` and ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends), ``job_status``
-        (a submitted job takes ``status``).
+        ``truncated`` (half of the JSON), ``slow`` (piece by piece), ``huge`` (with 8 GiB of blanks), ``cut`` (the
+        connection ends without a byte), ``hold`` (the answer waits for a release), ``job_error`` and
+        ``job_stuck`` (a submitted job ends in ``ERROR``, or never ends), ``job_status`` (a submitted job takes
+        ``status``).
         For downloads: ``truncated``, ``huge``, ``slow``, ``expired``, ``cut``.
     :param operation: the contract's operation id, such as ``generate_image``; ``download`` for temporary addresses;
         None (default) for every operation, but not for downloads.
@@ -36,8 +49,8 @@ class Fault:
     :param probability: chance (0 to 1) that it strikes a request; always by default.
     :param seed: seed of the chance, which makes it repeatable; 0 by default.
     :param charged: whether the request is charged, and its pictures made, before the fault strikes. By default true
-        for ``empty``, ``truncated`` and ``hold``, else false. Never true for ``429``.
-    :param seconds: length of a latency or a slow download (2 by default), or of a hold at most (600). For
+        for ``empty``, ``truncated``, ``slow``, ``huge`` and ``hold``, else false. Never true for ``429``.
+    :param seconds: length of a latency or of a slow answer or download (2 by default), or of a hold at most (600). For
         ``job_stuck`` and ``job_status``: time after which the job continues; without it, never.
     :param status: for ``job_status``: any word, such as ``PAUSED``, or one that the contract does not have. The job
         takes it right after it has been accepted; ``DONE`` (without a result), ``ERROR`` and ``CANCELLED`` are final.

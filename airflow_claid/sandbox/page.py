@@ -37,7 +37,8 @@ td.number {{ text-align: right; }} .bad {{ color: #a3231f; }}
 </style></head><body>
 <h1>Claid sandbox</h1>
 <p>A local stand-in for Claid. Nothing here costs money. {requests} requests, {charged:g} credits charged.
-<a href="/sandbox/ledger">Ledger</a> · <a href="/sandbox/credits">Credits</a> · <a href="/sandbox/faults">Faults</a></p>
+<a href="/sandbox/ledger">Ledger</a> · <a href="/sandbox/credits">Credits</a> · <a href="/sandbox/faults">Faults</a> ·
+<a href="/sandbox/dialects">Dialects</a></p>
 <div class="pictures">{pictures}</div>
 <table><tr><th>#</th><th>Time</th><th>Operation</th><th>Prompt</th><th>Images</th><th>Credits</th><th>Status</th><th>Delivered</th></tr>
 {rows}</table></body></html>"""

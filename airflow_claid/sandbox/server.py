@@ -148,8 +148,9 @@ class Sandbox:
         It strikes once by default, three times with ``count=3``, sometimes with ``probability=0.1``, always with
         ``probability=1``.
 
-        :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``cut``, ``hold``, ``job_error``,
-            ``job_stuck``, ``job_status``; for downloads ``truncated``, ``huge``, ``slow``, ``expired``, ``cut``.
+        :param kind: ``latency``, ``429``, ``500``, ``502``, ``empty``, ``truncated``, ``slow``, ``huge``, ``cut``,
+            ``hold``, ``job_error``, ``job_stuck``, ``job_status``; for downloads ``truncated``,
+            ``huge``, ``slow``, ``expired``, ``cut``.
         :param conditions: the other fields of :class:`airflow_claid.sandbox.faults.Fault`: ``operation``, ``prompt``,
             ``count``, ``probability``, ``seed``, ``charged``, ``seconds``, ``status``.
         """

@@ -193,6 +193,20 @@ class TestStatusAndHeaders:
         assert answer.status_code == 799
         assert len(answer.json()["data"]["output"]) == 4
 
+    @pytest.mark.parametrize("reason", ["Fine", "", "OK sandbox-key", "é"])
+    def test_another_reason(self, client: Client, sandbox: Sandbox, reason: str) -> None:
+        sandbox.dialect(operation="generate_image", reason=reason)
+        sandbox.dialect(without="data.input")
+        assert raw_answers(sandbox, "a lamp").startswith(f"HTTP/1.1 200 {reason}\r\n".encode("latin-1"))
+        assert sorted(data_of(client.generate())) == ["output", "profiling"]
+
+    def test_chunks_of_ones_own(self, sandbox: Sandbox) -> None:
+        sandbox.dialect(headers={"Transfer-Encoding": "chunked"}, body_text="zz;sandbox-key\r\n")
+        head, _, body = raw_answers(sandbox, "a lamp").partition(b"\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head.lower()
+        assert b"content-length" not in head.lower()
+        assert body == b"zz;sandbox-key\r\n"
+
     def test_a_redirect(self, client: Client, sandbox: Sandbox) -> None:
         sandbox.dialect(status=307, headers={"Location": "https://elsewhere.example/v1"}, body_text="")
         answer = client.call("POST", "/image/generate", json={"input": "a lamp"}, allow_redirects=False)
@@ -341,6 +355,18 @@ class TestWhich:
         assert pattern(1) == pattern(1) != pattern(3)
         assert set(pattern(1)) == {200, 202}
 
+    def test_a_wrong_length_survives_another_dialect(self, client: Client, sandbox: Sandbox) -> None:
+        sandbox.dialect(headers={"Content-Length": "7"})
+        sandbox.dialect(without="data.input")
+        head, _, body = raw_answers(sandbox, "a lamp").partition(b"\r\n\r\n")
+        assert b"content-length: 7\r\n" in head.lower()
+        assert json.loads(body)["data"].keys() == {"output", "profiling"}
+
+    def test_a_missing_length_survives_another_dialect(self, client: Client, sandbox: Sandbox) -> None:
+        sandbox.dialect(headers={"Content-Length": None})
+        sandbox.dialect(without="data.input")
+        assert "content-length" not in client.generate().headers
+
     def test_dialects_apply_in_turn_and_before_faults(self, client: Client, sandbox: Sandbox) -> None:
         sandbox.dialect(move={"data": "result"})
         sandbox.dialect(without="result.input")
@@ -437,9 +463,10 @@ class TestComeAndGo:
         ({"informational": [200]}, "less than or equal to 199"),
         ({"headers": {"X Y": "1"}}, "'X Y' is not the name of a header"),
         ({"headers": {"X": "a\r\nb"}}, "a line break"),
+        ({"reason": "a\nb"}, "a line break"),
         ({"headers": {"X": "€"}}, "a letter beyond Latin-1"),
         ({"operation": "download", "without": "data"}, "A download is no JSON"),
-        ({"late": True, "headers": {"content-length": "3"}}, "cannot be both late"),
+        ({"late": True, "headers": {"content-length": "3"}}, "A late answer has no reason"),
         ({"probability": 2, "status": 201}, "less than or equal to 1"),
         ({"count": 0, "status": 201}, "greater than or equal to 1"),
         ({"colour": "red"}, "Extra inputs are not permitted"),

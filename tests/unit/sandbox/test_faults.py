@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -77,6 +78,24 @@ def test_truncated_json_comes_after_charging(client: Client, sandbox: Sandbox) -
         answer.json()
     assert sandbox.charged() == 4
     wait_until(lambda: sandbox.ledger()[0].delivered is True)
+
+
+def test_a_slow_answer_comes_whole_after_charging(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("slow", seconds=0.2)
+    with client.call("POST", "/image/generate", json={"input": "a lamp"}, stream=True) as answer:
+        assert sandbox.charged() == 4
+        assert len(answer.json()["data"]["output"]) == 4
+    wait_until(lambda: sandbox.ledger()[0].delivered is True)
+
+
+def test_a_huge_answer_is_declared_and_begins_with_the_pictures(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("huge")
+    with client.call("POST", "/image/generate", json={"input": "a lamp"}, stream=True) as answer:
+        assert int(answer.headers["content-length"]) == 8 * 1024**3
+        begun = next(answer.iter_content(1_000_000))
+    assert len(json.loads(begun)["data"]["output"]) == 4
+    wait_until(lambda: sandbox.ledger()[0].delivered is False)
+    assert sandbox.charged() == 4
 
 
 def test_latency_before_charging_delays_the_charge(client: Client, sandbox: Sandbox) -> None:
