@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import mimetypes
 from collections.abc import Callable, Iterator
@@ -24,11 +25,10 @@ from airflow_claid.delivery.written import find_written
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError, PictureError, PictureNotFoundError
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.addresses import is_link
+from airflow_claid.storage.checksums import is_of_content, is_unchanged
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
-    checksum_if_there,
-    checksum_of,
     find,
     read,
     read_if_there,
@@ -83,7 +83,7 @@ class Delivery:
         readable = self.storages.find_readable_uri(image.path)
         if readable is None or image.checksum is None:
             return True
-        return checksum_if_there(readable) == image.checksum
+        return is_unchanged(readable, checksum=image.checksum, size=image.bytes, sha256=image.sha256)
 
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
         """List what is at Claid's own destination, for a request whose answer was lost.
@@ -126,19 +126,20 @@ class Delivery:
         if written is None:
             return self._put_where_claid_should_have(order, image, destination)
         file, path = written.file, written.path
-        content = checksum = None
+        content = checksum = sha256 = None
         if file is not None:
             try:
                 suspect = order.filtered and file.size <= most_bytes_when_black(_pixels(image))
-                content = read(file.uri) if suspect else None
-                checksum = checksum_of(file, content)
+                content = read(file.uri) if suspect or not is_of_content(file) else None
+                sha256 = hashlib.sha256(content).hexdigest() if content is not None else None
+                checksum = file.checksum or sha256
             except FileNotFoundError:
                 file = None
         image = image.evolve(path=path, tmp_url=None, expires_at=None)
         if file is None:
             return image.evolve(blocked=self._unseen(order, path, written.readable))
-        blocked = content is not None and is_plain_black(content, _pixels(image))
-        return image.evolve(blocked=blocked, checksum=checksum, bytes=file.size)
+        blocked = order.filtered and content is not None and is_plain_black(content, _pixels(image))
+        return image.evolve(blocked=blocked, checksum=checksum, sha256=sha256, bytes=file.size)
 
     def _put_where_claid_should_have(
         self, order: Order, image: DeliveredImage, destination: str | None

@@ -29,8 +29,9 @@ from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import choice, is_literal, mapping, number, optional, refusing_at_once, seconds
 from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory
-from airflow_claid.storage.object_storage import checksum_if_there, located
+from airflow_claid.storage.object_storage import located
 from airflow_claid.storage.places import (
     RECEIPTS_FOLDER,
     Place,

@@ -17,6 +17,7 @@ from airflow_claid.orders.edit import facts_of, whole_output
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source
 from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.checksums import version_in_folder
 from airflow_claid.storage.listing import list_files
 
 READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff", ".bmp", ".gif")
@@ -53,7 +54,7 @@ class BatchFolder:
         files = list_files(readable, recursive=recursive)
         by_name = {file.uri.removeprefix(readable): file for file in files}
         pictures = {name: file for name, file in by_name.items() if name.lower().endswith(READABLE_SUFFIXES)}
-        states = {name: file.checksum or file.state for name, file in pictures.items()}
+        states = {name: version_in_folder(file) for name, file in pictures.items()}
         digest = hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
         mixed = len(pictures) < len(by_name)
         alone = tuple(address + quote(name) for name in pictures) if mixed else ()

@@ -17,7 +17,8 @@ from airflow_claid.storage.addresses import (
     scheme_of,
     without_connection,
 )
-from airflow_claid.storage.object_storage import checksum_if_there, located, read_if_there
+from airflow_claid.storage.checksums import checksum_if_there
+from airflow_claid.storage.object_storage import located, read_if_there
 from airflow_claid.storage.places import stem_of
 from airflow_claid.storage.signed_links import unsigned
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -202,30 +201,6 @@ def find(uri: str, parameter: str = "output") -> StoredFile | None:
     """
     info = _info(uri, parameter)
     return stored_file(uri, info) if info is not None and info["type"] == "file" else None
-
-
-def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
-    """Return what :func:`checksum_of` returns for the file of an address; ``None`` only where there truly is none.
-
-    :param parameter: the parameter that the address came from, for the error.
-    """
-    file = find(uri, parameter)
-    try:
-        return checksum_of(file) if file else None
-    except FileNotFoundError:
-        return None
-
-
-def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
-    """Return what tells one content of an address from another.
-
-    The bucket's own checksum where it has one, else a digest of the bytes: a file that is copied to the same
-    address again is the same.
-
-    :param content: the file's, where it is known already.
-    :raises FileNotFoundError: if it is there no more.
-    """
-    return file.checksum or hashlib.sha256(read(file.uri) if content is None else content).hexdigest()
 
 
 def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:

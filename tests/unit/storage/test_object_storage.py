@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory, list_files
 from airflow_claid.storage.object_storage import (
     ListingRefusedError,
     StoredFile,
-    checksum_if_there,
     create_whole,
     find,
     located,
