@@ -10,8 +10,8 @@ from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.sandbox import Sandbox
-from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.checksums import checksum_if_there
+from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.object_storage import write_whole
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=timezone.utc)

@@ -7,8 +7,9 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory, list_files
-from airflow_claid.storage.object_storage import checksum_if_there, find, write_whole
+from airflow_claid.storage.object_storage import find, write_whole
 
 RECURSIVE = pytest.mark.parametrize("recursive", [False, True])
 
