@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from airflow_claid.client.redaction import without_logins, without_queries
+
 _SHOWN_CHARACTERS = 60
 
 
 def shortened(value: object) -> str:
-    """Return a value's repr for an error or a log line, cut if it is long."""
+    """Return a value's repr for an error or a log line: links without login and query, and cut if it is long."""
     try:
-        text = repr(value)
+        text = without_queries(without_logins(repr(value)))
     except ValueError:  # an integer of very many digits, which Python does not write out
         return f"(a {type(value).__name__})"
     if len(text) <= _SHOWN_CHARACTERS:

@@ -130,7 +130,7 @@ class Payment:
             operation=order.operation,
             base_url=order.base_url,
             subject=order.subject,
-            body=order.body,
+            body=order.recorded,
             output=order.place.folder + (order.place.file or ""),
             name=order.name,
             edition=edition,

@@ -67,6 +67,7 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
         v2 it is sent with a warning.
     :param guidance_scale: (templated) 1 to 10, how closely to follow the prompt; as ``inference_steps``.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.

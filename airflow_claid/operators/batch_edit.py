@@ -14,11 +14,11 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.operators.bases.inputs import check_inputs
+from airflow_claid.operators.bases.inputs import InputOperator, check_inputs
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
 from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import Source, reachable_source
+from airflow_claid.orders.source import Source
 from airflow_claid.parameters import (
     choice,
     format_or_options,
@@ -31,6 +31,7 @@ from airflow_claid.parameters import (
 )
 from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.places import Place, PlaceKind, folder_place, stem_of
+from airflow_claid.storage.signed_links import shown, shown_in
 from airflow_claid.version_compat import AirflowFailException
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _SHOWN_REASONS = 5
 _NAMES = {"output.format": "output_format", "output.metadata": "metadata"}
 
 
-class ImageFolderEditOperator(ClaidJobOperator):
+class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
     """Edit a whole folder of pictures, or a list, by one request and one job.
 
     We count 1 credit a picture (Claid publishes no price for editing). A folder that the Claid
@@ -67,6 +68,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
     :param on_lost_response: (templated) ``"fail"``, our default here because of the price: where an answer was lost, a
         person decides. ``"resubmit"`` asks, and may pay, again.
     :param max_credits: (templated) stop before one execution spends more; needs a folder that can be listed.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so is ``claid_conn_id``.
@@ -83,6 +85,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         "output_format",
         "metadata",
         "on_error",
+        *InputOperator.input_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
     )
@@ -124,7 +127,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     @property
     def _subject(self) -> str:
-        return f"input={shortened(self.input)}"
+        return f"input={shortened(shown_in(self.input))}"
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Hand on what there is; where something is missing, do as ``on_error`` says."""
@@ -178,7 +181,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         folders = [path for path in given if path.endswith("/")]
         if folders and len(given) > 1:
             raise ClaidValidationError(
-                f"input names the folder {folders[0]!r} among {len(given)} paths: give one folder, or a list of "
+                f"input names the folder {shown(folders[0])!r} among {len(given)} paths: give one folder, or a list of "
                 "pictures"
             )
         if truth(self.recursive, "recursive") and not folders:
@@ -255,7 +258,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
         address = given if is_connected(given) else storages.covering(given)
         if address is None:
             raise ClaidValidationError(
-                f"input={given!r} is in no connected storage, so Claid cannot list it: connect the bucket "
+                f"input={shown(given)!r} is in no connected storage, so Claid cannot list it: connect the bucket "
                 "(ConnectStorageOperator) and map it in the extra of the Claid connection, or use ImageEditOperator "
                 "with a list"
             )
@@ -270,7 +273,7 @@ class ImageFolderEditOperator(ClaidJobOperator):
 
     def _sources(self) -> tuple[Source, ...]:
         given = dict.fromkeys(paths(self.input, "input"))
-        return tuple(reachable_source(path, self.hook.storages, removed=self._removed) for path in given)
+        return tuple(self._reachable(path) for path in given)
 
 
 def _check_names(pictures: Sequence[str], place: Place) -> None:
@@ -283,7 +286,7 @@ def _check_names(pictures: Sequence[str], place: Place) -> None:
         stem = stem_of(path if "://" in path else f"storage://x/{path}")
         if stem in written:
             raise ClaidValidationError(
-                f"the inputs {written[stem]!r} and {path!r} have one name, and would both be written to "
+                f"the inputs {shown(written[stem])!r} and {shown(path)!r} have one name, and would both be written to "
                 f"{place.folder + stem!r}: edit them by tasks with a folder each"
             )
         written[stem] = path

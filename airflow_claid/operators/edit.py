@@ -11,10 +11,10 @@ from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
+from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import source
 from airflow_claid.parameters import (
     format_or_options,
     is_literal,
@@ -25,6 +25,7 @@ from airflow_claid.parameters import (
 )
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
+from airflow_claid.storage.signed_links import shown_in
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
 
 
-class ImageEditOperator(ClaidJobOperator):
+class ImageEditOperator(InputOperator, ClaidJobOperator):
     """Edit one picture or several with any of Claid's operations.
 
     We count 1 credit a picture (Claid publishes no price for editing). Pictures that Claid
@@ -53,6 +54,7 @@ class ImageEditOperator(ClaidJobOperator):
         Claid's default, JPEG.
     :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
     :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
@@ -70,6 +72,7 @@ class ImageEditOperator(ClaidJobOperator):
         "output_format",
         "metadata",
         "name",
+        *InputOperator.input_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
     )
@@ -105,7 +108,7 @@ class ImageEditOperator(ClaidJobOperator):
 
     @property
     def _subject(self) -> str:
-        return f"input={shortened(self.input)}"
+        return f"input={shortened(shown_in(self.input))}"
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Return the paths in the order of the inputs."""
@@ -154,7 +157,7 @@ class ImageEditOperator(ClaidJobOperator):
         landing = self._landing(place)
         orders = []
         for path in inputs:
-            picture = source(path, self.hook.storages, removed=self._removed)
+            picture = self._source(path)
             orders.append(
                 EditOrder(
                     base_url=self.hook.client.base_url,

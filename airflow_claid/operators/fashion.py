@@ -16,6 +16,7 @@ from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.fashion import FashionOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, known, optional, paths, refusing_at_once, without_none
+from airflow_claid.storage.signed_links import shown_in
 
 _NAMES = {
     "options.pose": "pose",
@@ -58,6 +59,7 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
     :param background: (templated) 3 to 5000 characters; ``None``: Claid's default.
     :param aspect_ratio: (templated) such as ``"3:4"``; ``None``: Claid's default.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
@@ -103,7 +105,7 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
 
     @property
     def _subject(self) -> str:
-        return f"clothing={shortened(self.clothing)}"
+        return f"clothing={shortened(shown_in(self.clothing))}"
 
     def _orders(self) -> list[Order]:
         asked = checked(_Asked, _asked(given(self, FashionModelOperator.template_fields)), _NAMES)

@@ -27,6 +27,7 @@ from airflow_claid.parameters import (
     without_none,
 )
 from airflow_claid.storage.places import folder_place
+from airflow_claid.storage.signed_links import shown_in
 
 PLACEMENTS = ("absolute", "original", "padding")
 _OF_ABSOLUTE = {"position": "position", "scale": "scale", "rotation": "rotation_degree"}
@@ -110,6 +111,7 @@ class BackgroundGenerationOperator(CreatingOperator):
     :param options: (templated) the rest of Claid's ``scene``: ``model``, ``steps``, ``preference``; checked like the
         others.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with options
         such as ``{"type": "jpeg", "quality": 90}``; ``None``: Claid's default, PNG.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
@@ -193,7 +195,7 @@ class BackgroundGenerationOperator(CreatingOperator):
 
     @property
     def _subject(self) -> str:
-        return f"input={shortened(self.input)}"
+        return f"input={shortened(shown_in(self.input))}"
 
     def _asked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {

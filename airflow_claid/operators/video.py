@@ -9,13 +9,13 @@ from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
 from airflow_claid.client.models.video import VideoOptions
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.inputs import check_inputs, inputs_of
+from airflow_claid.operators.bases.inputs import InputOperator, check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import reachable_source
 from airflow_claid.orders.video import VideoOrder
 from airflow_claid.parameters import given, is_literal, known, number, optional, refusing_at_once, truth, without_none
 from airflow_claid.storage.places import checked_name, video_place
+from airflow_claid.storage.signed_links import shown_in
 
 _NAMES = {
     "options.prompt": "prompt",
@@ -68,7 +68,7 @@ def _prompt(parameters: Mapping[str, Any]) -> Any:
     return prompt
 
 
-class ImageToVideoOperator(ClaidJobOperator):
+class ImageToVideoOperator(InputOperator, ClaidJobOperator):
     """Set one picture or several in motion: an MP4 of 5 or 10 seconds each.
 
     Costs 35 credits for 5 seconds, 70 for 10 (docs.claid.ai). Each input is a request, and a job, of its own; all are
@@ -90,6 +90,7 @@ class ImageToVideoOperator(ClaidJobOperator):
         request's fingerprint.
     :param on_lost_response: (templated) ``"fail"``, our default here because of the price: where an answer was lost
         and nothing can be looked up, a person decides. ``"resubmit"`` asks, and may pay, again.
+    :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits`` and ``claid_conn_id``.
@@ -109,6 +110,7 @@ class ImageToVideoOperator(ClaidJobOperator):
         "guidelines",
         "output_path",
         "name",
+        *InputOperator.input_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
     )
@@ -151,7 +153,7 @@ class ImageToVideoOperator(ClaidJobOperator):
 
     @property
     def _subject(self) -> str:
-        return f"input={shortened(self.input)}"
+        return f"input={shortened(shown_in(self.input))}"
 
     def _orders(self) -> list[Order]:
         asked = checked(_Asked, _asked(given(self, ImageToVideoOperator.template_fields)), _NAMES)
@@ -168,7 +170,7 @@ class ImageToVideoOperator(ClaidJobOperator):
                 place=place,
                 landing=landing,
                 name=name,
-                source=reachable_source(path, self.hook.storages, removed=self._removed),
+                source=self._reachable(path),
                 options=asked.options,
             )
             for path in inputs

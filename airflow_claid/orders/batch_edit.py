@@ -105,7 +105,7 @@ class BatchEditOrder(Order):
         """What is done to which contents of which addresses."""
         return {
             "input": self.folder.facts if self.folder else [source.facts for source in self.sources],
-            "operations": facts_of(self.operations),
+            "operations": facts_of(self.operations, self.sources[0].ignored if self.sources else ()),
             "output": self.output.to_json(),
         }
 
@@ -114,7 +114,7 @@ class BatchEditOrder(Order):
         """The folder, or how many pictures of a list."""
         if self.folder:
             return self.folder.address
-        first = self.sources[0].unsigned_path
+        first = self.sources[0].shown
         return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1} more"
 
     @property

@@ -44,8 +44,8 @@ class CreationOrder(Order):
 
     @property
     def subject(self) -> str:
-        """The input's address, without a signature."""
-        return self.source.unsigned_path
+        """The input's address, as it may be shown."""
+        return self.source.shown
 
     @property
     def input(self) -> str:

@@ -11,8 +11,9 @@ from airflow_claid.client.models.edit import ImageOutput, format_name
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.orders.order import LANDING_FOLDER, Order
 from airflow_claid.orders.source import Source
-from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.addresses import is_link, without_connection
 from airflow_claid.storage.places import PICTURE_SUFFIXES
+from airflow_claid.storage.signed_links import unsigned
 
 _DEFAULT_FORMAT = "jpeg"
 """Claid's own."""
@@ -41,16 +42,16 @@ class EditOrder(Order):
     def body(self) -> dict[str, Any]:
         """What is done to which content of which address."""
         return {
-            "input": without_connection(self.subject),
+            "input": without_connection(self.source.unsigned_path),
             "version": self.source.version,
-            "operations": facts_of(self.operations),
+            "operations": facts_of(self.operations, self.source.ignored),
             "output": self.output.to_json(),
         }
 
     @property
     def subject(self) -> str:
-        """The input's address, without a signature."""
-        return self.source.unsigned_path
+        """The input's address, as it may be shown."""
+        return self.source.shown
 
     @property
     def input(self) -> str:
@@ -75,18 +76,25 @@ class EditOrder(Order):
     def prepared(self, edition: int) -> Call:
         """Return the call that submits a job, or sends the picture along where Claid cannot reach it."""
         output = whole_output(self.output, self.destination(edition))
-        address = self.source.address()
+        address = self.source.reached_unless_long()
         if address is not None:
             return submission(self.job_kind, EditRequest.of(address, self.operations, output).to_json())
         return upload(self.source.content(), self.source.file_name, UploadRequest.of(self.operations, output))
 
 
-def facts_of(operations: Operations) -> dict[str, Any]:
-    """Return what is done, as a fingerprint has it.
+def facts_of(operations: Operations, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what is done, as a fingerprint has it: the picture of a style without its signature.
 
     A side that is not given is written as ``"auto"`` where it means the same, which is under every fit but ``crop``.
+
+    :param ignored: names of parts of a link's query that do not say which picture is meant.
     """
     facts = operations.to_json()
+    style = operations.generative.style_transfer if operations.generative else None
+    if style is not None and is_link(style.style_reference_image):
+        picture = unsigned(style.style_reference_image, ignored)
+        transfer = {**facts["generative"]["style_transfer"], "style_reference_image": picture}
+        facts["generative"] = {**facts["generative"], "style_transfer": transfer}
     if operations.resizing is not None and not operations.resizing.crops:
         facts["resizing"] = {"width": "auto", "height": "auto", **facts["resizing"]}
     return facts

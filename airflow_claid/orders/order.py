@@ -13,6 +13,7 @@ from airflow_claid.client.reading import read_job, read_pictures
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.places import Place
+from airflow_claid.storage.signed_links import shown_in
 
 LANDING_FOLDER = "_claid/landing/"
 _SHORT = 16
@@ -52,7 +53,13 @@ class Order(ABC):
     @property
     @abstractmethod
     def body(self) -> dict[str, Any]:
-        """What is asked, the same on every try."""
+        """What is asked, the same on every try. Its links have no signature, but may have secrets: see ``recorded``."""
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What is asked, as a receipt keeps it: of the query of a link, a digest."""
+        kept: dict[str, Any] = shown_in(self.body)
+        return kept
 
     @property
     @abstractmethod

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.addresses import (
@@ -20,11 +21,13 @@ from airflow_claid.storage.addresses import (
 from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.object_storage import located, read_if_there
 from airflow_claid.storage.places import stem_of
-from airflow_claid.storage.signed_links import unsigned
+from airflow_claid.storage.signed_links import shown, unsigned
 
 log = logging.getLogger(__name__)
 
 _SIGNED_FOR = 3600
+_LINK_MAX_CHARACTERS = 512
+"""Claid's pages name this limit; its API contract says 4,096."""
 
 
 class CoveringStorages(Protocol):
@@ -42,11 +45,13 @@ class Source:
     :param version: tells one content of the address from another; ``None`` for an address that Claid reads.
     :param address: returns the address at which Claid can read it; ``None`` where it must be uploaded. A signed
         link is made anew each time and kept nowhere.
+    :param ignored: names of parts of a link's query that do not say which picture is meant.
     """
 
-    path: str
+    path: str = field(repr=False)
     version: str | None
     address: Callable[[], str | None]
+    ignored: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -55,8 +60,13 @@ class Source:
 
     @property
     def unsigned_path(self) -> str:
-        """The address without a signature: the same picture, however often its link is signed."""
-        return unsigned(self.path)
+        """The address without signature and login: the same picture, however often its link is signed."""
+        return unsigned(self.path, self.ignored) if is_link(self.path) else self.path
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown and kept: of a link's query, a digest."""
+        return shown(self.unsigned_path)
 
     @property
     def facts(self) -> dict[str, str | None]:
@@ -69,14 +79,30 @@ class Source:
         return last_of(self.path) or "image"
 
     def reached(self) -> str:
-        """Return the address at which Claid reads it now.
+        """Return the address at which Claid reads it now, for a request that takes no picture along.
 
         :raises ClaidValidationError: if it can no longer be reached.
         """
         address = self.address()
         if address is None:
-            raise ClaidValidationError(f"{self.path!r} can no longer be signed for Claid")
+            raise ClaidValidationError(f"{self.shown!r} can no longer be signed for Claid")
+        if _is_long(address):
+            _warn_of_length(self.shown, address)
         return address
+
+    def reached_unless_long(self) -> str | None:
+        """Return the address at which Claid reads it now; ``None`` where the picture is rather sent along.
+
+        That is where Claid cannot reach it, or only by a link that may be too long for it.
+        """
+        address = self.address()
+        if address is None or not _is_long(address):
+            return address
+        if self.version is None:
+            _warn_of_length(self.shown, address)
+            return address
+        log.info("The signed link of %s has %d characters; it is uploaded instead", self.shown, len(address))
+        return None
 
     def content(self) -> bytes:
         """Return the bytes to send along.
@@ -95,6 +121,7 @@ def source(
     parameter: str = "input",
     *,
     removed: Mapping[str, str] | None = None,
+    ignored: tuple[str, ...] = (),
 ) -> Source:
     """Find out how Claid gets at a picture.
 
@@ -104,14 +131,15 @@ def source(
     :param path: as a task gave it.
     :param parameter: where it gave it, for errors.
     :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
+    :param ignored: names of parts of a link's query that do not say which picture is meant.
     :raises ClaidValidationError: if it is no such address, or there is no such file.
     """
-    if "://" not in path:
+    if "://" not in path or not _is_readable(path):
         raise ClaidValidationError(
-            f"{parameter}={path!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
+            f"{parameter}={shown(path)!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
         )
     if is_link(path) or is_connected(path):
-        return Source(path, None, lambda: path)
+        return Source(path, None, lambda: path, ignored)
     version = checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
     if version is None:
         raise _missing(path, parameter)
@@ -137,6 +165,7 @@ def reachable_source(
     parameter: str = "input",
     *,
     removed: Mapping[str, str] | None = None,
+    ignored: tuple[str, ...] = (),
 ) -> Source:
     """Find out how Claid gets at a picture that cannot be uploaded.
 
@@ -144,12 +173,12 @@ def reachable_source(
 
     :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
     """
-    reachable = source(path, storages, parameter, removed=removed)
+    reachable = source(path, storages, parameter, removed=removed, ignored=ignored)
     if reachable.address() is None:
         raise ClaidValidationError(
-            f"{parameter}={path!r} is out of Claid's reach, and this kind of request takes no picture along: connect "
-            "its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or give "
-            "the temporary link or storage:// path of an upstream task"
+            f"{parameter}={shown(path)!r} is out of Claid's reach, and this kind of request takes no picture along: "
+            "connect its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or "
+            "give the temporary link or storage:// path of an upstream task"
         )
     return reachable
 
@@ -165,6 +194,29 @@ def _signed(path: str) -> str | None:
         log.info("%s cannot be signed (%s); it is uploaded instead", path, type(error).__name__)
         return None
     return link if scheme_of(link) == "https" else None
+
+
+def _is_readable(link: str) -> bool:
+    """Tell whether an address has the parts of one; ``http://[`` has not."""
+    try:
+        urlsplit(link)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_long(address: str) -> bool:
+    return is_link(address) and len(address) > _LINK_MAX_CHARACTERS
+
+
+def _warn_of_length(path: str, address: str) -> None:
+    log.warning(
+        "The link of %s has %d characters. Claid's pages name a limit of %d, its API contract 4,096: it is sent, and a "
+        "refusal costs nothing",
+        path,
+        len(address),
+        _LINK_MAX_CHARACTERS,
+    )
 
 
 def _missing(path: str, parameter: str = "input") -> ClaidValidationError:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, model_validator
 from airflow_claid.client.finding import pictures_in
 from airflow_claid.client.models.base import AnswerModel
 from airflow_claid.client.models.images import InputImage, OutputImage
-from airflow_claid.client.redaction import without_queries
+from airflow_claid.client.redaction import without_logins, without_queries
 
 
 class JobKind(str, Enum):
@@ -53,8 +53,8 @@ class JobError(AnswerModel):
 
     @property
     def reason(self) -> str:
-        """What Claid said, without the queries of links, which may be signatures."""
-        return without_queries(self.error)
+        """What Claid said, without logins, and without the queries of links, which may be signatures."""
+        return without_queries(without_logins(self.error))
 
 
 def _errors(value: object) -> object:
@@ -124,7 +124,7 @@ class Job(AnswerModel):
     @property
     def reasons(self) -> str:
         """What Claid said went wrong, in one line."""
-        return without_queries("; ".join(error.error for error in self.errors or ())) or "Claid gave no reason"
+        return "; ".join(error.reason for error in self.errors or ()) or "Claid gave no reason"
 
 
 def _one_or_many(part: Mapping[str, Any], name: str) -> list[Any]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.operators.bases.blocked import FilteredOperator
+from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.orders.creation import CreationOrder
-from airflow_claid.orders.source import Source, reachable_source
+from airflow_claid.orders.source import Source
 from airflow_claid.parameters import format_or_options, is_literal, number, refusing_at_once, without_none
 from airflow_claid.storage.places import checked_name, folder_place
 
 
-class CreatingOperator(FilteredOperator):
+class CreatingOperator(InputOperator, FilteredOperator):
     """Base of the operators that make new pictures from given ones.
 
     :param number_of_images: (templated) 1 to 4 for each request.
@@ -34,6 +35,7 @@ class CreatingOperator(FilteredOperator):
         "output_format",
         "name",
         "on_blocked",
+        *InputOperator.input_template_fields,
     )
 
     def __init__(
@@ -68,9 +70,6 @@ class CreatingOperator(FilteredOperator):
             "landing": self._landing(place),
             "name": checked_name(self.name) if self.name not in (None, "") else None,
         }
-
-    def _reachable(self, path: str, parameter: str = "input") -> Source:
-        return reachable_source(path, self.hook.storages, parameter, removed=self._removed)
 
     def _refuse_overwriting(self, order: CreationOrder, sources: Sequence[Source]) -> None:
         """Refuse an order whose pictures would be written over those that it starts from."""

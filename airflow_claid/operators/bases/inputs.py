@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
-from airflow_claid.parameters import is_literal, optional, paths
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.orders.source import Source, reachable_source, source
+from airflow_claid.parameters import is_literal, optional, paths, refusing_at_once
 from airflow_claid.storage.places import Place
+
+
+class InputOperator(ClaidPayingOperator):
+    """Base of the operators that work on pictures.
+
+    :param ignored_query_parameters: (templated) names of parts of an input link's query that do not say which picture
+        is meant, such as the ``session`` of a picture service: links that differ in them only are the same request,
+        paid once. Claid gets the whole link. Signatures that are known (S3, Google Cloud Storage, Azure, CloudFront,
+        Akamai, Bunny, imgix, Alibaba, and names such as ``access_token``) are ignored in any case. Default: none.
+    """
+
+    input_template_fields: tuple[str, ...] = ("ignored_query_parameters",)
+
+    def __init__(self, *, ignored_query_parameters: str | Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ignored_query_parameters = ignored_query_parameters
+        with refusing_at_once():
+            if is_literal(ignored_query_parameters):
+                self._ignored()
+
+    def _source(self, path: str, parameter: str = "input") -> Source:
+        """Return a picture that can be uploaded where Claid cannot reach it."""
+        return source(path, self.hook.storages, parameter, removed=self._removed, ignored=self._ignored())
+
+    def _reachable(self, path: str, parameter: str = "input") -> Source:
+        """Return a picture that Claid must reach."""
+        return reachable_source(path, self.hook.storages, parameter, removed=self._removed, ignored=self._ignored())
+
+    def _ignored(self) -> tuple[str, ...]:
+        if optional(self.ignored_query_parameters) is None:
+            return ()
+        return tuple(paths(self.ignored_query_parameters, "ignored_query_parameters"))
 
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:

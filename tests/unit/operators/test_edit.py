@@ -234,3 +234,47 @@ def test_an_input_is_not_overwritten_through_another_connection(
     operator = ImageResizeOperator(task_id="r", input=f"{s3}/a/V_1.png", width=9, output=target, output_format="png")
     with pytest.raises(AirflowFailException, match="would overwrite the input"):
         new_try()(operator)
+
+
+def test_a_link_with_tokens_and_a_login_is_one_request_and_kept_nowhere(
+    sandbox: Sandbox, new_try: NewTry, pictures: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    temporary = new_try()(ImageGenerationOperator(task_id="g", prompt="A blue vase"))[0]
+    signed = [f"{temporary}?Policy=P{n}&Signature=SESAME{n}&Key-Pair-Id=K&ticket=OPENSESAME" for n in (1, 2)]
+    run, again = new_try(), new_try()
+    with caplog.at_level("DEBUG"):
+        run(ImageResizeOperator(task_id="r", input=signed[0], width=64, output=f"file://{tmp_path}/small/"))
+        again(ImageResizeOperator(task_id="r", input=signed[1], width=64, output=f"file://{tmp_path}/small/"))
+    assert (run.credits, again.credits) == (1, 0)
+    assert sandbox.ledger("submit_edit")[-1].request["input"] == signed[0]
+    kept = [file.read_text() for file in (tmp_path / "small" / "_claid").iterdir() if file.is_file()]
+    assert kept
+    for text in (*kept, str(run.images), str(again.images), caplog.text):
+        assert "SESAME" not in text
+
+
+@pytest.mark.parametrize("query", ["X-Amz-Signature=SESAME", "sig=SESAME", "ticket=SESAME", "apikey=SESAME"])
+def test_an_edit_that_fails_names_the_input_without_its_tokens(new_try: NewTry, query: str) -> None:
+    operator = ImageResizeOperator(task_id="r", input=f"https://me:SESAME@127.0.0.1:1/photo.png?{query}", width=64)
+    with pytest.raises(AirflowException, match=r"'https://127\.0\.0\.1:1/photo\.png") as refused:
+        new_try()(operator)
+    assert "SESAME" not in str(refused.value)
+
+
+def test_links_that_differ_in_ignored_parts_of_the_query_only_are_one_request(
+    sandbox: Sandbox, new_try: NewTry, tmp_path: Path
+) -> None:
+    temporary = new_try()(ImageGenerationOperator(task_id="g", prompt="A blue vase"))[0]
+    runs = [new_try() for _ in range(3)]
+    for run, (session, ignored) in zip(runs, [("a", "session"), ("b", ["session"]), ("c", None)], strict=True):
+        run(
+            ImageResizeOperator(
+                task_id="r",
+                input=f"{temporary}?session={session}",
+                ignored_query_parameters=ignored,
+                width=64,
+                output=f"file://{tmp_path}/small{'' if ignored else '-all'}/",
+            )
+        )
+    assert [run.credits for run in runs] == [1, 0, 1]
+    assert [entry.request["input"][-9:] for entry in sandbox.ledger("submit_edit")] == ["session=a", "session=c"]

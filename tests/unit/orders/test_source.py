@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.orders.source import source
+from airflow_claid.orders.source import Source, source
 from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
 from tests.support.scripted_server import Reply, ScriptedServer
@@ -92,6 +93,7 @@ def test_a_bucket_that_signs_gives_a_link_of_an_hour_made_anew_each_time(
     located(found.path).fs.connect(refresh=True)
     link = found.address() or ""
     assert link.startswith("https://")
+    assert found.reached_unless_long() == found.reached() == link
     query = urlsplit(link).query
     assert "Signature=" in query
     assert "Expires=" in query
@@ -157,3 +159,41 @@ def test_an_input_that_is_quoted_as_a_link_is_refused_with_its_plain_address(tmp
     assert f"use 'file://{tmp_path}/my chair.png'" in str(caught.value)
     (tmp_path / "50%20off.png").write_bytes(b"picture")
     assert source(f"file://{tmp_path}/50%20off.png", NONE).version
+
+
+LONG = "https://bucket.test/chair.png?X-Amz-Security-Token=" + "t" * 600
+
+
+def test_a_signed_link_that_may_be_too_long_is_sent_along_where_that_is_possible(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "chair.png").write_bytes(b"picture")
+    found = Source(f"file://{tmp_path}/chair.png", "version", lambda: LONG)
+    assert found.reached_unless_long() is None
+    assert found.content() == b"picture"
+    with caplog.at_level(logging.WARNING):
+        assert found.reached() == LONG
+    assert "name a limit of 512" in caplog.text
+    assert "ttt" not in caplog.text
+
+
+def test_a_users_long_link_is_sent_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    found = source(f"{LONG}&X-Amz-Signature=0", NONE)
+    with caplog.at_level(logging.WARNING):
+        assert found.reached_unless_long() == found.path
+    assert "https://bucket.test/chair.png" in caplog.text
+    assert "ttt" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["https://[::1/a.png?sig=SESAME", "https://dam:SESAME@[/a.png"])
+def test_a_link_that_cannot_be_read_is_refused_without_its_secrets(path: str) -> None:
+    with pytest.raises(ClaidValidationError, match=r"input=.* is not an address") as caught:
+        source(path, NONE)
+    assert "SESAME" not in str(caught.value)
+
+
+def test_neither_signature_nor_login_is_in_a_source_as_it_is_shown() -> None:
+    found = source("https://dam:SESAME@dam.test/chair.png?sig=SESAME", NONE)
+    assert found.shown == found.unsigned_path == "https://dam.test/chair.png"
+    assert found.address() == found.path
+    assert "SESAME" not in repr(found)
