@@ -206,5 +206,5 @@ def _decoded(content: bytes, encoding: str) -> bytes:
             continue
         if decompressor.eof:
             return plain
-    log.debug("An answer says that it is compressed (%r), but cannot be decompressed", encoding)
+    log.debug("An answer says that it is compressed, but cannot be decompressed")
     return content

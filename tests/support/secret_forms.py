@@ -56,9 +56,7 @@ def letters(text: str) -> str:
 
 
 def gives_away(text: str, secret: str) -> bool:
-    """Whether a text holds a secret in one of the forms."""
-    told = letters(text)
-    plain = letters(secret)
-    return any(plain[start : start + 12] in told for start in range(max(1, len(plain) - 11))) or any(
-        letters(form(secret)) in told for form in FORMS.values()
-    )
+    """Whether a text holds a secret in one of the forms, or twelve letters of it in a row."""
+    told, plain = letters(text), letters(secret)
+    pieces = {plain[start : start + 12] for start in range(max(1, len(plain) - 11))}
+    return any(piece in told for piece in pieces | {letters(form(secret)) for form in FORMS.values()})
