@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import quote
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -52,11 +54,17 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 def letters(text: str) -> str:
     """The letters and digits of a text, in lower case: what a reader would put together."""
-    return "".join(char for char in text.lower() if char.isalnum() and char.isascii())
+    return re.sub("[^a-z0-9]", "", text.lower())
 
 
 def gives_away(text: str, secret: str) -> bool:
     """Whether a text holds a secret in one of the forms, or twelve letters of it in a row."""
-    told, plain = letters(text), letters(secret)
+    told = letters(text)
+    return any(trace in told for trace in _traces(secret))
+
+
+@cache
+def _traces(secret: str) -> set[str]:
+    plain = letters(secret)
     pieces = {plain[start : start + 12] for start in range(max(1, len(plain) - 11))}
-    return any(piece in told for piece in pieces | {letters(form(secret)) for form in FORMS.values()})
+    return pieces | {letters(form(secret)) for form in FORMS.values()}

@@ -89,9 +89,9 @@ def all_told(error: BaseException) -> str:
 def calls(client: ClaidClient) -> list[Callable[[], object]]:
     storage = StorageIn.of_bucket("shop", bucket="b", access_key="a", secret_access_key=STORAGE_SECRET)
     return [
+        lambda: client.create_storage(storage),
         lambda: client.submit_ai_edit(AIEditRequest.of("https://h.example/a.png", {"prompt": "Make it green"})),
         lambda: client.get_ai_edit(7),
-        lambda: client.create_storage(storage),
     ]
 
 
@@ -112,7 +112,6 @@ def test_no_place_of_an_answer_brings_a_secret_out(
     with SocketServer(talk) as server:
         through_proxy(server)
         client = client_of("http://claid.invalid", KEY, max_wait=0, read_timeout=5)
-
         for form in FORMS.values():
             said = PLACES[place](" ".join(form(secret) for secret in SECRETS))
             caplog.clear()
