@@ -32,7 +32,7 @@ PASSWORD = "proxy-pass-w0rd"
 
 def generated(number: int) -> bytes:
     link = f"https://dl.claid.ai/{number}.png"
-    return json.dumps({"data": {"input": {"text": "a"}, "output": [{"tmp_url": link}]}}).encode()
+    return json.dumps({"data": {"input": {"text": "a red bicycle"}, "output": [{"tmp_url": link}]}}).encode()
 
 
 def numbers_of(client: ClaidClient, count: int) -> list[str | None]:
