@@ -54,6 +54,7 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "conf",
+    "push_link",
     "task_state_store",
     "use_retry_after",
     "wait_before_retry",
@@ -63,6 +64,22 @@ __all__ = [
 def task_state_store(context: Context) -> TaskStateStore | None:
     """Return Airflow's store for the task instance (3.3+), which survives retries and clears; else ``None``."""
     return cast("TaskStateStore | None", context.get("task_state_store"))
+
+
+def push_link(ti: Any, key: str, address: str) -> None:
+    """Push the address of an operator's link while the task runs, as Airflow itself does at its end.
+
+    Airflow reads links from its database, past the XCom backend. A backend of one's own might put a file there.
+    """
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time.xcom import XCom
+
+    if XCom is BaseXCom:
+        ti.xcom_push(key=key, value=address)
+    elif hasattr(XCom, "_set_xcom_in_db"):
+        where = {"dag_id": ti.dag_id, "task_id": ti.task_id, "run_id": ti.run_id}
+        map_index = ti.map_index if ti.map_index is not None else -1
+        XCom._set_xcom_in_db(key=key, value=address, map_index=map_index, **where)  # noqa: SLF001 - there is no other way past a backend
 
 
 def use_retry_after(operator: BaseOperator) -> None:

@@ -20,6 +20,7 @@ from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
 from tests.integration.standalone import Standalone, standalone
 from tests.support.airflow import Airflow
 from tests.support.processes import free_port, served
+from tests.support.write_once import write_once
 
 ASKED = 2
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "crashes.md"
@@ -133,7 +134,7 @@ def everything() -> Iterator[Table]:
         emulator = str(Path(sys.executable).with_name("gcp-storage-emulator"))
         arguments = [emulator, "start", f"--port={gcs_port}", "--in-memory", "--default-bucket=pictures"]
         gcs = stack.enter_context(served(arguments, gcs_port))
-        for bucket in ("connected", "plain"):
+        for bucket in ("connected", "plain", "once"):
             boto3.client("s3", endpoint_url=s3, **S3_KEYS).create_bucket(Bucket=bucket)
         claid = _proxy(stack, f"http://127.0.0.1:{claid_port}")
         settings = SandboxSettings(
@@ -144,8 +145,9 @@ def everything() -> Iterator[Table]:
             buckets={"connected": s3},
         )
         sandbox = stack.enter_context(Sandbox(settings))
-        buckets = {"s3": _proxy(stack, s3), "gcs": _proxy(stack, gcs)}
-        servers = Servers(s3, gcs, buckets["s3"].url, buckets["gcs"].url, root / "pictures")
+        once = stack.enter_context(write_once(s3))
+        buckets = {"s3": _proxy(stack, s3), "gcs": _proxy(stack, gcs), "once": once}
+        servers = Servers(s3, gcs, buckets["s3"].url, buckets["gcs"].url, once.url, root / "pictures")
         airflow = _airflow(root, servers, claid.url, sandbox.api_key)
         api_port = free_port()
         api = _proxy(stack, f"http://127.0.0.1:{api_port}")

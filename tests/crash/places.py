@@ -20,6 +20,7 @@ class Servers:
     gcs: str
     s3_proxy: str
     gcs_proxy: str
+    once_proxy: str
     folder: Path
 
     @property
@@ -28,12 +29,17 @@ class Servers:
 
     @property
     def connections(self) -> dict[str, dict[str, Any]]:
-        s3 = {"endpoint_url": self.s3_proxy, "region_name": "us-east-1"}
         gcs = {"is_anonymous": True, "project": "p", "gcs.endpoint": self.gcs_proxy}
         return {
-            "aws_shop": {"conn_type": "aws", "login": "test-key", "password": "test-secret", "extra": s3},
+            "aws_shop": _aws(self.s3_proxy),
+            "aws_once": _aws(self.once_proxy),
             "google_shop": {"conn_type": "google_cloud_platform", "extra": gcs},
         }
+
+
+def _aws(endpoint: str) -> dict[str, Any]:
+    extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
+    return {"conn_type": "aws", "login": "test-key", "password": "test-secret", "extra": extra}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class CrashPlace:
     :param title: as the table shows it.
     :param output: of the task; ``{id}`` is the scenario's own folder; ``None`` for temporary links.
     :param covered: whether lost answers can be looked up there.
-    :param bucket_proxy: which proxy the receipts pass: ``"s3"``, ``"gcs"`` or ``None``.
+    :param bucket_proxy: which proxy the receipts pass: ``"s3"``, ``"gcs"``, ``"once"`` or ``None``.
     """
 
     title: str
@@ -66,7 +72,7 @@ class CrashPlace:
             answer = requests.get(f"{servers.gcs}/storage/v1/b/pictures/o", params={"prefix": scenario}, timeout=10)
             names = [item["name"] for item in answer.json().get("items", [])]
         else:
-            bucket = "connected" if self.covered else "plain"
+            bucket = "connected" if self.covered else self.output.partition("@")[2].partition("/")[0]
             listing = boto3.client("s3", endpoint_url=servers.s3, **S3_KEYS).list_objects_v2(
                 Bucket=bucket, Prefix=scenario
             )
@@ -83,6 +89,7 @@ def places(folder: Path) -> list[CrashPlace]:
             "S3 that a connected storage covers", "s3://aws_shop@connected/{id}/", covered=True, bucket_proxy="s3"
         ),
         CrashPlace("S3", "s3://aws_shop@plain/{id}/", covered=False, bucket_proxy="s3"),
+        CrashPlace("S3 that refuses overwriting", "s3://aws_once@once/{id}/", covered=False, bucket_proxy="once"),
         CrashPlace("GCS", "gs://google_shop@pictures/{id}/", covered=False, bucket_proxy="gcs"),
         CrashPlace("file", f"file://{folder}/{{id}}/", covered=False, bucket_proxy=None),
     ]

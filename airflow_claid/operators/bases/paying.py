@@ -42,6 +42,7 @@ from airflow_claid.version_compat import (
     THREADS_AT_ONCE,
     AirflowException,
     AirflowFailException,
+    push_link,
     task_state_store,
     use_retry_after,
     wait_before_retry,
@@ -153,7 +154,7 @@ class ClaidPayingOperator(BaseOperator):
         try:
             for key, address in links.items():
                 if address:
-                    context["ti"].xcom_push(key=key, value=address)
+                    push_link(context["ti"], key, address)
         except Exception as error:  # noqa: BLE001 - a missing link must not fail a paid task
             self.log.warning("The task's links are not shown before it ends (%s)", type(error).__name__)
 

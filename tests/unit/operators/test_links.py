@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.execution_time.comms import SetXCom
 
 from airflow_claid.client import ClaidClient
 from airflow_claid.errors import JobTimeoutError
@@ -203,3 +205,29 @@ def test_an_upload_is_linked_to_as_well(new_try: NewTry, tmp_path: Path) -> None
     run(operator)
     assert run.ti.pushed[PICTURES] == folder
     assert last(operator) == f"{folder}a.jpg"
+
+
+class ToTheDatabase:
+    """What the supervisor of a task is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+def test_with_a_backend_that_makes_files_of_xcoms_the_link_while_the_task_runs_is_the_address_itself(
+    sandbox: Sandbox, new_try: NewTry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = ToTheDatabase()
+    monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom", XComObjectStorageBackend)
+    monkeypatch.setattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", supervisor, raising=False)
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", f"file://{tmp_path}/xcoms/")
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", "0")
+    run = new_try()
+    run(ImageGenerationOperator(task_id="pictures", prompt="A lamp", output=f"file://{tmp_path}/out/"))
+    pushed = {message.key: message.value for message in supervisor.sent if isinstance(message, SetXCom)}
+    assert pushed == {PICTURES: f"file://{tmp_path}/out/", STATUS: STATUS_PAGE}
+    assert not {PICTURES, STATUS} & run.ti.pushed.keys()
+    assert not (tmp_path / "xcoms").exists()
