@@ -54,6 +54,7 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "conf",
+    "lineage_collector",
     "push_link",
     "task_state_store",
     "use_retry_after",
@@ -64,6 +65,17 @@ __all__ = [
 def task_state_store(context: Context) -> TaskStateStore | None:
     """Return Airflow's store for the task instance (3.3+), which survives retries and clears; else ``None``."""
     return cast("TaskStateStore | None", context.get("task_state_store"))
+
+
+def lineage_collector() -> Any:
+    """Return Airflow's collector of what hooks read and write."""
+    try:
+        from airflow.sdk.lineage import get_hook_lineage_collector
+    except ImportError:
+        from airflow.lineage.hook import (  # type: ignore[no-redef,import-not-found,attr-defined,unused-ignore]
+            get_hook_lineage_collector,
+        )
+    return get_hook_lineage_collector()
 
 
 def push_link(ti: Any, key: str, address: str) -> None:

@@ -114,6 +114,11 @@ class ManifestIndex:
             for number, line in records:  # noqa: B007 - the next query starts after the last one
                 yield line + b"\n"
 
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of this batch's pictures, in the order of their rows."""
+        for line in self.lines():
+            yield from json.loads(line).get("paths") or ()
+
     def take(self, row: Mapping[str, Any], line: bytes) -> None:
         """Store a row of this batch, replacing one with the same number."""
         self._take(row, line, current=True)

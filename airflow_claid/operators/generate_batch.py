@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.batch.batch import Batch, BatchTerms
@@ -23,6 +24,7 @@ from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.operators.bases.blocked import ON_BLOCKED, end_as_told
+from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once, spare_receipts
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.generate import GenerateOrder
@@ -190,8 +192,11 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
                 self._find_page(place, [])
                 self._push_links(context)
                 counts = self._work_through(context, self._batch, total)
+                address = manifest.finish()
+                written = chain([address], manifest.index.paths())
+                report_lineage(self.hook, inputs=prompts.addresses, outputs=written)
                 summary = {
-                    "manifest": manifest.finish(),
+                    "manifest": address,
                     "items": counts.items,
                     **{status: counts.by_status[status] for status in STATUSES},
                     "reused": counts.reused,

@@ -123,6 +123,11 @@ class BatchEditOrder(Order):
         return self.subject if self.folder or len(self.sources) == 1 else None
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """The folder, or all pictures."""
+        return (self.folder.address,) if self.folder else tuple(source.unsigned_path for source in self.sources)
+
+    @property
     def number_of_images(self) -> int:
         """How many pictures there are; 0 for a folder that only Claid can list."""
         return (self.folder.pictures or 0) if self.folder else len(self.sources)

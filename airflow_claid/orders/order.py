@@ -77,6 +77,11 @@ class Order(ABC):
         return None
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """All addresses that it starts from."""
+        return (self.input,) if self.input is not None else ()
+
+    @property
     @abstractmethod
     def number_of_images(self) -> int:
         """How many pictures a whole answer has; 0 where only Claid knows."""

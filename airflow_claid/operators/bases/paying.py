@@ -33,6 +33,7 @@ from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipt
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import ceiling, choice, is_literal, none_means_default, refusing_at_once, seconds, truth
@@ -248,6 +249,8 @@ class ClaidPayingOperator(BaseOperator):
             self._find_page(
                 results[0].order.place, [image for result in results for image in result.images if image.usable]
             )
+        inputs = (address for result in results for address in result.order.inputs)
+        report_lineage(self.hook, inputs=inputs, outputs=usable)
         context["ti"].xcom_push(key="images", value=images)
         context["ti"].xcom_push(key="credits", value=spent)
         self.log.info("%d images, %d of them usable; %g credits spent", len(images), len(usable), spent)
