@@ -71,7 +71,8 @@ def page_of(address: str) -> str:
     It holds no credentials: never a signed link, a link's query or a connection id.
     """
     if is_link(address):
-        return "" if is_signed(address) else _without_query(address)
+        page = _without_login(address)
+        return "" if is_signed(page) else _without_query(page)
     if is_connected(address):
         return DASHBOARD
     plain = without_connection(address)
@@ -86,6 +87,10 @@ def page_of(address: str) -> str:
     return address if scheme == "file" else ""
 
 
-def _without_query(link: str) -> str:
+def _without_login(link: str) -> str:
     parts = urlsplit(link)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _without_query(link: str) -> str:
+    return urlsplit(link)._replace(query="", fragment="").geturl()

@@ -74,7 +74,7 @@ def receipt_not_written(stage: Stage) -> Callable[[], None]:
     if stage.place.bucket_proxy:
         bucket = stage.buckets[stage.place.bucket_proxy]
         hold = bucket.hold(
-            lambda method, path, body: method in ("PUT", "POST") and b'"state": "paid"' in body, "request"
+            lambda method, path, body: method in ("PUT", "POST") and b'"state": "unread"' in body, "request"
         )
 
         def kill_at_the_bucket() -> None:
