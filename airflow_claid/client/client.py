@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from airflow_claid import __version__
 from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, seconds_in_range, versioned
 from airflow_claid.client.answer import Answer
-from airflow_claid.client.calls import EDITING, STORAGE, generation, poll, scene, storage_path, submission, upload
-from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError
+from airflow_claid.client.calls import EDITING, generation, poll, scene, submission, upload
 from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.ai_edit import AIEditRequest
 from airflow_claid.client.models.batch_edit import BatchEditRequest
@@ -22,25 +21,22 @@ from airflow_claid.client.models.fashion import FashionRequest
 from airflow_claid.client.models.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.models.scene import SceneRequest, SceneResult
-from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.models.video import VideoRequest
 from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import (
     body_of,
-    read_each,
-    read_free,
     read_job,
     read_pictures,
     read_poll,
-    read_rows,
 )
+from airflow_claid.client.storages import StorageOperations
 from airflow_claid.client.transport import BearerKey, Call, Transport
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class ClaidClient:
+class ClaidClient(StorageOperations):
     """Claid's API, with typed requests that are checked before they are sent. Thread-safe.
 
     Requests are paced by the account's quota: Claid's published default (120 a minute, 4 a second) until the
@@ -139,7 +135,9 @@ class ClaidClient:
         guidance_scale: float = 5.0,
         output: str | None = None,
     ) -> GenerateResult:
-        """Generate 1024x1024 PNG images from a prompt. Costs 1 credit an image. Needs the scope ``image_editing``.
+        """Generate 1024x1024 PNG images from a prompt. Costs 1 credit an image.
+
+        Needs the scope *Image editing* (or *Admin*).
 
         :param prompt: 3 to 1024 characters, not counting surrounding blanks; or a finished request.
         :param number_of_images: 1 to 4. The default is 1; Claid's own is 4, which costs 4 credits.
@@ -165,7 +163,7 @@ class ClaidClient:
         *,
         output: Mapping[str, Any] | ImageOutput | str | None = None,
     ) -> EditResult:
-        """Edit a picture and wait for the answer. Needs the scope ``image_editing``.
+        """Edit a picture and wait for the answer. Needs the scope *Image editing* (or *Admin*).
 
         We count 1 credit; Claid publishes no price.
 
@@ -196,7 +194,7 @@ class ClaidClient:
         return self.get_job(JobKind.EDIT, job_id)
 
     def submit_batch_edit(self, request: BatchEditRequest) -> Job:
-        """Edit the pictures of a folder, or of a list, as one job. Needs the scope ``image_editing``.
+        """Edit the pictures of a folder, or of a list, as one job. Needs the scope *Image editing* (or *Admin*).
 
         We count 1 credit a picture; Claid publishes no price. Claid lists a folder itself, so the price of a folder is
         known only when the job has ended.
@@ -211,7 +209,7 @@ class ClaidClient:
         return self.get_job(JobKind.BATCH_EDIT, job_id)
 
     def submit_ai_edit(self, request: AIEditRequest) -> Job:
-        """Edit a picture by a prompt. Costs 2 credits an image. Needs the scope ``image_editing``.
+        """Edit a picture by a prompt. Costs 2 credits an image. Needs the scope *Image editing* (or *Admin*).
 
         :param request: :meth:`AIEditRequest.of`.
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
@@ -223,7 +221,7 @@ class ClaidClient:
         return self.get_job(JobKind.AI_EDIT, job_id)
 
     def submit_fashion_model(self, request: FashionRequest) -> Job:
-        """Show garments on a person. Costs 2 credits an image. Needs the scope ``image_editing``.
+        """Show garments on a person. Costs 2 credits an image. Needs the scope *Image editing* (or *Admin*).
 
         :param request: :meth:`FashionRequest.of`.
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
@@ -274,7 +272,7 @@ class ClaidClient:
         filename: str = "image",
         output: Mapping[str, Any] | ImageOutput | str | None = None,
     ) -> EditResult:
-        """Upload a picture and edit it. Needs the scope ``image_editing``.
+        """Upload a picture and edit it. Needs the scope *Image editing* (or *Admin*).
 
         We count 1 credit; Claid publishes no price.
 
@@ -286,92 +284,6 @@ class ClaidClient:
         """
         request = operations if isinstance(operations, UploadRequest) else UploadRequest.of(operations, output)
         return _edited(self.send(upload(file, filename, request)))
-
-    def list_storage_types(self) -> list[str]:
-        """List the types of storage that can be connected. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storage_types", "GET", "storage/storage-types", STORAGE, group=Group.STORAGE)
-        return [str(kind) for kind in read_rows(self.send(call))]
-
-    def list_storages(self) -> list[Storage]:
-        """List the connected storages, as far as they can be read. Costs nothing. Needs the scope ``storage``."""
-        call = Call("list_storages", "GET", "storage/storages", STORAGE, group=Group.STORAGE)
-        answer = self.send(call)
-        return read_each(answer, Storage)
-
-    def get_storage(self, storage_id: int) -> Storage:
-        """Return one connected storage. Costs nothing. Needs the scope ``storage``."""
-        call = Call("get_storage", "GET", storage_path(storage_id), STORAGE, group=Group.STORAGE)
-        return read_free(self.send(call), Storage)
-
-    def create_storage(self, storage: StorageIn) -> Storage:
-        """Connect a storage. Costs nothing; the bucket is not touched. Needs the scope ``storage``.
-
-        If the answer is lost, the storages are listed; if the new one is among them, it is returned.
-
-        :param storage: :meth:`StorageIn.of_bucket` or :meth:`StorageIn.of_web_folder`.
-        :raises ClaidError: if Claid refused or failed; no message shows the secret.
-        """
-        call = Call("create_storage", "POST", "storage/storages", STORAGE, group=Group.STORAGE, json=storage.to_json())
-        with storage.hidden():
-            try:
-                return self._do_for_free(call, Storage)
-            except (ClaidAnswerLostError, ClaidServerError):
-                created = self._storage_named(storage.name)
-                if created is None or not storage.is_same_place(created):
-                    raise
-                return created
-
-    def update_storage(self, storage_id: int, changes: StoragePatch) -> Storage:
-        """Change a connected storage. Costs nothing; no bucket is touched. Needs the scope ``storage``.
-
-        Safe to repeat.
-
-        :param storage_id: Claid's number, :attr:`Storage.id`.
-        :param changes: :meth:`StoragePatch.of`; everything else stays as it is.
-        :raises ClaidError: if Claid refused or failed; no message shows the secret.
-        """
-        call = Call(
-            "update_storage", "PATCH", storage_path(storage_id), STORAGE, group=Group.STORAGE, json=changes.to_json()
-        )
-        with changes.hidden():
-            return self._do_for_free(call, Storage)
-
-    def delete_storage(self, storage_id: int) -> None:
-        """Disconnect a storage. Costs nothing; the bucket keeps its contents. Needs the scope ``storage``.
-
-        :param storage_id: Claid's number, :attr:`Storage.id`.
-        :raises ClaidRequestError: with ``status`` 404 if there is no such storage.
-        """
-        self._do_for_free(
-            Call("delete_storage", "DELETE", storage_path(storage_id), STORAGE, group=Group.STORAGE), None
-        )
-
-    def _storage_named(self, name: str) -> Storage | None:
-        """Find a storage by name; fetch it alone, because the list does not hold its access key."""
-        listed = next((storage for storage in self.list_storages() if storage.name == name), None)
-        return self.get_storage(listed.id) if listed else None
-
-    @overload
-    def _do_for_free(self, call: Call, model: type[_Model]) -> _Model: ...
-    @overload
-    def _do_for_free(self, call: Call, model: None) -> None: ...
-    def _do_for_free(self, call: Call, model: type[_Model] | None) -> _Model | None:
-        """Send a call that changes something but costs nothing; its errors never mention charges."""
-        try:
-            answer = self.send(call)
-            return read_free(answer, model) if model else None
-        except ClaidAnswerLostError as error:
-            lost = ClaidAnswerLostError(
-                f"{call.operation} was sent, but its answer did not arrive whole. It may have been done; it costs "
-                "nothing and is safe to repeat.",
-                status=error.status,
-                request_id=error.request_id,
-            )
-        except ClaidServerError as error:
-            error.may_have_been_charged = False
-            raise
-        lost.may_have_been_charged = False
-        raise lost
 
     def _submit(self, kind: JobKind, body: Mapping[str, Any]) -> Job:
         return read_job(self.send(submission(kind, body)), kind)

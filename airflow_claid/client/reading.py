@@ -164,7 +164,9 @@ def _shape(body: object, answer: Answer) -> str:
 
 
 def _useless(answer: Answer, problem: str) -> ClaidError:
-    return ClaidAnswerLostError(
+    useless = ClaidAnswerLostError(
         f"{answer.operation} was answered, but the answer {problem} [request id {answer.request_id}].",
         request_id=answer.request_id,
     )
+    useless.may_have_been_charged = False
+    return useless

@@ -39,7 +39,10 @@ _PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the contract's operation id, method, path below the base URL, scope, body and quota group."""
+    """One request: the contract's operation id, method, path below the base URL, scope, body and quota group.
+
+    :param may_be_empty: whether a GET may be answered by nothing (204, ``null``); else that is an answer that is lost.
+    """
 
     operation: str
     method: str
@@ -49,6 +52,7 @@ class Call:
     form: Mapping[str, str] | None = None
     files: Mapping[str, tuple[str, bytes]] | None = None
     group: Group = Group.IMAGE
+    may_be_empty: bool = False
 
     @property
     def repeatable(self) -> bool:
@@ -178,7 +182,8 @@ class Transport:
                 reset=reset,
             )
         content = self._redact.content(received.content)
-        if call.repeatable and _json(content) is None:
+        is_empty = call.may_be_empty and content.strip() in (b"", b"null")
+        if call.repeatable and not is_empty and _json(content) is None:
             raise ClaidAnswerLostError(
                 f"{call.operation} answered {received.status}, but not with readable JSON "
                 f"({len(received.content)} bytes) [request id {request_id}]. {call.bill}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from airflow_claid.client import (
     ClaidClient,
     ClaidError,
     ClaidMissingConnectionError,
-    ClaidRequestError,
     ClaidScopeError,
     ClaidValidationError,
+    JobKind,
 )
 from airflow_claid.client.account import seconds_in_range
+from airflow_claid.client.calls import poll
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 _NO_SUCH_JOB = 0
+_NO_SUCH_JOB_STATUSES = (400, 404, 422)
+_PROXY_REFUSED = 407
 _CONNECTIONS = 400
 """Kept open at most; a batch has as many requests under way as the quota and their latency ask for."""
 
@@ -112,31 +116,46 @@ class ClaidHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the connection works, and a sentence about it, at no cost.
 
-        Asks for a job that cannot exist, which tells an unknown key from a missing scope from an unreachable
-        host, then whether the key may see connected storages.
+        Asks for a job that cannot exist, then for the connected storages. Any answer of Claid's but a 401 shows that it
+        knows the key; what else the answers tell is in the sentence.
         """
         try:
-            self._ask_for_no_job()
+            works, said = self._ask_for_no_job()
+        except ClaidError as error:
+            return False, str(error)
+        return (True, f"{said}{self._ask_for_storages()}") if works else (False, said)
+
+    def _ask_for_no_job(self) -> tuple[bool, str]:
+        """Ask for a job that cannot exist: whether the key is known, and what the answer says of it.
+
+        :raises ClaidError: if there was no answer, or not of Claid.
+        """
+        try:
+            self.client.send(replace(poll(JobKind.EDIT, _NO_SUCH_JOB), may_be_empty=True))
         except ClaidAuthenticationError:
             return False, "Claid does not know this API key"
         except ClaidScopeError:
-            return False, "The API key is known, but lacks the scope 'image_editing', which generating and editing need"
+            return True, (
+                "OK: the API key is known. It lacks the scope 'Image editing' (or 'Admin'), which generating and "
+                "editing need, or the account may not edit"
+            )
         except ClaidError as error:
-            return False, str(error)
-        try:
-            storages = self.client.list_storages()
-        except ClaidScopeError:
-            return True, "OK: the API key works. It lacks the scope 'storage', so connected storages cannot be checked"
-        except ClaidError as error:
-            return False, str(error)
-        return True, f"OK: the API key works; connected storages: {', '.join(s.name for s in storages) or 'none'}"
+            if error.status is None or error.status < 400 or error.status == _PROXY_REFUSED:
+                raise  # not Claid's: no answer, a redirect, a page of a proxy
+            if error.status in _NO_SUCH_JOB_STATUSES:
+                return True, "OK: the API key works"
+            return True, f"OK: the API key is known, but Claid cannot be used at present: {error}"
+        return True, "OK: the API key works"
 
-    def _ask_for_no_job(self) -> None:
+    def _ask_for_storages(self) -> str:
+        """Return what there is to say about the connected storages, which a connection need not have."""
         try:
-            self.client.get_edit(_NO_SUCH_JOB)
-        except ClaidRequestError as error:
-            if error.status not in (404, 422):
-                raise
+            names = ", ".join(storage.name for storage in self.client.list_storages())
+        except ClaidScopeError:
+            return ". It lacks the scope 'Storage' (or 'Admin'), so connected storages cannot be checked"
+        except ClaidError as error:
+            return f". Connected storages cannot be checked at present: {error}"
+        return f"; connected storages: {names or 'none'}"
 
     @cached_property
     def _connection(self) -> Connection:

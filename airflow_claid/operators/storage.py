@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
-from airflow_claid.client import ClaidError, ClaidRequestError, ClaidValidationError, Storage
+from airflow_claid.client import ClaidAnswerLostError, ClaidError, ClaidRequestError, ClaidValidationError, Storage
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.models.storage import BucketType, StorageIn, StoragePatch
 from airflow_claid.client.text import shortened
@@ -42,7 +42,7 @@ class ConnectStorageOperator(BaseOperator):
     The keys come from an Airflow connection of type ``aws`` or ``google_cloud_platform`` and go to Claid only. They
     appear in no log, error, XCom or rendered field. Costs nothing, changes nothing in the bucket, and can be run again
     at any time: if the account already has this storage with the same type, bucket, path and access key, nothing is
-    sent; otherwise what differs is updated.
+    sent; otherwise what differs is updated. What Claid does not tell is taken for the same.
 
     :param name: (templated) NAME in ``storage://NAME/…``: up to 50 characters, without ``/``.
     :param connection_id: (templated) the Airflow connection with the keys. ``aws``: access key id and secret as
@@ -53,8 +53,9 @@ class ConnectStorageOperator(BaseOperator):
     :param bucket: (templated) the bucket's name only.
     :param path: (templated) folder in the bucket that ``storage://NAME/`` is; default: the whole bucket.
     :param rotate: (templated) send the key pair even if nothing seems to differ. Claid never returns a secret, so a
-        new secret of the same access key cannot be detected. Default: false.
-    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
+        new secret of the same access key cannot be detected; nor can a new access key where Claid does not return
+        that. Default: false.
+    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope *Storage* (or *Admin*).
     :returns: ``storage://NAME/``.
     :raises AirflowFailException: if a retry cannot help: a wrong parameter, a connection without a usable key pair,
         a storage of this name that is of another type. The message names the value and the remedy.
@@ -119,19 +120,32 @@ class ConnectStorageOperator(BaseOperator):
         )
 
     def _update(self, existing: Storage, wanted: StorageIn, *, rotate: bool) -> None:
-        if existing.type != wanted.type:
+        if existing.type not in (None, wanted.type):
             raise ClaidValidationError(
                 f"name={wanted.name!r}: the account has a storage of this name, of type {existing.type!r}, and the "
                 f"connection {self.connection_id!r} is for {wanted.type!r}. Use another name, or remove the storage "
                 "with DisconnectStorageOperator first"
             )
-        changes = wanted.changes_to(self.hook.client.get_storage(existing.id), rotate=rotate)
+        there = self._looked_up(existing)
+        changes = wanted.changes_to(there, rotate=rotate)
+        if there.parameters.access_key is None and not rotate:
+            self.log.info("Claid does not tell the access key of %r: a new one is sent with rotate=True", wanted.name)
         if not changes:
             self.log.info("The storage %r is already connected to the bucket %r", wanted.name, self.bucket)
             return
-        self.hook.client.update_storage(existing.id, StoragePatch.of(**changes))
+        self.hook.client.update_storage(_id_of(existing), StoragePatch.of(**changes))
         names = ["key pair" if name == "access_key" else name for name in changes if name != "secret_access_key"]
         self.log.info("Changed the storage %r: %s", wanted.name, ", ".join(names))
+
+    def _looked_up(self, listed: Storage) -> Storage:
+        """Return all that Claid tells of a storage; the list has no access key."""
+        if listed.id is None:
+            return listed
+        try:
+            return self.hook.client.get_storage(listed.id)
+        except ClaidAnswerLostError as error:
+            self.log.warning("The storage %r is compared as the list tells it: %s", listed.name, error)
+            return listed
 
 
 class DisconnectStorageOperator(BaseOperator):
@@ -142,7 +156,7 @@ class DisconnectStorageOperator(BaseOperator):
     :param name: (templated) NAME in ``storage://NAME/…``.
     :param missing_ok: (templated) whether to succeed if there is no such storage, so that the task can be run again.
         Default: true.
-    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope ``storage``.
+    :param claid_conn_id: (templated) the Airflow connection to Claid; its key needs the scope *Storage* (or *Admin*).
     :raises AirflowFailException: if a retry cannot help: a wrong parameter, or, with ``missing_ok=False``, a missing
         storage.
     """
@@ -191,7 +205,7 @@ class DisconnectStorageOperator(BaseOperator):
     def _remove(self, storage: Storage) -> bool:
         """Remove a storage; return whether it was there."""
         try:
-            self.hook.client.delete_storage(storage.id)
+            self.hook.client.delete_storage(_id_of(storage))
         except ClaidRequestError as error:
             if error.status != 404:
                 raise
@@ -201,6 +215,19 @@ class DisconnectStorageOperator(BaseOperator):
 
 def _storage_named(hook: ClaidHook, name: str) -> Storage | None:
     return next((storage for storage in hook.client.list_storages() if storage.name == name), None)
+
+
+def _id_of(storage: Storage) -> int:
+    """Return the id of a storage.
+
+    :raises ClaidValidationError: if Claid did not tell it.
+    """
+    if storage.id is None:
+        raise ClaidValidationError(
+            f"name={storage.name!r}: Claid's list does not tell this storage's id, so it can only be changed in "
+            "Claid's dashboard"
+        )
+    return storage.id
 
 
 def _bucket_keys(connection_id: str) -> _BucketKeys:

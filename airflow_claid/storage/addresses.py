@@ -53,6 +53,11 @@ def host_of(address: str) -> str:
     return address.partition("://")[2].partition("/")[0]
 
 
+def name_of(address: str) -> str:
+    """Return the name of a connected storage from its address, where it may be encoded (``storage://Shop%20EU/``)."""
+    return unquote(host_of(address))
+
+
 def path_of(address: str) -> str:
     """Return the path in the bucket or storage, without its first ``/``."""
     return address.partition("://")[2].partition("/")[2]

@@ -11,7 +11,14 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
-from airflow_claid.storage.addresses import BUCKETS, CONNECTED, host_of, is_connected, path_of, without_connection
+from airflow_claid.storage.addresses import (
+    BUCKETS,
+    CONNECTED,
+    is_connected,
+    name_of,
+    path_of,
+    without_connection,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +42,8 @@ class ConnectedStorages:
             return {storage.name: storage for storage in self._client.list_storages()}
         except ClaidScopeError:
             log.warning(
-                "The API key lacks the scope 'storage': connected storages cannot be checked or read. Claid itself "
-                "refuses a storage that does not exist."
+                "The API key lacks the scope 'Storage' (or 'Admin'): connected storages cannot be checked or read. "
+                "Claid itself refuses a storage that does not exist."
             )
             return None
 
@@ -68,7 +75,7 @@ class ConnectedStorages:
         """
         if not is_connected(uri):
             return uri
-        root = self._root(host_of(uri))
+        root = self._root(name_of(uri))
         return None if root is None else root + unquote(path_of(uri))
 
     def readable_uri(self, uri: str) -> str:
@@ -79,9 +86,9 @@ class ConnectedStorages:
         readable = self.find_readable_uri(uri)
         if readable is not None:
             return readable
-        name = host_of(uri)
+        name = name_of(uri)
         if self._by_name is None:
-            problem = "cannot be looked up: give the API key the scope 'storage' in Claid's dashboard"
+            problem = "cannot be looked up: give the API key the scope 'Storage' (or 'Admin') in Claid's dashboard"
         elif name not in self._by_name:
             names = ", ".join(sorted(self._by_name)) or "none"
             problem = f"is not one of the account (it has: {names}): connect it, or use one of those"
@@ -127,6 +134,9 @@ class ConnectedStorages:
         target = self._mapping.get(name)
         storage = (self._by_name or {}).get(name) if target else None
         if target is None or storage is None or not storage.writable:
+            return None
+        if storage.parameters.bucket is None or ("://" not in target and storage.type not in _SCHEMES):
+            log.warning("Claid does not tell the bucket of the storage %r, so Airflow cannot look there itself", name)
             return None
         prefix = storage.parameters.path.strip("/")
         bucket = target.rstrip("/") if "://" in target else _bucket(storage, target)

@@ -15,6 +15,7 @@ from airflow_claid.storage.addresses import (
     is_connected,
     is_storage,
     last_of,
+    name_of,
     path_problem,
     without_connection,
 )
@@ -79,7 +80,7 @@ class Place:
     @property
     def storage_name(self) -> str:
         """Name of the connected storage."""
-        return host_of(self.folder)
+        return name_of(self.folder)
 
     @property
     def receipts(self) -> str:
@@ -179,9 +180,10 @@ def _check_lengths(output: str, place: Place) -> None:
 
 
 def _connected(output: str, suffixes: Set[str]) -> Place:
+    name = name_of(output)
+    output = output.replace(host_of(output), name, 1)
     folder, last = _split(output)
-    name = host_of(output)
-    if not name or "@" in name:
+    if not name.strip() or "@" in name or "/" in name:
         raise _refused(output, "names no connected storage: use 'storage://NAME/PATH/'")
     if not last:
         return Place(PlaceKind.CONNECTED, folder)

@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return
 
-    do_GET = do_POST = do_HEAD = do_PUT = _answer  # noqa: N815 - http.server's names
+    do_GET = do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: Iterable[object]) -> None:  # noqa: A002 - http.server's name
         """Say nothing."""

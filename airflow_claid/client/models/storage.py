@@ -202,23 +202,25 @@ class StorageIn(_WithSecret):
 
     def is_same_place(self, storage: Storage) -> bool:
         """Return whether a connected storage is this one as far as Claid tells: all but the secret."""
-        return storage.type == self.type and storage.name == self.name and not self.changes_to(storage)
+        return storage.type in (None, self.type) and storage.name == self.name and not self.changes_to(storage)
 
     def changes_to(self, storage: Storage, *, rotate: bool = False) -> dict[str, Any]:
         """Return what a connected storage of the same type has otherwise, as parameters of :meth:`StoragePatch.of`.
+
+        What Claid does not tell is taken for the same.
 
         :param storage: as Claid's answer about this one storage tells it, with its access key.
         :param rotate: return the key pair in any case, because its secret may be another one.
         """
         wanted, there = self.parameters, storage.parameters
         if isinstance(wanted, WebFolderParameters):
-            return {} if there.base_url == wanted.base_url else {"base_url": wanted.base_url}
+            return {} if there.base_url in (None, wanted.base_url) else {"base_url": wanted.base_url}
         changes: dict[str, Any] = {}
-        if there.bucket != wanted.bucket:
+        if there.bucket is not None and there.bucket != wanted.bucket:
             changes["bucket"] = wanted.bucket
-        if there.path.strip("/") != wanted.path:
+        if there.bucket is not None and there.path.strip("/") != wanted.path:
             changes["path"] = wanted.path
-        if rotate or there.access_key != wanted.credentials.access_key:
+        if rotate or there.access_key not in (None, wanted.credentials.access_key):
             changes["access_key"] = wanted.credentials.access_key
             changes["secret_access_key"] = wanted.credentials.secret_access_key
         return changes
@@ -272,7 +274,7 @@ class StoragePatch(_WithSecret):
 class AnsweredKey(AnswerModel):
     """The half of a key pair that Claid tells."""
 
-    access_key: str
+    access_key: str | None = None
 
 
 class StorageParameters(AnswerModel):
@@ -293,18 +295,21 @@ class StorageParameters(AnswerModel):
 
 
 class Storage(AnswerModel):
-    """A connected storage. ``type`` is ``s3``, ``gcs`` or ``web_folder``; a web folder cannot be written."""
+    """A connected storage, as far as Claid tells.
 
-    id: int
+    ``type`` is ``s3``, ``gcs`` or ``web_folder``; a web folder cannot be written.
+    """
+
+    id: int | None = None
     name: str
-    type: str
-    parameters: StorageParameters
+    type: str | None = None
+    parameters: StorageParameters = Field(default_factory=lambda: StorageParameters())
     created_at: str | None = None
 
     @property
     def writable(self) -> bool:
-        """Whether Claid can put pictures there."""
-        return self.type in {"s3", "gcs"}
+        """Whether Claid can put pictures there, as far as is known."""
+        return self.type != "web_folder"
 
 
 def _key_pair(access_key: str, secret_access_key: str | SecretStr) -> KeyPair:

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from airflow_claid.client import ClaidAnswerLostError, ClaidClient, ClaidError, ClaidRequestError, ClaidValidationError
 from airflow_claid.client.models.storage import StorageIn, StoragePatch
 from airflow_claid.sandbox import Sandbox
-from tests.support import scripted_server
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.conftest import ClientOf
 from tests.unit.client.models.test_contract import Checker, schema
@@ -150,10 +149,8 @@ def failing(client: ClaidClient) -> list[Callable[[], object]]:
 
 
 def test_no_error_and_no_log_shows_the_secret_even_where_the_answer_quotes_it(
-    scripted: ScriptedServer, client_of: ClientOf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedServer, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = scripted_server._Handler._answer
-    monkeypatch.setattr(scripted_server._Handler, "do_PATCH", answer, raising=False)
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "requests", "airflow_claid"):
         caplog.set_level(logging.DEBUG, name)
@@ -207,3 +204,48 @@ def test_a_storage_of_the_name_with_other_keys_is_not_taken_for_the_lost_one(
     sandbox.fault("cut", operation="create_storage", charged=False)
     with pytest.raises(ClaidAnswerLostError):
         claid.create_storage(bucket())
+
+
+ROW = {"id": 7, "name": "shop", "type": "s3", "parameters": {"bucket": "pictures", "path": ""}}
+
+
+def test_one_odd_row_of_the_list_does_not_take_the_others_along(
+    client_of: ClientOf, scripted: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = [
+        {**ROW, "id": None},
+        {name: value for name, value in ROW.items() if name != "id"},
+        {**ROW, "parameters": None},
+        {**ROW, "parameters": {"bucket": "pictures", "path": None}},
+        {**ROW, "type": None, "created_at": 1759312800},
+    ]
+    scripted.replies(as_json({"data": [*odd, {"id": 8}, None, "shop", ROW]}))
+    storages = client_of(scripted.url).list_storages()
+    assert [storage.name for storage in storages] == ["shop"] * 6
+    assert [storage.id for storage in storages] == [None, None, 7, 7, 7, 7]
+    assert [storage.parameters.path for storage in storages] == [""] * 6
+    assert [storage.parameters.bucket for storage in storages][1:4] == ["pictures", None, "pictures"]
+    assert caplog.text.count("A row of list_storages cannot be read") == 3
+
+
+@pytest.mark.parametrize("reply", [Reply(204), Reply(200), Reply(202, b"null"), Reply(201, b'{"data": null}')])
+def test_any_answer_of_success_is_one_and_the_storage_is_looked_up(
+    reply: Reply, client_of: ClientOf, scripted: ScriptedServer
+) -> None:
+    client = client_of(scripted.url)
+    scripted.replies(reply, as_json({"data": [ROW]}), as_json({"data": ROW}))
+    assert client.create_storage(bucket()).id == 7
+    scripted.replies(reply, as_json({"data": ROW}))
+    assert client.update_storage(7, StoragePatch.of(path="a")).name == "shop"
+    scripted.replies(reply)
+    client.delete_storage(7)
+    scripted.replies(reply)
+    assert client.list_storages() == []
+
+
+def test_a_storage_that_is_made_but_not_in_the_list_is_told_as_lost(
+    client_of: ClientOf, scripted: ScriptedServer
+) -> None:
+    scripted.replies(Reply(204), as_json({"data": []}))
+    with pytest.raises(ClaidAnswerLostError, match="costs nothing and is safe to repeat"):
+        client_of(scripted.url).create_storage(bucket())

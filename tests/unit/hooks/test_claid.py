@@ -161,9 +161,9 @@ def test_a_key_that_claid_does_not_know_is_told(connect: Connect, sandbox: Sandb
 @pytest.mark.parametrize(
     ("scopes", "works", "said"),
     [
-        ({"image_editing"}, True, "OK: the API key works. It lacks the scope 'storage'"),
-        ({"storage"}, False, "The API key is known, but lacks the scope 'image_editing'"),
-        (set(), False, "lacks the scope 'image_editing'"),
+        ({"image_editing"}, True, "OK: the API key works. It lacks the scope 'Storage' (or 'Admin')"),
+        ({"storage"}, True, "OK: the API key is known. It lacks the scope 'Image editing' (or 'Admin')"),
+        (set(), True, "It lacks the scope 'Image editing' (or 'Admin')"),
         ({"image_editing", "storage"}, True, "connected storages: none"),
     ],
 )
@@ -218,13 +218,14 @@ def test_an_answer_that_there_is_no_such_job_is_what_is_hoped_for(
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(502, b"<html>Bad Gateway</html>"), "get_edit answered 502: Bad Gateway"),
         (Reply(302, headers={"Location": "https://login.example/"}), "check the base URL"),
-        (Reply(402), "buy credits"),
         (Reply(200, b"<html>Sign in</html>"), "not with readable JSON"),
+        (Reply(407, b"proxy"), "407"),
     ],
 )
-def test_anything_else_is_told_as_it_is(connect: Connect, scripted: ScriptedServer, reply: Reply, said: str) -> None:
+def test_an_answer_that_is_not_of_claid_is_told(
+    connect: Connect, scripted: ScriptedServer, reply: Reply, said: str
+) -> None:
     scripted.replies(reply)
     works, message = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
     assert not works
@@ -232,11 +233,59 @@ def test_anything_else_is_told_as_it_is(connect: Connect, scripted: ScriptedServ
     assert KEY not in message
 
 
-def test_a_list_of_storages_that_fails_is_told(connect: Connect, scripted: ScriptedServer) -> None:
-    scripted.replies(Reply(404), Reply(500))
-    works, said = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
-    assert not works
-    assert "list_storages answered 500" in said
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(502, b"<html>Bad Gateway</html>"), "get_edit answered 502"),
+        (Reply(500), "get_edit answered 500"),
+        (Reply(402), "buy credits"),
+        (Reply(403), "It lacks the scope 'Image editing' (or 'Admin')"),
+        (Reply(409), "get_edit answered 409"),
+        (Reply(429), "get_edit answered 429"),
+        (Reply(400), "OK: the API key works"),
+        (Reply(204), "OK: the API key works"),
+        (Reply(200, b"null"), "OK: the API key works"),
+        (as_json({"data": {"id": 0, "status": "DONE"}}), "OK: the API key works"),
+        (as_json({"data": []}), "OK: the API key works"),
+    ],
+)
+def test_any_answer_of_claids_but_401_shows_that_it_knows_the_key(
+    connect: Connect, scripted: ScriptedServer, reply: Reply, said: str
+) -> None:
+    scripted.replies(reply, as_json({"data": []}))
+    works, message = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
+    assert works
+    assert said in message
+    assert "connected storages: none" in message
+    assert KEY not in message
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(500), "list_storages answered 500"),
+        (Reply(404), "list_storages answered 404"),
+        (Reply(403), "It lacks the scope 'Storage' (or 'Admin')"),
+        (Reply(401), "cannot be checked"),
+        (Reply(200, b"<html>"), "cannot be checked"),
+        (as_json({"data": "none"}), "cannot be checked"),
+        (Reply(204), "connected storages: none"),
+        (Reply(200, b"null"), "connected storages: none"),
+        (as_json({"data": None}), "connected storages: none"),
+        (
+            as_json({"data": [{"name": "shop"}, {"id": 2}, None, {"id": 3, "name": "old", "parameters": None}]}),
+            "shop, old",
+        ),
+    ],
+)
+def test_the_list_of_storages_never_fails_the_test(
+    connect: Connect, scripted: ScriptedServer, reply: Reply, said: str
+) -> None:
+    scripted.replies(Reply(404), reply)
+    works, message = hook(connect, host=scripted.url, extra={"max_wait": 0}).test_connection()
+    assert works
+    assert message.startswith("OK: the API key works")
+    assert said in message
 
 
 @pytest.mark.parametrize("form", [dict, json.dumps])

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_claid.operators import ConnectStorageOperator, DisconnectStorageOperator, ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 from tests.unit.client.test_storage_operations import everything_told
 from tests.unit.operators.conftest import NewTry
 
@@ -98,6 +99,50 @@ def test_again_nothing_is_sent_unless_something_differs(sandbox: Sandbox, new_tr
     new_try()(connecting(bucket="others"))
     assert (settings(sandbox).access_key, settings(sandbox).secret_access_key) == ("AKIA2", "a new secret")
     assert sent(sandbox) == ["create_storage", *["update_storage"] * 3]
+
+
+ROW = {"id": 7, "name": "shop", "type": "s3", "parameters": {"bucket": "pictures", "path": ""}}
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [as_json({"data": [ROW]}), as_json({"data": ROW})],
+        [as_json({"data": [ROW]}), as_json({"data": {**ROW, "parameters": {"bucket": "pictures", "path": None}}})],
+        [as_json({"data": [ROW]}), as_json({"data": {**ROW, "parameters": None}})],
+        [as_json({"data": [ROW]}), Reply(204)],
+        [as_json({"data": [{**ROW, "id": None}]})],
+        [as_json({"data": [{"id": 8}, None, {**ROW, "type": None}]}), as_json({"data": {**ROW, "type": None}})],
+    ],
+)
+def test_nothing_is_changed_where_claid_does_not_tell_all(
+    replies: list[Reply], new_try: NewTry, connect: Connect, scripted: ScriptedServer
+) -> None:
+    run = new_try()
+    connect("claid_default", conn_type="claid", host=scripted.url, password="key-of-a-test")
+    scripted.replies(*replies)
+    assert run(connecting()) == "storage://shop/"
+    assert [one.method for one in scripted.received] == ["GET"] * len(replies)
+
+
+def test_a_key_pair_is_sent_when_told_though_claid_tells_no_access_key(
+    new_try: NewTry, connect: Connect, scripted: ScriptedServer
+) -> None:
+    run = new_try()
+    connect("claid_default", conn_type="claid", host=scripted.url, password="key-of-a-test")
+    scripted.replies(as_json({"data": [ROW]}), as_json({"data": ROW}), Reply(204), as_json({"data": ROW}))
+    run(connecting(rotate=True))
+    assert [one.method for one in scripted.received] == ["GET", "GET", "PATCH", "GET"]
+
+
+def test_a_storage_whose_id_is_not_told_cannot_be_changed(
+    new_try: NewTry, connect: Connect, scripted: ScriptedServer
+) -> None:
+    run = new_try()
+    connect("claid_default", conn_type="claid", host=scripted.url, password="key-of-a-test")
+    scripted.replies(as_json({"data": [{**ROW, "id": None}]}))
+    with pytest.raises(AirflowFailException, match="does not tell this storage's id"):
+        run(connecting(bucket="others"))
 
 
 @pytest.mark.parametrize("rotate", [True, "True", "true"])

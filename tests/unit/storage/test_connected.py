@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_claid.client import ClaidClient, ClaidServerError, ClaidValidationError
+from airflow_claid.client import ClaidClient, ClaidServerError, ClaidValidationError, Storage
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.connected import ConnectedStorages
@@ -16,6 +16,7 @@ MAPPING = {
     "archive": "google_cloud_default",
     "folder": "file:///srv/bucket",
     "minio": "s3://minio@pictures/",
+    "Shop EU": "file:///srv/eu",
     "web": "aws_default",
     "gone": "aws_default",
 }
@@ -29,6 +30,7 @@ def storages(sandbox: Sandbox, claid: ClaidClient) -> ConnectedStorages:
     sandbox.connect_storage("minio", bucket="pictures", path="m")
     sandbox.connect_storage("web", bucket="https://shop.example/pictures", type="web_folder")
     sandbox.connect_storage("unmapped", bucket="secret")
+    sandbox.connect_storage("Shop EU", bucket="eu")
     return ConnectedStorages(claid, MAPPING)
 
 
@@ -42,6 +44,9 @@ def storages(sandbox: Sandbox, claid: ClaidClient) -> ConnectedStorages:
         ("storage://folder/b.png", "file:///srv/bucket/b.png"),
         ("storage://folder/red%20chair.png", "file:///srv/bucket/red chair.png"),
         ("storage://minio/b.png", "s3://minio@pictures/m/b.png"),
+        ("storage://folder/50% off#1?.png", "file:///srv/bucket/50% off#1?.png"),
+        ("storage://Shop%20EU/b.png", "file:///srv/eu/b.png"),
+        ("storage://Shop EU/b.png", "file:///srv/eu/b.png"),
         ("storage://web/b.png", None),
         ("storage://unmapped/b.png", None),
         ("storage://gone/b.png", None),
@@ -141,7 +146,7 @@ def test_a_storage_that_the_account_does_not_have_is_told_with_those_it_has(stor
     with pytest.raises(ClaidValidationError) as caught:
         storages.check_writable("shoop")
     assert "'shoop', which the account does not have" in str(caught.value)
-    assert "archive, folder, minio, shop, unmapped, web" in str(caught.value)
+    assert "Shop EU, archive, folder, minio, shop, unmapped, web" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 
 
@@ -180,7 +185,7 @@ def test_a_key_without_the_scope_is_warned_of_once_and_stops_nothing(
         storages.check_writable("anything")
         assert storages.find_readable_uri("storage://shop/a.png") is None
         assert storages.covering("s3://pictures/a.png") is None
-    warnings = [record for record in caplog.records if "lacks the scope 'storage'" in record.getMessage()]
+    warnings = [record for record in caplog.records if "lacks the scope 'Storage' (or 'Admin')" in record.getMessage()]
     assert len(warnings) == 1
     assert len(sandbox.ledger("list_storages")) == 1
 
@@ -193,3 +198,16 @@ def test_a_list_that_could_not_be_had_is_not_taken_for_an_empty_one(sandbox: San
         with pytest.raises(ClaidServerError):
             storages.check_writable("shop")
         storages.check_writable("shop")
+
+
+def test_a_storage_whose_bucket_claid_does_not_tell_is_not_looked_into(caplog: pytest.LogCaptureFixture) -> None:
+    class Client:
+        def list_storages(self) -> list[Storage]:
+            return [Storage(name="shop", type="s3"), Storage.model_validate({"name": "folder", "parameters": None})]
+
+    storages = ConnectedStorages(Client(), {"shop": "aws_default", "folder": "file:///srv"})  # type: ignore[arg-type]
+    with caplog.at_level(logging.WARNING):
+        for name in ("shop", "folder"):
+            storages.check_writable(name)
+            assert storages.find_readable_uri(f"storage://{name}/a.png") is None
+    assert "Claid does not tell the bucket of the storage 'shop'" in caplog.text

@@ -260,3 +260,15 @@ def test_the_stem_of_an_address_is_its_file_name_cleaned_and_without_suffix(path
 
 def test_two_objects_that_differ_only_after_a_hash_have_different_stems() -> None:
     assert stem_of("s3://bucket/chair#1.png") != stem_of("s3://bucket/chair#2.png")
+
+
+def test_a_storage_is_the_same_whether_its_name_is_encoded_or_not() -> None:
+    place = edit_place("storage://Shop%20EU/spring%20sale/a.png")
+    assert place == edit_place("storage://Shop EU/spring%20sale/a.png")
+    assert (place.storage_name, place.folder) == ("Shop EU", "storage://Shop EU/spring%20sale/")
+
+
+@pytest.mark.parametrize("output", ["storage://Shop%2FEU/", "storage://me%40shop/a/", "storage://%20/a/"])
+def test_an_encoded_name_that_no_storage_can_have_is_refused(output: str) -> None:
+    with pytest.raises(ClaidValidationError, match="names no connected storage"):
+        edit_place(output)
