@@ -27,7 +27,8 @@ def test_an_ipv6_address_is_written_in_brackets(ipv6_sandbox: Sandbox) -> None:
 def test_a_client_generates_edits_and_downloads_over_ipv6(ipv6_sandbox: Sandbox) -> None:
     with ClaidClient(ipv6_sandbox.api_key, ipv6_sandbox.url, quota=Quota(())) as claid:
         picture = str(claid.generate_image("a lamp").output[0].tmp_url)
-        assert Downloader(DownloadRules(claid.base_url)).fetch(picture).startswith(b"\x89PNG")
+        with Downloader(DownloadRules(claid.base_url)).fetched(picture) as content:
+            assert content.startswith(b"\x89PNG")
         job = claid.submit_edit(picture, {"resizing": {"width": 100, "fit": "bounds"}})
         assert claid.get_edit(job.id).id == job.id
         assert claid.upload_and_edit(png(), {}, filename="photo.png").output.width == 400
