@@ -16,10 +16,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_claid.batch.manifest_index import PART_NAME, ManifestIndex
+from airflow_claid.client import ClaidValidationError
+from airflow_claid.storage.addresses import path_problem
 from airflow_claid.storage.object_storage import (
+    check_writable,
     create_whole,
     is_forbidden,
     latest,
+    located,
+    may_pass,
     remove,
     remove_empty_folders,
     write_streamed_beside,
@@ -137,6 +142,25 @@ class Manifest:
     def close(self) -> None:
         """Remove the temporary files on this machine; pending rows are lost without :meth:`flush`."""
         self.index.close()
+
+
+def check_address(address: str) -> None:
+    """Make sure that a manifest can be written, before anything is paid for.
+
+    :raises ClaidValidationError: naming the address and what is wrong with it.
+    """
+    if problem := path_problem(address):
+        raise ClaidValidationError(f"manifest={address!r} {problem}")
+    located(address, "manifest")
+    try:
+        check_writable(address)
+    except OSError as error:
+        if may_pass(error):
+            raise
+        raise ClaidValidationError(
+            f"manifest={address!r} cannot be written ({type(error).__name__}: {error}): let the connection create "
+            "files there, or give another address"
+        ) from error
 
 
 def _number_of(part: str) -> int:

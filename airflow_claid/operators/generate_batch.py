@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.counts import STATUSES, BatchCounts
-from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.manifest import Manifest, check_address
 from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.prompts import PromptRow, Prompts
 from airflow_claid.client import ClaidValidationError, GenerateRequest
@@ -33,7 +33,6 @@ from airflow_claid.parameters import choice, is_literal, mapping, number, option
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory
-from airflow_claid.storage.object_storage import located
 from airflow_claid.storage.places import (
     RECEIPTS_FOLDER,
     Place,
@@ -294,7 +293,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
     def _manifest_address(self, given: Prompts, folder: str, source: Mapping[str, Any]) -> str:
         if self.manifest not in (None, "", "None"):
             address = self.hook.storages.readable_uri(str(self.manifest))
-            located(address, "manifest")
+            check_address(address)
             return address
         stem = stem_of(given.addresses[0]) if given.addresses else "prompts"
         return f"{folder}manifest-{stem}-{fingerprint(**source, place={})[:8]}.jsonl"

@@ -107,6 +107,13 @@ def _claim(claim: str, now: float) -> None:
     raise BlockingIOError(errno.EAGAIN, "Another process is creating this file right now; try again later", claim)
 
 
+def check_writable(final: str) -> None:
+    """Make sure that a file can be written, and leave nothing of the attempt but its folder."""
+    partial = _beside(final)
+    _write(partial, ())
+    remove(partial)
+
+
 def add(path: str, content: bytes) -> None:
     """Add to the end of a file, beginning a new line; one that is not there, or not ours to add to, is written whole.
 

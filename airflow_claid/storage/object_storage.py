@@ -250,6 +250,25 @@ def write_streamed_beside(uri: str, lines: Callable[[], Iterable[bytes]]) -> str
     return _beside(uri, lambda address: write_streamed(address, lines))
 
 
+def check_writable(uri: str) -> None:
+    """Make sure that a file can be written, by an upload that is begun and given up: nothing of it is to be seen.
+
+    :raises Exception: whatever the storage refuses it with.
+    """
+    local = local_path(uri)
+    if local is not None:
+        local_files.check_writable(local)
+        return
+    path = located(uri)
+    upload = path.fs.open(path.path, "xb", block_size=BLOCK_BYTES, autocommit=False)
+    try:
+        upload.write(b"\n" * BLOCK_BYTES)
+    finally:
+        with suppress(Exception):
+            upload.discard()
+        upload.closed = True
+
+
 def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_size: int | None) -> None:
     """Upload a file; if that is refused, create it exclusively, which a bucket may allow that never overwrites.
 
@@ -259,7 +278,7 @@ def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_siz
     try:
         _upload(path, blocks(), "wb", block_size)
     except OSError as refusal:
-        if _may_pass(refusal):
+        if may_pass(refusal):
             raise
         try:
             _upload(path, blocks(), "xb", block_size)
@@ -324,7 +343,7 @@ def listing_refused(uri: str) -> ListingRefusedError:
     )
 
 
-def _may_pass(error: OSError) -> bool:
+def may_pass(error: OSError) -> bool:
     """Tell whether an error is no refusal, but one that a later attempt may not meet."""
     return isinstance(error, (TimeoutError, ConnectionError)) or error.errno in _PASSING
 
