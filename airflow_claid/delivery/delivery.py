@@ -21,13 +21,12 @@ from airflow_claid.delivery.inspection import (
     most_bytes_when_black,
 )
 from airflow_claid.delivery.memory import FILES
-from airflow_claid.delivery.written import find_written
+from airflow_claid.delivery.written import find_either, find_written, list_either
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError, PictureError, PictureNotFoundError
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.checksums import is_of_content, is_unchanged
 from airflow_claid.storage.connected import ConnectedStorages
-from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
     find,
     read,
@@ -80,10 +79,12 @@ class Delivery:
             return False
         if image.expires_at is not None:
             return self.now() + margin < datetime.fromisoformat(image.expires_at)
-        readable = self.storages.find_readable_uri(image.path)
-        if readable is None or image.checksum is None:
+        readable = self.storages.readable_uris(image.path)
+        if not readable or image.checksum is None:
             return True
-        return is_unchanged(readable, checksum=image.checksum, size=image.bytes, sha256=image.sha256)
+        return any(
+            is_unchanged(uri, checksum=image.checksum, size=image.bytes, sha256=image.sha256) for uri in readable
+        )
 
     def at_destination(self, destination: str) -> list[DeliveredImage] | None:
         """List what is at Claid's own destination, for a request whose answer was lost.
@@ -91,21 +92,20 @@ class Delivery:
         :param destination: a ``storage://`` folder, or one file.
         :returns: what is there; ``None`` where the storage is not mapped and cannot be read.
         """
-        readable = self.storages.find_readable_uri(destination)
-        if readable is None:
+        if not self.storages.readable_uris(destination):
             return None
         if destination.endswith("/"):
-            files = list_files(readable)
+            files = list_either(self.storages, destination)
             return [
                 DeliveredImage(position, None, None, claid_storage_uri=destination + file.uri.rpartition("/")[2])
                 for position, file in enumerate(files, start=1)
             ]
-        return [DeliveredImage(1, None, None, claid_storage_uri=destination)] if find(readable) else []
+        is_there = find_either(self.storages, destination) is not None
+        return [DeliveredImage(1, None, None, claid_storage_uri=destination)] if is_there else []
 
     def state_of(self, destination: str) -> str | None:
         """Return what is at an exact destination now, to know later whether it was written anew."""
-        readable = self.storages.find_readable_uri(destination)
-        file = find(readable) if readable and not destination.endswith("/") else None
+        file = None if destination.endswith("/") else find_either(self.storages, destination)
         return file.state if file else None
 
     def _leave(self, order: Order, image: DeliveredImage) -> DeliveredImage:
@@ -259,8 +259,7 @@ class Delivery:
         """Remove what was taken over from where Claid wrote it; what cannot be removed stays, with a warning."""
         try:
             for image in self.at_destination(destination) or ():
-                readable = self.storages.find_readable_uri(image.claid_storage_uri or "")
-                if readable:
+                for readable in self.storages.readable_uris(image.claid_storage_uri or ""):
                     remove(readable)
         except OSError as error:
             log.warning("%s was taken over but could not be removed (%s)", destination, type(error).__name__)

@@ -36,16 +36,25 @@ def find_written(storages: ConnectedStorages, image: DeliveredImage, destination
     """
     named = list(dict.fromkeys(_addresses(storages, image, destination)))
     for path in named:
-        readable = storages.find_readable_uri(path)
-        file = find(readable) if readable else None
+        file = find_either(storages, path)
         if file is not None:
-            return WrittenPicture(path, readable, file)
+            return WrittenPicture(path, file.uri, file)
     found = _in_own_folder(storages, image, destination)
     if found is not None:
         return found
     if not named or image.tmp_url:
         return None
     return WrittenPicture(named[0], storages.find_readable_uri(named[0]), None)
+
+
+def find_either(storages: ConnectedStorages, uri: str) -> StoredFile | None:
+    """Look for a file that Claid wrote, under both paths that it may have; ``None`` if nobody here can look."""
+    return next((file for readable in storages.readable_uris(uri) if (file := find(readable)) is not None), None)
+
+
+def list_either(storages: ConnectedStorages, folder: str) -> list[StoredFile]:
+    """List a folder that Claid wrote to, under both paths that it may have."""
+    return [file for readable in storages.readable_uris(folder) for file in list_files(readable)]
 
 
 def _addresses(storages: ConnectedStorages, image: DeliveredImage, destination: str | None) -> Iterator[str]:
@@ -77,13 +86,12 @@ def _in_own_folder(
     storages: ConnectedStorages, image: DeliveredImage, destination: str | None
 ) -> WrittenPicture | None:
     """Find a picture by its position in the folder, or the file, that only its request writes to."""
-    readable = storages.find_readable_uri(destination) if destination else None
-    if readable is None or destination is None:
+    if destination is None:
         return None
     if not destination.endswith("/"):
-        file = find(readable)
-        return WrittenPicture(destination, readable, file) if file else None
-    files = list_files(readable)
+        found = find_either(storages, destination)
+        return WrittenPicture(destination, found.uri, found) if found else None
+    files = list_either(storages, destination)
     if len(files) < image.position:
         return None
     file = files[image.position - 1]

@@ -11,6 +11,7 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 
 from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
+from airflow_claid.client.models.base import encoded
 from airflow_claid.storage.addresses import (
     BUCKETS,
     CONNECTED,
@@ -77,6 +78,17 @@ class ConnectedStorages:
             return uri
         root = self._root(name_of(uri))
         return None if root is None else root + unquote(path_of(uri))
+
+    def readable_uris(self, uri: str) -> tuple[str, ...]:
+        """Find the addresses at which a file or folder may be that Claid wrote; none where the storage is not mapped.
+
+        The path of a ``storage://`` address is encoded as that of a link is. Whether Claid decodes it is not
+        documented, so what it writes may also have the path as it was sent.
+        """
+        readable, root = self.find_readable_uri(uri), self._root(name_of(uri)) if is_connected(uri) else None
+        if readable is None or root is None:
+            return () if readable is None else (readable,)
+        return tuple(dict.fromkeys((readable, root + path_of(encoded(uri)))))
 
     def readable_uri(self, uri: str) -> str:
         """Return the address by which Airflow reads a file or folder, for what cannot do without one.

@@ -53,18 +53,24 @@ class Arrivals:
             return _poll_of([(self._watch.output, self._link())])
         place = self._watch.place
         if place.file is not None:
-            file = find(self._readable(place.folder + place.file))
+            found = (find(uri) for uri in self._readable(place.folder + place.file))
+            file = next((file for file in found if file is not None), None)
             return _poll_of([(self._watch.output, self._verdict(file))] if file else [])
-        folder = self._readable(place.folder)
-        files = list_files(folder, recursive=self._watch.recursive)
-        wanted = {name: file for file in files if _counts(name := file.uri[len(folder) :])}
+        wanted: dict[str, StoredFile] = {}
+        for folder in self._readable(place.folder):
+            for file in list_files(folder, recursive=self._watch.recursive):
+                if _counts(name := file.uri[len(folder) :]):
+                    wanted.setdefault(name, file)
         poll = _poll_of((place.uri_of(name), self._verdict(file)) for name, file in wanted.items())
         self._forget_all_but({file.uri for file in wanted.values()})
         return poll
 
-    def _readable(self, uri: str) -> str:
-        """Return the address by which Airflow reads what is watched."""
-        return self._claid.storages.readable_uri(uri) if is_connected(uri) else uri
+    def _readable(self, uri: str) -> tuple[str, ...]:
+        """Return the addresses at which what is watched may be: Claid may write a path encoded or decoded."""
+        if not is_connected(uri):
+            return (uri,)
+        self._claid.storages.readable_uri(uri)
+        return self._claid.storages.readable_uris(uri)
 
     def _link(self) -> Verdict | None:
         downloader, link = self._claid.downloader, self._watch.output

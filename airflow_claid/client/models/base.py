@@ -143,14 +143,19 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 """JSON's integer: ``2`` and ``2.0``, never ``True`` or ``"2"``."""
 
 
+def encoded(address: str) -> str:
+    """Return an address as it is sent: what no URI may hold is encoded, what is encoded stays so."""
+    in_storage = address.startswith("storage://")
+    return quote(_NO_ESCAPE.sub("%25", address), safe=_STORAGE_CHARACTERS if in_storage else _URI_CHARACTERS)
+
+
 def _address(value: str) -> str:
     if "://" not in value:
         raise wrong("must be an address such as https://… or storage://NAME/PATH")
-    in_storage = value.startswith("storage://")
-    encoded = quote(_NO_ESCAPE.sub("%25", value), safe=_STORAGE_CHARACTERS if in_storage else _URI_CHARACTERS)
-    if len(encoded) > _ADDRESS_MAX_CHARACTERS:
-        raise wrong(f"has {len(encoded)} characters as it is sent, encoded; Claid takes {_ADDRESS_MAX_CHARACTERS}")
-    return encoded
+    sent = encoded(value)
+    if len(sent) > _ADDRESS_MAX_CHARACTERS:
+        raise wrong(f"has {len(sent)} characters as it is sent, encoded; Claid takes {_ADDRESS_MAX_CHARACTERS}")
+    return sent
 
 
 Address = Annotated[str, Field(min_length=1, max_length=_ADDRESS_MAX_CHARACTERS), AfterValidator(_address)]

@@ -238,7 +238,7 @@ def test_a_connected_storage_that_airflow_cannot_read_is_refused_with_the_remedy
 def test_a_key_that_may_not_see_storages_is_told_so(account: Sandbox, connect: Connect) -> None:
     account.add_key("pictures-only-key", scopes={"image_editing"})
     connect("claid_default", conn_type="claid", password="pictures-only-key", host=account.url)
-    with pytest.raises(ClaidValidationError, match="give the API key the scope 'storage'"):
+    with pytest.raises(ClaidValidationError, match=r"give the API key the scope 'Storage' \(or 'Admin'\)"):
         arrivals("storage://shop/a/").poll()
 
 
@@ -275,3 +275,16 @@ def test_half_a_picture_at_a_link_does_not_count(scripted: ScriptedServer, conne
         assert watched.poll() == expected
     assert all("Authorization" not in request.headers for request in scripted.received)
     assert requests.get(link, timeout=5).content == GOOD
+
+
+@pytest.mark.parametrize("written", ["50% off", "50%25%20off"])
+def test_what_claid_writes_is_seen_whether_it_decodes_paths_or_not(
+    written: str, account: Sandbox, connect: Connect, tmp_path: Path
+) -> None:
+    account.connect_storage("shop", bucket="pictures", where=tmp_path)
+    extra = {"storages": {"shop": f"file://{tmp_path}"}}
+    connect("claid_default", conn_type="claid", password=account.api_key, host=account.url, extra=extra)
+    (tmp_path / written).mkdir()
+    (tmp_path / written / "a.png").write_bytes(GOOD)
+    for output in ("storage://shop/50% off/", "storage://shop/50%25%20off/a.png"):
+        assert len(arrivals(output).poll().usable) == 1
