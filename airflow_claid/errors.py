@@ -80,6 +80,18 @@ class UnreadAnswerError(AirflowClaidError):
     may_have_been_charged = True
 
 
+class UnprovenAnswersError(AirflowClaidError):
+    """No answer of an operation could be used yet, so no more of its requests are sent. Not charged.
+
+    :param message: which operation, and why.
+    :param retryable: whether a retry may succeed.
+    """
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
 class AnswerPendingError(AirflowClaidError):
     """The answer to a request may still come, and the thread does other work instead of waiting for it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from urllib.parse import urlsplit, urlunsplit
@@ -79,6 +80,11 @@ def printable_key(api_key: str) -> str:
             "api_key is empty or holds characters that no key has: copy it again from Claid's dashboard"
         )
     return key
+
+
+def account_digest(base_url: str, key: str) -> str:
+    """Return what identifies an account without showing its key."""
+    return hashlib.sha256(f"{base_url}\n{key}".encode()).hexdigest()[:32]
 
 
 def account_quota(base_url: str, key: str, store: str | None) -> AccountQuota:

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from airflow_claid import __version__
-from airflow_claid.client.account import DEFAULT_BASE_URL, account_quota, printable_key, seconds_in_range, versioned
+from airflow_claid.client.account import (
+    DEFAULT_BASE_URL,
+    account_digest,
+    account_quota,
+    printable_key,
+    seconds_in_range,
+    versioned,
+)
 from airflow_claid.client.answer import Answer
 from airflow_claid.client.calls import EDITING, generation, poll, scene, submission, upload
 from airflow_claid.client.finding import data_of
@@ -74,6 +81,8 @@ class ClaidClient(StorageOperations):
     ) -> None:
         self.base_url = versioned(base_url)
         key = printable_key(api_key)
+        self.account = account_digest(self.base_url, key)
+        """Identifies the account without showing the key."""
         self._transport = Transport(
             base_url=self.base_url,
             auth=BearerKey(key, self.base_url),
@@ -110,6 +119,17 @@ class ClaidClient(StorageOperations):
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
         return self._transport.send(call)
+
+    def recall(self, name: str) -> str | None:
+        """Return a text that a worker has stored in the quota store; ``None`` if there is none."""
+        store = self._transport.quota.store
+        return store.recall(name) if store else None
+
+    def remember(self, name: str, text: str) -> None:
+        """Store a text for all workers in the quota store, for a day, if there is one."""
+        store = self._transport.quota.store
+        if store:
+            store.remember(name, text)
 
     @property
     def latency(self) -> float | None:

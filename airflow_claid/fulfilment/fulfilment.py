@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import DeadLinkError, PictureNotFoundError
+from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
 from airflow_claid.fulfilment.completion import Completion
 from airflow_claid.fulfilment.payment import Payment
+from airflow_claid.fulfilment.proof import Turn
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
@@ -52,12 +53,16 @@ class Fulfilled:
 
 @dataclass(frozen=True)
 class Begun:
-    """An order that is paid for, and what this execution spent on it."""
+    """An order that is paid for, and what this execution spent on it.
+
+    :param turn: ends when it is complete, so that the next request may be sent.
+    """
 
     order: Order
     store: ReceiptStore
     receipt: Receipt
     credits: float
+    turn: Turn | None = None
 
     @property
     def waiting(self) -> bool:
@@ -79,7 +84,8 @@ class Fulfilment(Resources):
 
         Raises what :meth:`begin` and :meth:`complete` raise.
         """
-        return self.complete(self.begin(order))
+        with self.proof.working():
+            return self._complete(self._begin(order), None)
 
     def begin(self, order: Order) -> Begun:
         """Make sure that an order is paid for: find its receipt, or send it.
@@ -89,11 +95,23 @@ class Fulfilment(Resources):
         :raises LostAnswerError: if an answer is lost and ``on_lost_response`` is ``"fail"``.
         :raises AnswerPendingError: if an answer may still come, and the terms say not to wait for it.
         :raises CreditCeilingError: if it would exceed ``max_credits``.
+        :raises UnreadAnswerError: if the answer could not be read; the receipt keeps it.
+        :raises UnprovenAnswersError: if no answer of the operation could be used so far; nothing was sent.
         """
+        with self.proof.working():
+            return self._begin(order)
+
+    def _begin(self, order: Order) -> Begun:
         store = self.receipts(order)
         payment = Payment(order, store, self)
-        receipt = payment.receipt()
-        return Begun(order, store, receipt, payment.credits)
+        try:
+            receipt = payment.receipt()
+        except BaseException as error:
+            if isinstance(error, UnreadAnswerError):
+                self.proof.doubt(order, error)
+            payment.end_turn()
+            raise
+        return Begun(order, store, receipt, payment.credits, payment.turn)
 
     def resume(self, order: Order, receipt: Receipt, spent: float) -> Begun:
         """Resume an order that was begun in another process of the same try.
@@ -116,7 +134,37 @@ class Fulfilment(Resources):
         :raises JobFailedError: if Claid ended the job without a result.
         :raises JobTimeoutError: if the job did not end in time; a retry waits for the same job.
         """
-        deadline = deadline or self.now() + timedelta(seconds=self.terms.timeout)
+        with self.proof.working():
+            return self._complete(begun, deadline)
+
+    def completed(self, begun: Begun, deadline: datetime) -> Begun:
+        """Complete a paid order as :meth:`complete` does, and return it with its final receipt."""
+        with self.proof.working():
+            receipt, spent = self._complete_and_record(begun, deadline)
+            return replace(begun, receipt=receipt, credits=spent, turn=None)
+
+    def _complete(self, begun: Begun, deadline: datetime | None) -> Fulfilled:
+        receipt, spent = self._complete_and_record(begun, deadline)
+        return Fulfilled.of(begun.order, receipt, spent)
+
+    def _complete_and_record(self, begun: Begun, deadline: datetime | None) -> tuple[Receipt, float]:
+        """Complete an order, and record whether its answer could be used."""
+        order = begun.order
+        try:
+            receipt, spent = self._completed(begun, deadline or self.now() + timedelta(seconds=self.terms.timeout))
+        except (PictureError, UnreadAnswerError) as error:
+            self.proof.doubt(order, error)
+            raise
+        else:
+            if not begun.receipt.state.is_final:
+                self.proof.prove(order)
+            return receipt, spent
+        finally:
+            if begun.turn is not None:
+                begun.turn.end()
+
+    def _completed(self, begun: Begun, deadline: datetime) -> tuple[Receipt, float]:
+        """Return the receipt of a completed order, and what this execution spent on it."""
         order, spent = begun.order, begun.credits
         completion = Completion(order, begun.store, begun.receipt, self)
         try:
@@ -124,17 +172,20 @@ class Fulfilment(Resources):
         except (DeadLinkError, PictureNotFoundError) as error:
             latest = begun.store.read(order.fingerprint)
             if latest is not None and latest.state.is_final:
-                return Fulfilled.of(order, latest, spent)
+                return latest, spent
             if spent > 0 or not self._links_have_expired(latest or begun.receipt):
                 raise
             log.warning("%s. Its picture is lost: requesting it again for %g credits", error, order.credits)
             same = latest is not None and latest.is_of_same_request(begun.receipt)
             payment = Payment(order, begun.store, self)
-            receipt = payment.again(latest if latest is not None and same else begun.receipt)
-            spent = completion.credits + payment.credits
-            completion = Completion(order, begun.store, receipt, self)
-            receipt = completion.receipt(deadline)
-        return Fulfilled.of(order, receipt, spent + completion.credits)
+            try:
+                receipt = payment.again(latest if latest is not None and same else begun.receipt)
+                spent = completion.credits + payment.credits
+                completion = Completion(order, begun.store, receipt, self)
+                receipt = completion.receipt(deadline)
+            finally:
+                payment.end_turn()
+        return receipt, spent + completion.credits
 
     def _links_have_expired(self, receipt: Receipt) -> bool:
         """Return whether the links of a request have expired; one that fails before may only be forbidden here."""

@@ -17,6 +17,7 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import UnreadAnswerError
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
+from airflow_claid.fulfilment.proof import Turn
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
@@ -42,11 +43,18 @@ class Payment:
         self._store = store
         self._resources = resources
         self._credits = 0.0
+        self.turn: Turn | None = None
+        """To be ended when the request's pictures are in place, or cannot be."""
 
     @property
     def credits(self) -> float:
         """Credits that this execution has spent on the order."""
         return self._credits
+
+    def end_turn(self) -> None:
+        """Let the next request of the operation be sent."""
+        if self.turn is not None:
+            self.turn.end()
 
     def receipt(self) -> Receipt:
         """Return a paid receipt: the stored one, if it can still be used, or that of a new request."""
@@ -105,6 +113,8 @@ class Payment:
     def _pay(self, *, edition: int, former: Receipt | None) -> Receipt:
         order, client, budget = self._order, self._resources.client, self._resources.budget
         budget.check(order)
+        if self.turn is None:
+            self.turn = self._resources.proof.take_turn(order, budget.check_open)
         call = order.prepared(edition)
         intents: list[Receipt] = []
         with client.send_slot(lambda: self._renew_intent(intents)), budget.reserve(order) as reservation:

@@ -11,6 +11,7 @@ from airflow_claid.client import ClaidClient
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.fulfilment.awaited import AwaitedAnswers
 from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.proof import Proof
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.terms import Terms
 
@@ -29,6 +30,7 @@ class Resources:
     :param author: the task, as the receipts name it.
     :param terms: see :class:`Terms`.
     :param budget: what the task may spend; every paid call asks it.
+    :param proof: lets one request go alone until an answer of its operation has been read.
     :param awaited: the answers that the task waits for.
     :param sleep: waits for a number of seconds.
     :param now: returns the time in UTC.
@@ -39,6 +41,7 @@ class Resources:
     author: Author
     terms: Terms = field(default_factory=Terms)
     budget: Budget = field(default_factory=Budget)
+    proof: Proof = field(default_factory=Proof)
     awaited: AwaitedAnswers = field(default_factory=AwaitedAnswers)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now

@@ -47,27 +47,52 @@ class TaskOrders:
     begun: list[Begun] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
 
-    def begin(self) -> None:
-        """Make sure that all orders are paid for, several at a time; see :meth:`Fulfilment.begin`."""
+    def begin(self, deadline: datetime | None = None) -> None:
+        """Make sure that all orders are paid for, several at a time; see :meth:`Fulfilment.begin`.
+
+        While no answer of the operation has been proven readable, they are sent one at a time.
+
+        :param deadline: until when the job of one that goes alone is waited for; ``None`` for not at all.
+        """
         if len(self.orders) == 1:
             self._begin(self.orders[0])
             return
         try:
-            self._begin_several()
+            self._begin_several(self._begin_alone(deadline))
         finally:
             position_of = {id(order): position for position, order in enumerate(self.orders)}
             self.begun.sort(key=lambda one: position_of[id(one.order)])
             self.failed = {one.subject: self.failed[one.subject] for one in self.orders if one.subject in self.failed}
 
-    def _begin_several(self) -> None:
-        """Begin all orders in a few threads; an error that concerns all of them stops the rest.
+    def _begin_alone(self, deadline: datetime | None) -> Sequence[Order]:
+        """Begin one order after the other until an answer has been proven readable; return the orders that are left."""
+        for number, order in enumerate(self.orders):
+            if self.fulfilment.proof.is_proven(order):
+                return self.orders[number:]
+            self._begin(order)
+            if self.begun and self.begun[-1].order is order and (turn := self.begun[-1].turn) is not None:
+                if deadline is not None:
+                    self._prove(deadline)
+                turn.end()
+        return ()
+
+    def _prove(self, deadline: datetime) -> None:
+        """Complete the order that was begun last, so that its answer is proven readable."""
+        one = self.begun.pop()
+        try:
+            self.begun.append(self.fulfilment.completed(one, deadline))
+        except _OF_ONE_ORDER as error:
+            self.failed[one.order.subject] = error
+
+    def _begin_several(self, orders: Sequence[Order]) -> None:
+        """Begin orders in a few threads; an error that concerns all of them stops the rest.
 
         Orders with the same fingerprint are one request: they are begun one after the other, so that the second finds
         the receipt of the first.
         """
         budget = self.fulfilment.budget
         by_fingerprint: dict[str, list[Order]] = {}
-        for order in self.orders:
+        for order in orders:
             by_fingerprint.setdefault(order.fingerprint, []).append(order)
 
         def begin(orders: list[Order]) -> None:

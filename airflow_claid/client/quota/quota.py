@@ -339,6 +339,7 @@ class AccountQuota:
             for group, policies in DEFAULTS.items()
         }
         self._reading_is_general = False
+        self.store = store
 
     @classmethod
     def of_one(cls, quota: Quota) -> AccountQuota:

@@ -83,6 +83,14 @@ class QuotaStore:
         """Return the windows of one group of operations."""
         return SharedWindows(self, f"airflow-claid/{self._account}/{group}")
 
+    def recall(self, name: str) -> str | None:
+        """Return a text that a worker has stored; ``None`` if there is none."""
+        return self.call(lambda server: server.read(f"airflow-claid/{self._account}/{name}")) or None
+
+    def remember(self, name: str, text: str) -> None:
+        """Store a text for all workers, for a day."""
+        self.call(lambda server: server.write(f"airflow-claid/{self._account}/{name}", text))
+
     def call(self, command: Callable[[RedisWindows], _Reply]) -> _Reply | None:
         """Run a command on the server; ``None`` if the server cannot be used now."""
         with self._lock:

@@ -73,9 +73,9 @@ class ClaidJobOperator(ClaidPayingOperator):
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
             self._task_orders = task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
-            task_orders.begin()
-            self._show_links(context, task_orders)
             deadline = utc_now() + timedelta(seconds=self._terms().timeout)
+            task_orders.begin(deadline if wait else None)
+            self._show_links(context, task_orders)
             if not wait:
                 return self._without_waiting(context, task_orders, deadline)
             if self.deferrable and task_orders.waiting:

@@ -21,11 +21,14 @@ from airflow_claid.errors import (
     PartialFailureError,
     PictureError,
     PlaceRefusedError,
+    UnprovenAnswersError,
     UnreadAnswerError,
 )
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.liveness import this_process
+from airflow_claid.fulfilment.proof import Proof, ProofRecords
+from airflow_claid.fulfilment.proof_records import FolderProof, QuotaStoreProof
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
 from airflow_claid.fulfilment.resources import utc_now
@@ -118,11 +121,10 @@ class ClaidPayingOperator(BaseOperator):
         """Pay for the pictures, or reuse paid ones, and return their paths."""
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
-            task_orders.begin()
+            deadline = utc_now() + timedelta(seconds=fulfilment.terms.timeout)
+            task_orders.begin(deadline)
             self._show_links(context, task_orders)
-            return self._end(
-                context, task_orders, task_orders.complete(utc_now() + timedelta(seconds=self._terms().timeout))
-            )
+            return self._end(context, task_orders, task_orders.complete(deadline))
 
     @property
     def _subject(self) -> str:
@@ -199,9 +201,16 @@ class ClaidPayingOperator(BaseOperator):
             delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
             receipts=lambda order: self._receipts(order, context, spares),
             author=_author(context),
+            proof=Proof(self.hook.client.account, self._proof_records),
             terms=self._terms(),
             budget=self._budget(spent),
         )
+
+    def _proof_records(self, order: Order) -> tuple[ProofRecords, ...]:
+        """Return where it is remembered that answers were read: beside the receipts, and in the quota store."""
+        readable = None if order.place.is_temporary else self.hook.storages.find_readable_uri(order.place.receipts)
+        in_store = QuotaStoreProof(self.hook.client)
+        return (FolderProof(readable), in_store) if readable else (in_store,)
 
     def _receipts(self, order: Order, context: Context, spares: SpareReceipts) -> ReceiptStore:
         """Choose the store of an order's receipt: beside the pictures, else with the task instance, else none."""
@@ -265,7 +274,7 @@ def failing_at_once(subject: str) -> Iterator[None]:
             yield
     except (JobFailedError, LostAnswerError, UnreadAnswerError, CreditCeilingError, PlaceRefusedError) as error:
         raise AirflowFailException(str(error)) from error
-    except PartialFailureError as error:
+    except (PartialFailureError, UnprovenAnswersError) as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
