@@ -31,6 +31,8 @@ from airflow_claid.errors import (
     LostAnswerError,
     PlaceRefusedError,
     ReceiptUnreadableError,
+    UnprovenAnswersError,
+    UnreadAnswerError,
     is_retryable,
 )
 from airflow_claid.fulfilment.budget import Budget
@@ -52,8 +54,16 @@ _FAILURES_OF_AN_OUTAGE = 40
 
 _ENOUGH_FOR_A_SHARE = 100
 _PARTS_THAT_MAY_FAIL = 5
-_OF_THE_ACCOUNT = (ClaidAuthenticationError, ClaidScopeError, ClaidCreditsError)
-_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError)
+_OF_ALL_ITEMS = (
+    ClaidAuthenticationError,
+    ClaidScopeError,
+    ClaidCreditsError,
+    CreditCeilingError,
+    PlaceRefusedError,
+    UnprovenAnswersError,
+    BatchStoppedError,
+)
+_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError, UnreadAnswerError)
 
 
 @dataclass(frozen=True)
@@ -273,7 +283,7 @@ class Batch:
         """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
         if isinstance(error, AnswerPendingError):
             self._retry_later(item)
-        elif isinstance(error, (*_OF_THE_ACCOUNT, CreditCeilingError, PlaceRefusedError, BatchStoppedError)):
+        elif isinstance(error, _OF_ALL_ITEMS):
             self._stop_by(error)
         elif isinstance(error, _OF_ONE_ITEM):
             self._failed_in_a_row = 0

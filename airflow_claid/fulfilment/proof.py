@@ -13,12 +13,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from airflow_claid import __version__
 from airflow_claid.client.text import shortened
-from airflow_claid.errors import AirflowClaidError, UnprovenAnswersError
+from airflow_claid.errors import UnprovenAnswersError, is_retryable
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _MOST_DOUBTS = 2
 """So many requests may be paid for, in all tries, before an answer has proven readable."""
 
+_SHOWN_CHARACTERS = 500
 _TICK = 0.5
 
 _proven: set[str] = set()
@@ -49,22 +50,26 @@ class _Standing:
     :param proven: whether an answer was read and its picture opened, and none was unusable since.
     :param doubts: fingerprints of the requests since then whose answers could not be used.
     :param reason: why the last of them could not be used.
+    :param retryable: whether a retry may use them.
     """
 
     proven: bool = False
     doubts: tuple[str, ...] = ()
     reason: str = ""
+    retryable: bool = False
 
     @classmethod
     def of_text(cls, text: str) -> _Standing:
         """Restore what :meth:`to_text` returned; of something else nothing is known."""
         with suppress(ValueError, KeyError, TypeError):
             facts: dict[str, Any] = json.loads(text)
-            return cls(bool(facts["proven"]), tuple(map(str, facts["doubts"])), str(facts["reason"]))
+            doubts = tuple(map(str, facts["doubts"]))
+            return cls(facts["proven"] is True, doubts, str(facts["reason"]), facts["retryable"] is True)
         return cls()
 
     def to_text(self) -> str:
-        return json.dumps({"proven": self.proven, "doubts": self.doubts, "reason": self.reason})
+        """Return the standing as text."""
+        return json.dumps(vars(self))
 
 
 @dataclass
@@ -81,8 +86,8 @@ class Proof:
     _standings: dict[str, _Standing] = field(default_factory=dict, init=False, repr=False)
     _alone: set[str] = field(default_factory=set, init=False, repr=False)
     """Operations of which one request is under way alone."""
-    _failed: dict[str, Exception] = field(default_factory=dict, init=False, repr=False)
-    """By operation, the error of this execution's request that went alone."""
+    _failed: set[str] = field(default_factory=set, init=False, repr=False)
+    """Operations of which the request that went alone failed for good in this execution."""
     _working: int = field(default=0, init=False, repr=False)
     _waiting: int = field(default=0, init=False, repr=False)
     """Threads that fulfil an order, and those of them that wait for their turn."""
@@ -135,7 +140,7 @@ class Proof:
             standing = self._standing(order)
             if not standing.proven or standing.doubts:
                 self._record(order, _Standing(proven=True))
-            self._failed.pop(order.operation, None)
+            self._failed.discard(order.operation)
             self._changed.notify_all()
 
     def doubt(self, order: Order, error: Exception) -> None:
@@ -144,9 +149,9 @@ class Proof:
             standing = self._standing(order)
             if order.fingerprint not in standing.doubts:
                 doubts = (*standing.doubts, order.fingerprint)
-                self._record(order, replace(standing, proven=False, doubts=doubts, reason=str(error)[:500]))
-            if not standing.proven:
-                self._failed[order.operation] = error
+                self._record(order, _Standing(False, doubts, str(error)[:_SHOWN_CHARACTERS], is_retryable(error)))
+            if not standing.proven and not is_retryable(error):
+                self._failed.add(order.operation)
 
     def end_turn(self, order: Order) -> None:
         """Let the next request of the operation be sent."""
@@ -155,13 +160,12 @@ class Proof:
             self._changed.notify_all()
 
     def _unproven(self, order: Order) -> UnprovenAnswersError:
-        error = self._failed.get(order.operation)
         standing = self._standing(order)
         return UnprovenAnswersError(
             f"No answer of {order.operation} has been read and its picture opened yet, and the last one could not be "
             f"used: {standing.reason}. So nothing more is sent, {shortened(order.subject)} included, and nothing more "
             "is charged. What is paid is kept in the receipts: when that is mended, clear the task",
-            retryable=isinstance(error, AirflowClaidError) and error.retryable,
+            retryable=standing.retryable,
         )
 
     def _standing(self, order: Order) -> _Standing:
