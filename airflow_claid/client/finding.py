@@ -85,14 +85,13 @@ def as_job_id(value: object) -> int | str | None:
 
 
 def prompt_in(body: object) -> str | None:
-    """Return the prompt that an answer repeats; ``None`` if it repeats none."""
+    """Return the prompt that an answer repeats where the documentation says; ``None`` if it repeats none there."""
     data = data_of(body)
     given = data.get("input") if isinstance(data, Mapping) else None
-    if isinstance(given, list) and len(given) == 1:
-        given = given[0]
-    if isinstance(given, Mapping):
-        given = given.get("text", given.get("prompt"))
-    return given if isinstance(given, str) and given.strip() else None
+    text = given.get("text") if isinstance(given, Mapping) else None
+    if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
+        return None
+    return text if text.strip() else None
 
 
 def _pictures(value: object, depth: int) -> Iterator[dict[str, Any]]:

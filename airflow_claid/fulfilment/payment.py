@@ -114,7 +114,9 @@ class Payment:
         order, client, budget = self._order, self._resources.client, self._resources.budget
         budget.check(order)
         if self.turn is None:
-            self.turn = self._resources.proof.take_turn(order, budget.check_open)
+            self.turn = self._resources.proof.take_turn(
+                order, budget.check_open, on_purpose=self._resources.terms.regenerate
+            )
         call = order.prepared(edition)
         intents: list[Receipt] = []
         with client.send_slot(lambda: self._renew_intent(intents)), budget.reserve(order) as reservation:

@@ -109,10 +109,11 @@ class Proof:
                 self._working -= 1
                 self._changed.notify_all()
 
-    def take_turn(self, order: Order, check_open: Callable[[], None]) -> Turn:
+    def take_turn(self, order: Order, check_open: Callable[[], None], *, on_purpose: bool = False) -> Turn:
         """Wait until a request of an order's operation may be sent; while none is proven, until no other is under way.
 
         :param check_open: raises if nothing may be sent any more.
+        :param on_purpose: whether it may be sent although the answers so far could not be used.
         :raises UnprovenAnswersError: if the answers so far could not be used.
         """
         operation = order.operation
@@ -123,7 +124,8 @@ class Proof:
                     check_open()
                     busy = self._working > self._waiting
                     if operation not in self._alone:
-                        if operation not in self._failed and len(self._standing(order).doubts) < _MOST_DOUBTS:
+                        few = on_purpose or len(self._standing(order).doubts) < _MOST_DOUBTS
+                        if few and operation not in self._failed:
                             self._alone.add(operation)
                             log.info("One request of %s goes alone, until its answer has been read", operation)
                             return Turn(self, order, alone=True)
@@ -147,10 +149,11 @@ class Proof:
         """Record that an answer, or its picture, could not be used; until one can, the next request goes alone."""
         with self._changed:
             standing = self._standing(order)
-            if order.fingerprint not in standing.doubts:
+            is_new = order.fingerprint not in standing.doubts
+            if is_new:
                 doubts = (*standing.doubts, order.fingerprint)
                 self._record(order, _Standing(False, doubts, str(error)[:_SHOWN_CHARACTERS], is_retryable(error)))
-            if not standing.proven and not is_retryable(error):
+            if is_new and not standing.proven and not is_retryable(error):
                 self._failed.add(order.operation)
 
     def end_turn(self, order: Order) -> None:
@@ -164,7 +167,8 @@ class Proof:
         return UnprovenAnswersError(
             f"No answer of {order.operation} has been read and its picture opened yet, and the last one could not be "
             f"used: {standing.reason}. So nothing more is sent, {shortened(order.subject)} included, and nothing more "
-            "is charged. What is paid is kept in the receipts: when that is mended, clear the task",
+            "is charged. What is paid is kept in the receipts. Fix the cause, or upgrade airflow-claid, and clear the "
+            "task; to let one more request go, delete _claid/proof/ beside the pictures",
             retryable=standing.retryable,
         )
 

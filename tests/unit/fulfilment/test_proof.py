@@ -1,0 +1,180 @@
+"""Proof before many: while no answer of an operation could be used, no more than two requests are paid for."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator, ImageGenerationOperator
+from airflow_claid.sandbox import Sandbox
+from tests.conftest import Connect
+from tests.support.dialects import UNREADABLE, said
+from tests.unit.operators.conftest import NewTry, new_try  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.unproven
+
+SMALL = {"resizing": {"width": 64, "height": 64, "fit": "bounds"}}
+
+
+def batch(folder: Path, number: int = 200, **parameters: Any) -> ImageGenerationBatchOperator:
+    prompts = [f"Lamp number {count}" for count in range(number)]
+    return ImageGenerationBatchOperator(
+        task_id="b", prompts=prompts, output=f"file://{folder}/out/", concurrency=16, **parameters
+    )
+
+
+def paid(sandbox: Sandbox, operation: str = "generate_image") -> int:
+    return sum(entry.credits > 0 for entry in sandbox.ledger() if entry.operation == operation)
+
+
+@pytest.mark.parametrize("dialect", UNREADABLE)
+def test_a_batch_that_cannot_read_the_answers_pays_for_two_at_most_in_three_tries(
+    dialect: str,
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.dialect(**said(dialect))
+    after_each_try = []
+    for number in (1, 2, 3):
+        monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())  # each try is a process of its own
+        with pytest.raises(AirflowFailException, match="could not be read"):
+            new_try(try_number=number)(batch(tmp_path))
+        after_each_try.append(paid(sandbox))
+    assert after_each_try == [1, 2, 2]
+    sandbox.clear_dialects()
+    monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+    with pytest.raises(AirflowFailException, match=r"nothing more is charged"):
+        new_try(try_number=4)(batch(tmp_path))
+    assert paid(sandbox) == 2
+
+
+def test_a_batch_whose_pictures_may_not_be_downloaded_goes_on_when_they_may(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.dialect(operation="generate_image", links="{link}?sig=hush", count=2)
+    monkeypatch.setattr("airflow_claid.delivery.downloads.DownloadRules.check", _refuse_signed)
+    for number in (1, 2, 3):
+        with pytest.raises(AirflowFailException, match="signed"):
+            new_try(try_number=number)(batch(tmp_path, 40))
+    assert paid(sandbox) == 2
+    monkeypatch.undo()
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url)
+    summary = new_try(try_number=4)(batch(tmp_path, 40))
+    assert summary["done"] == 40
+    assert paid(sandbox) == 40
+
+
+def _refuse_signed(rules: object, url: str) -> None:
+    from airflow_claid.errors import DownloadRefusedError
+
+    raise DownloadRefusedError("a signed link of a host that is not listed")
+
+
+def test_the_first_request_goes_alone_and_then_all_others_together(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    sandbox.fault("hold", operation="generate_image", count=9)
+    run = threading.Thread(target=lambda: new_try()(batch(tmp_path, 9)))
+    run.start()
+    pause = threading.Event()
+    seen = []
+    for expected in (1, 8):
+        while sandbox.held < expected:
+            pause.wait(0.02)
+        pause.wait(0.5)
+        seen.append(sandbox.held)
+        sandbox.release()
+    run.join(30)
+    assert seen == [1, 8]
+    assert paid(sandbox) == 9
+
+
+def test_what_one_task_has_proven_another_need_not(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    assert new_try()(batch(tmp_path, 3))["done"] == 3
+    assert caplog.text.count("goes alone") == 1
+    monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+    assert new_try(run_id="tuesday")(batch(tmp_path, 6))["done"] == 6
+    assert caplog.text.count("goes alone") == 1
+    monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+    monkeypatch.setattr("airflow_claid.fulfilment.proof.__version__", "99.0")
+    assert new_try(run_id="wednesday")(batch(tmp_path, 9))["done"] == 9
+    assert caplog.text.count("goes alone") == 2
+
+
+def test_the_quota_store_remembers_for_tasks_without_a_folder(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    connect: Connect,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    run = new_try()
+    extra = {"quota_store": redis_url}
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
+    for count in (1, 2):
+        monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+        run(ImageGenerationOperator(task_id="t", prompt=f"Lamp number {count}"))
+    assert caplog.text.count("goes alone") == 1
+
+
+@pytest.mark.parametrize(("broken", "paid_in_all"), [("submit_edit", 2), ("get_edit", 2)])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_list_of_inputs_is_not_submitted_to_a_claid_that_cannot_be_read(
+    broken: str,
+    paid_in_all: int,
+    deferrable: bool,
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs: list[str] = []
+    for prompt in ("A blue vase", "A red vase"):
+        inputs += new_try()(ImageGenerationOperator(task_id="g", prompt=prompt, number_of_images=4))
+    without = ["data.id", "data.result_url"] if broken == "submit_edit" else ["data.result", "data.results"]
+    sandbox.dialect(operation=broken, without=without)
+    for number in (1, 2, 3):
+        monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+        operator = ImageEditOperator(
+            task_id="e",
+            input=inputs,
+            operations=SMALL,
+            output=f"file://{tmp_path}/out/",
+            poll_interval=0.05,
+            deferrable=deferrable,
+        )
+        with pytest.raises(AirflowException, match="could not be read"):
+            new_try(try_number=number)(operator)
+    assert paid(sandbox, "submit_edit") == paid_in_all
+
+
+def test_a_change_of_the_answers_in_the_middle_of_a_batch_stops_it_when_two_in_a_row_are_unreadable(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    sandbox.dialect(**said("no output"), prompt="number 1")
+    with pytest.raises(AirflowException, match="could not be read"):
+        new_try()(batch(tmp_path, 200, error_threshold=1))
+    assert paid(sandbox) <= 100 + 2 * 16 + 16  # what was under way, twice

@@ -1,0 +1,309 @@
+"""Answers that differ from the contract, over real HTTP: each request is paid for once, in three tries of its task."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_claid.client import ClaidClient, JobOutcome
+from airflow_claid.errors import DownloadFailedError
+from airflow_claid.operators import (
+    BackgroundGenerationOperator,
+    FashionModelOperator,
+    ImageAIEditOperator,
+    ImageEditOperator,
+    ImageGenerationOperator,
+    ImageToVideoOperator,
+)
+from airflow_claid.sandbox import Sandbox
+from tests.conftest import Connect
+from tests.support.dialects import READABLE, UNREADABLE, said
+from tests.unit.operators.conftest import NewTry
+
+PROMPT = "A linen sofa in morning light"
+SMALL = {"resizing": {"width": 64, "height": 64, "fit": "bounds"}}
+
+Build = Callable[[str, str | None], BaseOperator]
+"""Makes a task from the link of a picture and an output."""
+
+TASKS: dict[str, tuple[str, float, Build]] = {
+    "generate_image": (
+        "generate_image",
+        1,
+        lambda link, output: ImageGenerationOperator(task_id="t", prompt=PROMPT, output=output),
+    ),
+    "create_scene": (
+        "create_scene",
+        1,
+        lambda link, output: BackgroundGenerationOperator(task_id="t", input=link, prompt="on a table", output=output),
+    ),
+    "submit_edit": (
+        "submit_edit",
+        1,
+        lambda link, output: ImageEditOperator(
+            task_id="t", input=link, operations=SMALL, output=output, poll_interval=0.05
+        ),
+    ),
+    "submit_ai_edit": (
+        "submit_ai_edit",
+        2,
+        lambda link, output: ImageAIEditOperator(
+            task_id="t", input=link, prompt="make it red", output=output, poll_interval=0.05
+        ),
+    ),
+    "submit_fashion_model": (
+        "submit_fashion_model",
+        2,
+        lambda link, output: FashionModelOperator(task_id="t", clothing=link, output=output, poll_interval=0.05),
+    ),
+    "submit_video": (
+        "submit_video",
+        35,
+        lambda link, output: ImageToVideoOperator(
+            task_id="t", input=link, prompt="it turns", output=output, poll_interval=0.05
+        ),
+    ),
+}
+"""By the operation that pays: the same, its price, and the task."""
+
+POLLS = {
+    "submit_edit": "get_edit",
+    "submit_ai_edit": "get_ai_edit",
+    "submit_fashion_model": "get_fashion_model",
+    "submit_video": "get_video",
+}
+
+
+class Account:
+    """A sandbox with a connected storage, and tasks that are tried three times."""
+
+    def __init__(self, sandbox: Sandbox, new_try: NewTry, folder: Path, link: str) -> None:
+        self.sandbox, self.new_try, self.folder, self.link = sandbox, new_try, folder, link
+        self.client = ClaidClient(sandbox.api_key, sandbox.url)
+        self._requests_before = len(sandbox.ledger())
+
+    def tries(self, build: Build, output: str | None) -> list[Any]:
+        """Try a task three times; return what each try returned or raised."""
+        results: list[Any] = []
+        for number in (1, 2, 3):
+            try:
+                results.append(self.new_try(try_number=number)(build(self.link, output)))
+            except Exception as error:  # noqa: BLE001 - the test looks at it
+                results.append(error)
+        return results
+
+    def paid(self, operation: str) -> list[float]:
+        """Return the credits of each request that was charged."""
+        entries = self.sandbox.ledger()[self._requests_before :]
+        return [entry.credits for entry in entries if entry.operation == operation and entry.credits]
+
+    def receipts(self) -> str:
+        """Return all receipts as text."""
+        return "\n".join(file.read_text() for file in self.folder.rglob("_claid/*.json"))
+
+
+@pytest.fixture
+def account(sandbox: Sandbox, new_try: NewTry, connect: Connect, tmp_path: Path) -> Account:
+    sandbox.connect_storage("shop", bucket="pictures", where=tmp_path / "bucket")
+    extra = {"storages": {"shop": f"file://{tmp_path}/bucket"}}
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
+    (link,) = new_try()(ImageGenerationOperator(task_id="g", prompt="A plain shirt"))
+    return Account(sandbox, new_try, tmp_path, link)
+
+
+def output_in(account: Account, place: str) -> str | None:
+    """Return the output of a kind of place."""
+    if place == "temporary":
+        return None
+    return f"file://{account.folder}/out/" if place == "local" else "storage://shop/out/"
+
+
+@pytest.mark.parametrize("place", ["temporary", "local", "connected"])
+@pytest.mark.parametrize("dialect", READABLE)
+@pytest.mark.parametrize("operation", ["generate_image", "create_scene"])
+def test_a_picture_whose_link_is_anywhere_in_an_answer_is_paid_for_once_and_delivered(
+    operation: str, dialect: str, place: str, account: Account
+) -> None:
+    account.sandbox.dialect(**said(dialect, operation))
+    _, price, build = TASKS[operation]
+    results = account.tries(build, output_in(account, place))
+    assert account.paid(operation) == [price]
+    assert all(isinstance(result, list) and len(result) == 1 for result in results), results
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("place", ["temporary", "local", "connected"])
+@pytest.mark.parametrize("dialect", UNREADABLE)
+@pytest.mark.parametrize("operation", ["generate_image", "create_scene"])
+def test_an_answer_without_a_link_is_paid_for_once_and_kept_as_it_came(
+    operation: str, dialect: str, place: str, account: Account
+) -> None:
+    account.sandbox.dialect(**said(dialect, operation))
+    _, price, build = TASKS[operation]
+    results = account.tries(build, output_in(account, place))
+    assert account.paid(operation) == [price]
+    if place == "connected":
+        assert all(isinstance(result, list) and len(result) == 1 for result in results), results
+        return
+    for result in results:
+        assert isinstance(result, AirflowFailException), result
+        assert "could not be read" in str(result)
+    if place == "local":
+        receipt = json.loads(account.receipts().rpartition("\n{")[2].join(["{", ""]))
+        assert (receipt["state"], receipt["credits"]) == ("unread", price)
+        assert receipt["answer"].keys() & {"text", "base64"}
+
+
+SUBMISSIONS: dict[str, dict[str, Any]] = {
+    "the id as text": {"cast": {"data.id": "text"}},
+    "the id as float": {"cast": {"data.id": "float"}},
+    "the id renamed": {"move": {"data.id": "data.job_id"}},
+    "the id in the result_url alone": {"without": "data.id"},
+    "no envelope": {"move": {"data": ""}},
+    "no status": {"without": "data.status"},
+    "a number as created_at": {"values": {"data.created_at": 1764000000}},
+    "errors as texts": {"values": {"data.errors": ["a warning"]}},
+    "unknown fields": {"values": {"data.new": {"a": [1]}, "meta": 1}},
+    "result null": {"values": {"data.result": None, "data.results": None}},
+    "UTF-16": {"charset": "utf-16"},
+}
+
+
+@pytest.mark.parametrize("dialect", SUBMISSIONS)
+@pytest.mark.parametrize("operation", POLLS)
+def test_a_job_whose_id_is_anywhere_in_an_answer_is_paid_for_once_and_waited_for(
+    operation: str, dialect: str, account: Account
+) -> None:
+    account.sandbox.dialect(operation=operation, **SUBMISSIONS[dialect])
+    _, price, build = TASKS[operation]
+    results = account.tries(build, f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+    assert all(isinstance(result, list) and len(result) == 1 for result in results), results
+
+
+@pytest.mark.parametrize("dialect", ["an empty body", "null", "text", "HTML", "no content", "nested too deep"])
+@pytest.mark.parametrize("operation", POLLS)
+def test_a_submission_whose_answer_names_no_job_is_paid_for_once(
+    operation: str, dialect: str, account: Account
+) -> None:
+    account.sandbox.dialect(**said(dialect, operation))
+    _, price, build = TASKS[operation]
+    results = account.tries(build, f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+    assert all("could not be read" in str(result) for result in results), results
+
+
+RESULTS: dict[str, dict[str, Any]] = {
+    "the status in small letters": {"values": {"data.status": "done"}},
+    "another word for the status": {"values": {"data.status": "COMPLETED"}},
+    "no status": {"without": "data.status"},
+    "no id": {"without": "data.id"},
+    "errors as texts": {"values": {"data.errors": ["a warning"]}},
+    "an error as an object": {"values": {"data.errors": {"message": "a warning"}}},
+    "sizes as texts": {"values": {"data.width": "wide"}},
+    "the result moved": {"move": {"data.result": "data.results"}},
+    "no envelope": {"move": {"data": ""}},
+    "numbers as created_at": {"values": {"data.created_at": 1764000000}},
+}
+
+
+@pytest.mark.parametrize("dialect", RESULTS)
+@pytest.mark.parametrize("operation", POLLS)
+def test_the_result_of_a_job_is_found_wherever_it_is(operation: str, dialect: str, account: Account) -> None:
+    _, price, build = TASKS[operation]
+    submit = build(account.link, f"file://{account.folder}/out/")
+    submit.wait_for_completion = False  # type: ignore[attr-defined]
+    (job_id,) = account.new_try()(submit)
+    while account.client.get_job(submit.job_kind, job_id).outcome is not JobOutcome.DONE:  # type: ignore[attr-defined]
+        time.sleep(0.05)
+    account.sandbox.dialect(operation=POLLS[operation], **RESULTS[dialect])
+    results = account.tries(build, f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+    assert all(isinstance(result, list) and len(result) == 1 for result in results), results
+
+
+@pytest.mark.parametrize("operation", POLLS)
+def test_a_result_that_names_no_picture_is_never_asked_for_again(operation: str, account: Account) -> None:
+    _, price, build = TASKS[operation]
+    account.sandbox.dialect(operation=POLLS[operation], without=["data.result", "data.results"])
+    results = account.tries(build, f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+    assert all("could not be read" in str(result) for result in results), results
+    account.sandbox.clear_dialects()
+    (path,) = account.new_try(try_number=4)(build(account.link, f"file://{account.folder}/out/"))
+    assert path.startswith(f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+
+
+@pytest.mark.parametrize("operation", ["submit_edit", "submit_video"])
+def test_a_poll_that_is_answered_for_another_job_delivers_nothing(operation: str, account: Account) -> None:
+    _, price, build = TASKS[operation]
+    account.sandbox.dialect(operation=POLLS[operation], values={"data.id": 4_000_000})
+    results = account.tries(build, f"file://{account.folder}/out/")
+    assert account.paid(operation) == [price]
+    assert all("is about job 4000000" in str(result) for result in results), results
+    assert not list(account.folder.rglob("out/*.*"))
+
+
+@pytest.mark.parametrize("place", ["temporary", "local"])
+def test_the_answer_to_another_prompt_is_not_delivered_under_this_name(place: str, account: Account) -> None:
+    account.sandbox.dialect(operation="generate_image", values={"data.input.text": "A horse on the moon"})
+    _, price, build = TASKS["generate_image"]
+    results = account.tries(build, output_in(account, place))
+    assert account.paid("generate_image") == [price]
+    assert all("the answer to another prompt, 'A horse on the moon'" in str(result) for result in results), results
+
+
+@pytest.mark.parametrize(
+    "echo", [PROMPT.upper(), f"  {PROMPT}\n", PROMPT.replace(" ", "\u00a0"), PROMPT[:22], f"{PROMPT[:22]}…"]
+)
+def test_a_prompt_that_claid_repeats_in_another_form_is_the_same(echo: str, account: Account) -> None:
+    account.sandbox.dialect(operation="generate_image", values={"data.input.text": echo})
+    results = account.tries(TASKS["generate_image"][2], None)
+    assert all(isinstance(result, list) for result in results), results
+
+
+def test_good_pictures_beside_an_item_that_is_null_are_delivered(account: Account) -> None:
+    account.sandbox.dialect(operation="generate_image", values={"data.output.1": None})
+    results = account.tries(
+        lambda _, output: ImageGenerationOperator(task_id="t", prompt=PROMPT, number_of_images=3, output=output),
+        f"file://{account.folder}/out/",
+    )
+    assert [len(result) for result in results] == [2, 2, 2]
+    assert account.paid("generate_image") == [3]
+
+
+SIGNED = "{link}?X-Amz-Signature=abcdef0123456789&token=hush-hush"
+
+
+def test_a_signed_link_is_in_the_receipt_until_the_picture_is_in_place_and_not_after(account: Account) -> None:
+    account.sandbox.dialect(operation="generate_image", links=SIGNED)
+    account.sandbox.fault("cut", operation="download", count=4)
+    build = TASKS["generate_image"][2]
+    first, second, third = account.tries(build, f"file://{account.folder}/out/")
+    assert isinstance(first, DownloadFailedError)
+    assert "hush" not in str(first)
+    assert second == third
+    assert len(second) == 1
+    assert account.paid("generate_image") == [1]
+    assert "hush" not in account.receipts()
+    assert "Signature" not in account.receipts()
+
+
+def test_a_link_that_may_not_be_followed_is_kept_and_not_paid_for_again(account: Account, connect: Connect) -> None:
+    account.sandbox.dialect(operation="generate_image", links="https://cdn.example.com{path}?sig=hush-hush")
+    build = TASKS["generate_image"][2]
+    output = f"file://{account.folder}/out/"
+    for result in account.tries(build, output):
+        assert isinstance(result, AirflowFailException)
+        assert "cdn.example.com" in str(result)
+        assert "hush" not in str(result)
+    assert account.paid("generate_image") == [1]
+    assert "hush-hush" in account.receipts()
