@@ -34,6 +34,8 @@ class Exchange:
 
     :param on_written: is called when the request has been written: it may have waited for a new connection before.
     :param time_for_answer: seconds from then until the answer must be there whole; how slowly it drips does not matter.
+    :param write_timeout: seconds to write the request, with the picture that it uploads; by default as long as a
+        connection may take, which a slow line does not keep to.
     :param clock: a monotonic clock in seconds.
     """
 
@@ -41,10 +43,12 @@ class Exchange:
         self,
         on_written: Callable[[], None],
         time_for_answer: float = math.inf,
+        write_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.begun = False
         """Whether the first byte may have left; before that nothing can have been charged."""
+        self.write_timeout = write_timeout
         self._on_written = on_written
         self._time_for_answer = time_for_answer
         self._clock = clock
@@ -149,6 +153,8 @@ class _Watched(HTTPConnection):
         exchange = _watched_exchange()
         if exchange is not None and not self._connecting:
             exchange.begun = True
+            if exchange.write_timeout is not None:
+                self.sock.settimeout(exchange.write_timeout)
         super().send(data)
 
     def request(self, *args: Any, **kwargs: Any) -> None:

@@ -52,8 +52,8 @@ class Session:
     :param base_url: Claid's address, for messages.
     :param auth: adds the key to each request.
     :param redact: takes secrets out of what libraries and servers say; it learns the passwords of the proxies.
-    :param timeout: seconds to connect, and seconds without a byte of the answer. The whole answer must be there after
-        twice the second, counted from the last byte of the request.
+    :param timeout: seconds to connect; seconds to write a request, and without a byte of its answer. The whole answer
+        must be there after twice the second, counted from the last byte of the request.
     :param pool_size: connections kept open.
     :param headers: sent with each request.
     """
@@ -90,7 +90,7 @@ class Session:
         :raises ClaidValidationError: if nothing was sent, and nothing can be with these settings.
         :raises ClaidAnswerLostError: if the answer did not arrive whole.
         """
-        exchange = Exchange(on_written, _TIMES_READ_TIMEOUT * self._timeout[1])
+        exchange = Exchange(on_written, _TIMES_READ_TIMEOUT * self._timeout[1], write_timeout=self._timeout[1])
         with watching(exchange):
             try:
                 return self._received(call, url)

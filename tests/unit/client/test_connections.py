@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Iterator
 
@@ -87,7 +88,7 @@ def test_an_answer_that_drips_ends_when_its_time_is_over(session: requests.Sessi
             caller.say(b"x")
             clock.sleep(1)
 
-    exchange = Exchange(lambda: None, 60, clock)
+    exchange = Exchange(lambda: None, 60, clock=clock)
     with SocketServer(drip) as server, watching(exchange), pytest.raises(requests.RequestException):
         session.get(server.url, timeout=30)
     assert exchange.begun
@@ -105,10 +106,27 @@ def test_headers_that_drip_end_when_their_time_is_over(session: requests.Session
 
     with (
         SocketServer(drip) as server,
-        watching(Exchange(lambda: None, 20, clock)),
+        watching(Exchange(lambda: None, 20, clock=clock)),
         pytest.raises(requests.RequestException, match=r"timed out"),
     ):
         session.get(server.url, timeout=30)
+
+
+def test_a_large_upload_has_more_time_than_a_connection(
+    session: requests.Session, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.replies(Reply(200, b"{}"))
+    times: list[float | None] = []
+    send = http.client.HTTPConnection.send
+
+    def noted(connection: http.client.HTTPConnection, data: object) -> None:
+        times.append(connection.sock.gettimeout())
+        send(connection, data)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(http.client.HTTPConnection, "send", noted)
+    with watching(Exchange(lambda: None, write_timeout=120)):
+        session.post(scripted.url, data=b"x" * 100_000, timeout=(3, 7))
+    assert set(times) == {120}
 
 
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "429 Too Many Requests"])

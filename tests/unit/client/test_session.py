@@ -19,8 +19,10 @@ from airflow_claid.client import (
     ClaidRequestError,
     ClaidServerError,
     ClaidValidationError,
+    GenerateRequest,
 )
 from airflow_claid.client import session as session_module
+from airflow_claid.client.calls import generation
 from airflow_claid.client.session import Session
 from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
@@ -190,6 +192,31 @@ def test_no_header_stands_between_a_paid_answer_and_its_return(
     client = ClaidClient("key-of-headers", scripted.url)
     assert numbers_of(client, 1) == ["1"]
     client.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + generated(1),
+        generated(1).decode().encode("utf-16"),
+        generated(1).decode().encode("utf-32-be"),
+        b'{"data": {"output": [{"tmp_url": "https://dl.claid.ai/\\ud800.png"}]}}',
+        b"[" * 200_000 + b"]" * 200_000,
+        b'{"data": ' * 200_000,
+        b"\xff\xfe\xfd\x00",
+        b"9" * 5000,
+        b"",
+        b"null",
+        bytes(range(256)) * 40,
+    ],
+)
+def test_a_paid_answer_is_returned_byte_for_byte_whatever_it_holds(
+    told: ClaidClient, scripted: ScriptedServer, content: bytes
+) -> None:
+    scripted.replies(Reply(200, content, {"Content-Type": "application/json; charset=x"}))
+    answered = told.send(generation(GenerateRequest.of("a red bicycle")))
+    assert answered.content == content
+    assert len(scripted.received) == 1
 
 
 def test_a_quota_that_raises_loses_no_answer(
@@ -368,9 +395,9 @@ def test_the_time_for_a_whole_answer_is_twice_the_read_timeout(
     times: list[float] = []
     exchange = session_module.Exchange
 
-    def made(on_written: object, time_for_answer: float) -> object:
+    def made(on_written: object, time_for_answer: float, **more: float) -> object:
         times.append(time_for_answer)
-        return exchange(on_written, time_for_answer)  # type: ignore[arg-type]
+        return exchange(on_written, time_for_answer, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(session_module, "Exchange", made)
     scripted.replies(as_json({"data": ["s3"]}))
