@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from airflow_claid.client.redaction import without_queries
+from airflow_claid.client.text import shortened
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.delivery.inspection import (
-    Inspection,
-    inspect,
-    inspect_video,
-    is_plain_black,
-    most_bytes_when_black,
-)
+from airflow_claid.delivery.inspection import Inspection, inspect, inspect_video
+from airflow_claid.delivery.judging import HEAD_BYTES, is_black
 from airflow_claid.delivery.memory import FILES
 from airflow_claid.delivery.written import find_either, find_written, list_either
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError, PictureError, PictureNotFoundError
@@ -31,6 +27,7 @@ from airflow_claid.storage.object_storage import (
     find,
     read,
     read_if_there,
+    reader,
     remove,
     write_beside,
 )
@@ -116,29 +113,39 @@ class Delivery:
             raise DeadLinkError(f"The temporary link of a picture died at {image.expires_at}")
         blocked = False
         if order.filtered:
-            pixels = _pixels(image)
-            content, _ = self.downloader.part(link, 0, most_bytes_when_black(pixels) + 1)
-            blocked = is_plain_black(content, pixels)
+            blocked = self._is_black_at(link)
         return image.evolve(path=link, blocked=blocked)
+
+    def _is_black_at(self, link: str) -> bool:
+        """Look at as much of a picture behind a link as shows whether it is black."""
+        head, size = self.downloader.part(link, 0, HEAD_BYTES)
+        if size is None and len(head) == HEAD_BYTES:
+            with self.downloader.fetched(link) as content:
+                return is_black(len(content), lambda start, end: content[start:end])
+
+        def read(start: int, end: int) -> bytes:
+            return head[start:end] if end <= len(head) else self.downloader.part(link, start, end)[0]
+
+        return is_black(len(head) if size is None else size, read)
 
     def _look_at(self, order: Order, image: DeliveredImage, destination: str | None) -> DeliveredImage:
         written = find_written(self.storages, image, destination)
         if written is None:
             return self._put_where_claid_should_have(order, image, destination)
         file, path = written.file, written.path
-        content = checksum = sha256 = None
+        blocked, checksum, sha256 = False, None, None
         if file is not None:
             try:
-                suspect = order.filtered and file.size <= most_bytes_when_black(_pixels(image))
-                content = read(file.uri) if suspect or not is_of_content(file) else None
-                sha256 = hashlib.sha256(content).hexdigest() if content is not None else None
+                blocked = order.filtered and is_black(file.size, reader(file.uri))
+                if not is_of_content(file):
+                    with FILES.reservation(file.size):
+                        sha256 = hashlib.sha256(read(file.uri)).hexdigest()
                 checksum = file.checksum or sha256
             except FileNotFoundError:
                 file = None
         image = image.evolve(path=path, tmp_url=None, expires_at=None)
         if file is None:
             return image.evolve(blocked=self._unseen(order, path, written.readable))
-        blocked = order.filtered and content is not None and is_plain_black(content, _pixels(image))
         return image.evolve(blocked=blocked, checksum=checksum, sha256=sha256, bytes=file.size)
 
     def _put_where_claid_should_have(
@@ -245,7 +252,12 @@ class Delivery:
         announced = (image.width, image.height)
         if order.video:
             return inspect_video(content, announced=announced)
-        return inspect(content, announced=announced, max_pixels=self.downloader.rules.max_pixels)
+        facts = inspect(content, max_pixels=self.downloader.rules.max_pixels)
+        sizes = (*announced, facts.width, facts.height)
+        if any(side not in (None, seen) for side, seen in zip(announced, sizes[2:], strict=True)):
+            subject = shortened(order.subject)
+            log.warning("Claid announced a picture of %sx%s pixels, and it has %sx%s: %s", *sizes, subject)
+        return facts
 
     def links_expire_at(self, made_at: str | None) -> str:
         """Return when temporary links die, ISO 8601 in UTC.
@@ -263,10 +275,6 @@ class Delivery:
                     remove(readable)
         except OSError as error:
             log.warning("%s was taken over but could not be removed (%s)", destination, type(error).__name__)
-
-
-def _pixels(image: DeliveredImage) -> int:
-    return (image.width or 1024) * (image.height or 1024)
 
 
 def _link(image: DeliveredImage) -> str | None:

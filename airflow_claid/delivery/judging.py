@@ -1,14 +1,16 @@
-"""Is this file a usable picture? Judged from as few of its bytes as will do."""
+"""Is this file a usable picture, and is it plain black? Judged from as few of its bytes as will do."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable
 from enum import Enum
 
+from airflow_claid.delivery import jpeg, png
 from airflow_claid.delivery.downloads import DownloadRules
-from airflow_claid.delivery.inspection import inspect, most_bytes_when_black
+from airflow_claid.delivery.formats import TAKEN, Pieces, Read, TooScatteredError, format_of
+from airflow_claid.delivery.inspection import inspect
+from airflow_claid.delivery.memory import FILES
+from airflow_claid.delivery.opening import CannotOpenError, jpeg_shows_brightness
+from airflow_claid.delivery.png import BrokenStructureError
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError
 
 HEAD_BYTES = 1 << 16
@@ -17,11 +19,7 @@ HEAD_BYTES = 1 << 16
 _TAIL_BYTES = 64
 _MAX_BYTES = DownloadRules.max_bytes
 _MAX_PIXELS = DownloadRules.max_pixels
-
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_BEGINNINGS = (_PNG, _JPEG, b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _PNG_END = b"IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
 
 
 class Verdict(Enum):
@@ -33,37 +31,59 @@ class Verdict(Enum):
     NO_PICTURE = "no picture"
 
 
-def judge(size: int, read: Callable[[int, int], bytes]) -> Verdict:
+def judge(size: int, read: Read) -> Verdict:
     """Judge a file.
 
-    A file that is small enough to be a plain black picture is read whole and decoded, and so is one that does not
-    show by its end that it is whole. Of every other PNG and JPEG the beginning and the end are read.
+    Of a PNG or JPEG that is larger than 64 KB the beginning of the picture's data and the end of the file are read. If
+    they do not show that it is whole and more than black, and of all other files, everything is read and decoded.
 
     :param size: bytes of the file.
     :param read: gives the bytes from a position to another; a server that knows no ranges may give more.
+    :raises Exception: whatever ``read`` raises.
     """
     if size == 0:
         return Verdict.UNFINISHED
     head = read(0, min(size, HEAD_BYTES))[:HEAD_BYTES]
-    if not _begins_like_a_picture(head):
+    kind = format_of(head[:16])
+    if kind is None:
         return Verdict.NO_PICTURE
     if size <= len(head):
         return judge_whole(head)
-    pixels = _pixels(head)
-    if pixels is not None and size > most_bytes_when_black(pixels):
-        if pixels > _MAX_PIXELS:
-            return Verdict.NO_PICTURE
-        if _ends_well(head, read(max(0, size - _TAIL_BYTES), size)):
-            return Verdict.USABLE
-    return judge_whole(read(0, size)) if size <= _MAX_BYTES else Verdict.NO_PICTURE
+    shown = _first_look(kind, Pieces(size, read, first=head))
+    if shown is not None and (shown is not Verdict.USABLE or _ends_well(kind, read(max(0, size - _TAIL_BYTES), size))):
+        return shown
+    return _judge_all(size, read)
+
+
+def is_black(size: int, read: Read) -> bool:
+    """Tell whether a picture is the plain black one by which Claid's content filter replaces another.
+
+    Reads no more than :func:`judge`; of a larger PNG or JPEG it is not checked that the end is there.
+
+    :param size: bytes of the file.
+    :param read: as for :func:`judge`.
+    :raises DownloadFailedError: if it had to be read whole, and a part of it is missing.
+    :raises DownloadRefusedError: if it is no picture.
+    """
+    head = read(0, min(size, HEAD_BYTES))[:HEAD_BYTES]
+    kind = format_of(head[:16])
+    if kind is not None and size > len(head):
+        verdict = _first_look(kind, Pieces(size, read, first=head)) or _judge_all(size, read)
+    else:
+        verdict = judge_whole(head)
+    if verdict is Verdict.UNFINISHED:
+        raise DownloadFailedError(f"the picture is broken: a part of its {size} bytes is missing or damaged")
+    if verdict is Verdict.NO_PICTURE:
+        raise DownloadRefusedError(f"{size} bytes are there that are no picture")
+    return verdict is Verdict.BLOCKED
 
 
 def judge_whole(content: bytes) -> Verdict:
     """Judge a file that is in hand, by decoding it."""
-    if not _begins_like_a_picture(content):
-        return Verdict.NO_PICTURE if content else Verdict.UNFINISHED
+    if not content:
+        return Verdict.UNFINISHED
     try:
-        inspection = inspect(content, announced=(None, None), max_pixels=_MAX_PIXELS)
+        inspection = inspect(content, max_pixels=_MAX_PIXELS, formats=TAKEN)
     except DownloadFailedError:
         return Verdict.UNFINISHED
     except DownloadRefusedError:
@@ -71,30 +91,34 @@ def judge_whole(content: bytes) -> Verdict:
     return Verdict.BLOCKED if inspection.blocked else Verdict.USABLE
 
 
-def _begins_like_a_picture(head: bytes) -> bool:
-    """Whether it begins like one of the formats that Claid takes or gives."""
-    if head[4:8] == b"ftyp":
-        return head[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1")
-    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+def _judge_all(size: int, read: Read) -> Verdict:
+    if size > _MAX_BYTES:
+        return Verdict.NO_PICTURE
+    with FILES.reservation(size):
+        return judge_whole(read(0, size))
 
 
-def _pixels(head: bytes) -> int | None:
-    """Return how many pixels a PNG or JPEG announces; ``None`` if its beginning does not say."""
-    if not head.startswith((_PNG, _JPEG)):
+def _first_look(kind: str, file: Pieces) -> Verdict | None:
+    """Return what the first data of a large PNG or JPEG shows; ``None`` if all of it must be read."""
+    try:
+        if kind == "PNG":
+            if png.header_of(file.at(0, 64)).pixels > _MAX_PIXELS:
+                return Verdict.NO_PICTURE
+            return Verdict.USABLE if png.shows_brightness(file) else None
+        if kind == "JPEG":
+            start = jpeg.start_of(file)
+            if start.pixels > _MAX_PIXELS:
+                return Verdict.NO_PICTURE
+            return Verdict.USABLE if jpeg_shows_brightness(start, file.rest_at(start.data)) else None
+    except (TooScatteredError, CannotOpenError, BrokenStructureError):
         return None
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(head), formats=("PNG", "JPEG")) as image:
-                return image.width * image.height
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return None
+    except Exception:  # noqa: BLE001 - whatever Pillow raises about the first data, all data will tell
+        return None
+    return None
 
 
-def _ends_well(head: bytes, tail: bytes) -> bool:
+def _ends_well(kind: str, tail: bytes) -> bool:
     """Whether a PNG or JPEG has its end, so that none of it is missing."""
-    if head.startswith(_PNG):
+    if kind == "PNG":
         return tail.endswith(_PNG_END)
-    return tail.rstrip(b"\0").endswith(_JPEG_END)
+    return tail.rstrip(b"\0").endswith(jpeg.END)

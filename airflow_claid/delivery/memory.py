@@ -98,5 +98,5 @@ class Reservation:
 FILES = MemoryBudget(400_000_000)
 """For the bytes of files: two of the largest, or very many of the usual size."""
 
-OPENED = MemoryBudget(800_000_000)
+OPENED = MemoryBudget(1_000_000_000)
 """For opening files: one with 178 million pixels, or very many of the usual size."""

@@ -27,7 +27,7 @@ class ClaidImageSensor(ClaidSensor):
 
     Usable is a whole picture that is not plain black: Claid's content filter gives black pictures, which never count;
     nor do files of which a part is missing, files that are no pictures, hidden and ``.partial`` files, and the
-    receipts in ``_claid/``. A file is judged once, until it is written anew, and of a large PNG or JPEG only the
+    receipts in ``_claid/``. A file is judged once, until it is written anew, and of a large PNG or JPEG mostly only the
     beginning and the end are read. Costs nothing: the sensor only polls.
 
     In every mode the result, the time and the errors are the same. ``deferrable`` frees the worker for the whole wait;

@@ -160,6 +160,20 @@ def read(uri: str) -> bytes:
     return content
 
 
+def reader(uri: str) -> Callable[[int, int], bytes]:
+    """Return what reads a part of a file: the bytes from a position to another.
+
+    :raises FileNotFoundError: when it reads, if the file is not there.
+    """
+    path = located(uri)
+
+    def read_part(start: int, end: int) -> bytes:
+        content: bytes = path.fs.cat_file(path.path, start=start, end=end)
+        return content
+
+    return read_part
+
+
 def read_if_there(uri: str) -> bytes | None:
     """Read a file; ``None`` only where it truly is not there.
 

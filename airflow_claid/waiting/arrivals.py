@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from airflow_claid.delivery.downloads import Downloader
@@ -12,7 +12,7 @@ from airflow_claid.errors import DeadLinkError, DownloadRefusedError
 from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
-from airflow_claid.storage.object_storage import StoredFile, find, located
+from airflow_claid.storage.object_storage import StoredFile, find, reader
 from airflow_claid.storage.places import RECEIPTS_FOLDER
 from airflow_claid.waiting.pictures import Poll, Watch
 
@@ -89,7 +89,7 @@ class Arrivals:
         if state == file.state:
             return verdict
         try:
-            verdict = judge(file.size, _reader(file.uri))
+            verdict = judge(file.size, reader(file.uri))
         except FileNotFoundError:
             return None
         self._judged[file.uri] = (file.state, verdict)
@@ -116,13 +116,3 @@ def _counts(name: str) -> bool:
     *folders, last = name.split("/")
     hidden = any(part.startswith(".") for part in (*folders, last))
     return not hidden and RECEIPTS_FOLDER.rstrip("/") not in folders and not last.lower().endswith(_PARTIAL)
-
-
-def _reader(uri: str) -> Callable[[int, int], bytes]:
-    path = located(uri)
-
-    def read(start: int, end: int) -> bytes:
-        content: bytes = path.fs.cat_file(path.path, start=start, end=end)
-        return content
-
-    return read

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -54,6 +54,7 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self._replies: list[Reply] = [Reply(404)]
+        self._answer: Callable[[Received], Reply] | None = None
         self._lock = threading.Lock()
         self._server = _Listener(("127.0.0.1", 0), _Handler)
         self._server.script = self
@@ -68,10 +69,17 @@ class ScriptedServer:
         with self._lock:
             self._replies = list(replies)
 
+    def answers_by(self, answer: Callable[[Received], Reply]) -> None:
+        """Say how to answer from now on."""
+        with self._lock:
+            self._answer = answer
+
     def take(self, received: Received) -> Reply:
         """Write a request down and give its answer."""
         with self._lock:
             self.received.append(received)
+            if self._answer is not None:
+                return self._answer(received)
             return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
     def __enter__(self) -> ScriptedServer:

@@ -1,18 +1,43 @@
 from __future__ import annotations
 
+import os
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from airflow_claid.client import ClaidClient
+from airflow_claid.client import ClaidClient, GenerateRequest
+from airflow_claid.delivery import downloads
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.object_storage import write_whole
+from airflow_claid.storage.places import generation_place
+from tests.support.pictures import photograph, picture, png_with
+from tests.support.scripted_server import Received, Reply, ScriptedServer
+
+
+def generation(output: str | None) -> GenerateOrder:
+    request = GenerateRequest.of("a lamp", number_of_images=1)
+    return GenerateOrder(
+        base_url="https://api.claid.ai/v1", place=generation_place(output), name=None, landing=None, request=request
+    )
+
+
+def part_of(content: bytes, request: Received, ranges: bool, length: str) -> Reply:
+    """The answer of a bucket that knows ranges, or of one that does not."""
+    asked = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", request.headers.get("Range", ""))
+    if not ranges or asked is None:
+        return Reply(200, content, length=length)
+    start, end = int(asked[1]), min(int(asked[2]) + 1, len(content))
+    headers = {"Content-Range": f"bytes {start}-{end - 1}/{len(content) if length == 'true' else '*'}"}
+    return Reply(206, content[start:end], headers)
+
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -76,3 +101,47 @@ def test_what_was_taken_over_is_removed_from_where_claid_wrote_it(delivery: Deli
     write_whole(f"file://{tmp_path}/landing/deep/b.png", b"a lamp")
     delivery.clear_landing("storage://shop/landing/")
     assert [path.name for path in (tmp_path / "landing").rglob("*.png")] == ["b.png"]
+
+
+class TestPicturesOfOneRequest:
+    """What a picture is, and what its link gives."""
+
+    @pytest.fixture
+    def delivery(self, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+        monkeypatch.setattr(downloads._attempts, "sleep", lambda _: None)
+        client = ClaidClient("some-key", base_url=f"{scripted.url}/v1")
+        return Delivery(Downloader(DownloadRules(client.base_url)), ConnectedStorages(client, {}), lambda: NOW)
+
+    def test_a_picture_of_another_size_than_announced_is_delivered_with_a_warning(
+        self, delivery: Delivery, scripted: ScriptedServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        scripted.replies(Reply(200, photograph(320, 240), {"Content-Type": "text/html"}))
+        announced = DeliveredImage(1, None, None, 1024, 1024, tmp_url=f"{scripted.url}/a.png")
+        delivered = delivery.deliver(generation(f"file://{tmp_path}/"), announced, 1)
+        assert (delivered.width, delivered.height, delivered.blocked) == (320, 240, False)
+        assert Path((delivered.path or "").removeprefix("file://")).read_bytes() == photograph(320, 240)
+        assert "announced a picture of 1024x1024 pixels, and it has 320x240" in caplog.text
+
+    @pytest.mark.parametrize("ranges", [True, False])
+    @pytest.mark.parametrize("length", ["true", "none"])
+    def test_a_black_picture_behind_a_link_is_seen_however_large(
+        self, delivery: Delivery, scripted: ScriptedServer, ranges: bool, length: str
+    ) -> None:
+        for content, blocked in (
+            (png_with(picture(1024, 1024, "black"), b"caBX", os.urandom(100_000)), True),
+            (picture(1024, 1024, "black", compress_level=0), True),
+            (picture(1024, 1024, "black"), True),
+            (photograph(1024, 1024), False),
+        ):
+            scripted.answers_by(lambda request, content=content: part_of(content, request, ranges, length))
+            image = DeliveredImage(1, None, None, 1024, 1024, tmp_url=f"{scripted.url}/a.png")
+            assert delivery.deliver(generation(None), image, 1).blocked is blocked
+
+    def test_of_a_large_picture_behind_a_link_only_the_beginning_is_fetched(
+        self, delivery: Delivery, scripted: ScriptedServer
+    ) -> None:
+        content = photograph(2048, 2048)
+        scripted.answers_by(lambda request: part_of(content, request, True, "true"))
+        image = DeliveredImage(1, None, None, tmp_url=f"{scripted.url}/a.png")
+        assert delivery.deliver(generation(None), image, 1).path == image.tmp_url
+        assert [request.headers["Range"] for request in scripted.received] == ["bytes=0-65535"]

@@ -126,30 +126,30 @@ def test_a_poll_that_failed_half_way_keeps_what_it_judged(
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(GOOD)
     watched = arrivals(f"file://{tmp_path}/")
-    reader = module._reader
+    reader = module.reader
 
     def failing(uri: str) -> object:
         if uri.endswith("c.png"):
             raise TimeoutError("slow")
         return reader(uri)
 
-    monkeypatch.setattr(module, "_reader", failing)
+    monkeypatch.setattr(module, "reader", failing)
     with pytest.raises(TimeoutError):
         watched.poll()
-    monkeypatch.setattr(module, "_reader", reader)
+    monkeypatch.setattr(module, "reader", reader)
     assert len(watched.poll().usable) == 3
     assert len(judged) == 3
 
 
 def test_a_file_that_goes_during_the_poll_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(GOOD)
-    reader = module._reader
+    reader = module.reader
 
     def vanishing(uri: str) -> object:
         (tmp_path / "a.png").unlink()
         return reader(uri)
 
-    monkeypatch.setattr(module, "_reader", vanishing)
+    monkeypatch.setattr(module, "reader", vanishing)
     assert arrivals(f"file://{tmp_path}/").poll() == Poll()
 
 
