@@ -12,7 +12,7 @@ BRIGHTEST = 12
 """No value of a plain black picture is higher, of 255. Measured, see ``scripts/darkness.py``."""
 
 _BEGIN = 8
-_STEP = 1 << 20
+_STEP, _PIECE = 1 << 20, 1 << 16
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -92,22 +92,18 @@ def may_be_black(content: bytes) -> bool:
     header = header_of(content)
     unpacked, dark, wanted = 0, True, header.data_bytes
     unpacker = zlib.decompressobj()
-    view = memoryview(content)
-    for name, start, end in _chunks(content):
-        if name != b"IDAT":
+    for packed in _data_of(content):
+        if unpacker.eof:
             continue
-        packed: bytes | memoryview = view[start:end]
-        while packed and not unpacker.eof:
-            try:
-                data = unpacker.decompress(packed, _STEP)
-            except zlib.error:
-                raise BrokenStructureError("its data is damaged") from None
-            packed = unpacker.unconsumed_tail
-            if dark and header.shows_brightness and data[: wanted - unpacked].translate(None, _SMALL):
-                dark = False
-            unpacked += len(data)
-            if unpacked > wanted + _STEP:
-                break
+        try:
+            data = unpacker.decompress(packed, _STEP)
+            while data:
+                if dark and header.shows_brightness and data[: wanted - unpacked].translate(None, _SMALL):
+                    dark = False
+                unpacked += len(data)
+                data = unpacker.decompress(unpacker.unconsumed_tail, _STEP) if unpacked <= wanted else b""
+        except zlib.error:
+            raise BrokenStructureError("its data is damaged") from None
     if unpacked < wanted:
         raise BrokenStructureError(f"{wanted - unpacked} of {wanted} bytes of its data are missing")
     return dark
@@ -134,7 +130,7 @@ def shows_brightness(file: Pieces) -> bool:
                 return False
             packed = file.rest_at(position + 8)[:length]
             try:
-                if unpacker.decompress(packed, header.data_bytes).translate(None, _SMALL):
+                if unpacker.decompress(packed, min(header.data_bytes, _STEP)).translate(None, _SMALL):
                     return True
             except zlib.error:
                 return False
@@ -144,6 +140,14 @@ def shows_brightness(file: Pieces) -> bool:
             return False
         position += length + 12
     return False
+
+
+def _data_of(content: bytes) -> Iterator[memoryview]:
+    """Yield a PNG's packed data in small pieces, since zlib copies what it does not unpack at once."""
+    view = memoryview(content)
+    for name, start, end in _chunks(content):
+        if name == b"IDAT":
+            yield from (view[place : min(place + _PIECE, end)] for place in range(start, end, _PIECE))
 
 
 def _chunks(content: bytes, *, check: bool = True) -> Iterator[tuple[bytes, int, int]]:

@@ -414,3 +414,14 @@ def test_any_bytes_are_told_whole_or_not(tail: bytes) -> None:
     except PictureError:
         return
     assert b"moov" in tail
+
+
+def test_a_large_png_is_checked_in_little_memory() -> None:
+    header = struct.pack(">IIBBBBB", 4000, 4000, 8, 0, 0, 0, 0)
+    for level in (0, 9):
+        content = png_with(png_that_claims(1, 1), b"IHDR", header)
+        content = png_with(content, b"IDAT", zlib.compress((b"\0" + b"\x64" * 4000) * 4000, level))
+        tracemalloc.start()
+        assert blocked(content) is False
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        tracemalloc.stop()
