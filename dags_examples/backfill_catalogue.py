@@ -7,7 +7,8 @@ file are skipped. For past days::
 
 A day that is run again, by a clear or another backfill, pays for nothing that exists. Nor is a product paid for again
 that returns on another day with the same prompt, because all days share one folder. An invalid row is reported in the
-manifest; the task fails only if more than a third of the day's rows are invalid.
+manifest and stops no other: what there is is published, and then the run fails if more than a third of the day's rows
+have no picture.
 
 Parameters: ``catalogue`` and ``output`` are any folders that Airflow can reach: ``file:///…/``, ``s3://my_aws@bucket/…/``;
 ``max_credits`` is a ceiling for each day.
@@ -21,11 +22,13 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.operators import ImageGenerationBatchOperator
 
 CATALOGUE = Path(__file__).parent / "data" / "catalogue"
 PROMPTS = "{{ params.catalogue }}{{ ds }}.csv"
+MOST_WITHOUT_PICTURE = 0.34
 
 
 @dag(
@@ -52,11 +55,11 @@ def backfill_catalogue() -> None:
         prompts=PROMPTS,
         columns={"name": "sku"},
         output="{{ params.output }}",
-        error_threshold=0.34,
+        error_threshold=MOST_WITHOUT_PICTURE,
         max_credits="{{ params.max_credits }}",
     )
 
-    @task
+    @task(trigger_rule="all_done")
     def publish(manifest: str, params: dict[str, Any], ds: str) -> str:
         """List the day's products with their pictures, for the shop."""
         with ObjectStoragePath(manifest).open("r", encoding="utf-8") as lines:
@@ -64,6 +67,9 @@ def backfill_catalogue() -> None:
         shown = [{"sku": row["name"], "pictures": row["paths"]} for row in rows if row["status"] == "done"]
         target = ObjectStoragePath(f"{params['output']}{ds}.json")
         target.write_text(json.dumps(shown, indent=1), encoding="utf-8")
+        bad = [row for row in rows if row["status"] in ("invalid", "failed")]
+        if len(bad) > MOST_WITHOUT_PICTURE * len(rows):
+            raise AirflowFailException(f"{len(bad)} of {len(rows)} rows have no picture, see {manifest}")
         return str(target)
 
     has_prompts(PROMPTS) >> pictures

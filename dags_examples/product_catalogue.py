@@ -1,7 +1,8 @@
 """Turn a product list into pictures in a bucket: generate, upscale, resize, hand over.
 
-Every product that has a usable prompt gets a 1024x1024 picture, a 2048x2048 one for zooming and an 800x800 JPEG for
-the list page. Invalid rows and blocked prompts are reported, and do not stop the others.
+Every product that has a usable prompt and a SKU of its own gets a 1024x1024 picture, a 2048x2048 one for zooming and
+an 800x800 JPEG for the list page. Invalid rows, blocked prompts and products that failed are reported, and do not stop
+the others: the catalogue is published first, then the run fails if a product failed.
 
 Parameters: ``products`` is a CSV with the columns sku, name, kind and details; ``output`` is any folder that Airflow
 can write to: ``file:///…/``, ``s3://my_aws@bucket/…/``, ``gs://my_google@bucket/…/``.
@@ -9,19 +10,24 @@ can write to: ``file:///…/``, ``s3://my_aws@bucket/…/``, ``gs://my_google@bu
 
 from __future__ import annotations
 
-import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_claid.batch import read_rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.operators import ImageGenerationOperator, ImageResizeOperator, ImageUpscaleOperator
 
 PRODUCTS = Path(__file__).parent / "data" / "products.csv"
 OUTPUT = "{{ params.output }}"
+COLUMNS = ("sku", "name", "kind", "details")
+SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
+"""A SKU names the files of its product: no folders in it, and nothing that a file system may not take."""
 
 
 @dag(
@@ -39,22 +45,16 @@ OUTPUT = "{{ params.output }}"
 )
 def product_catalogue() -> None:
     @task
-    def read_products(params: dict[str, Any]) -> list[dict[str, str]]:
-        with ObjectStoragePath(params["products"]).open("r", encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    @task
-    def build_prompts(products: list[dict[str, str]]) -> list[dict[str, Any]]:
+    def build_prompts(params: dict[str, Any]) -> list[dict[str, Any]]:
         """Return each product with its prompt, or with the reason why it has none."""
-        rows = []
-        for product in products:
-            prompt = ", ".join(part for part in (product["name"], product["kind"], product["details"]) if part)
-            row = {"sku": product["sku"], "product": product["name"], "prompt": prompt, "reason": None}
-            try:
-                GenerateRequest.of(prompt)
-            except ClaidValidationError as error:
-                row["reason"] = str(error)
-            rows.append(row)
+        rows, first_by_sku = [], dict[str, int]()
+        for row in read_rows(params["products"]):
+            sku, name, kind, details = (str(row.values.get(part) or "").strip() for part in COLUMNS)
+            prompt = ", ".join(part for part in (name, kind, details) if part)
+            reason = f"row {row.number} {row.problem}" if row.problem else _problem(sku, prompt)
+            if not reason and first_by_sku.setdefault(sku.casefold(), row.number) != row.number:
+                reason = f"row {row.number} has the SKU of row {first_by_sku[sku.casefold()]}"
+            rows.append({"sku": sku, "product": name, "prompt": prompt, "reason": reason})
         return rows
 
     @task
@@ -78,13 +78,13 @@ def product_catalogue() -> None:
             output_format={"type": "jpeg", "quality": 90},
         )
 
-    @task(trigger_rule="none_failed")
+    @task(trigger_rule="all_done")
     def collect(rows: list[dict[str, Any]], ti: Any = None) -> list[dict[str, Any]]:
         """Match each product with its pictures, by the names and inputs of the images."""
         generated, upscaled, resized = (_images(ti, f"pictures.{step}") for step in ("generate", "upscale", "resize"))
         catalogue = []
         for row in rows:
-            first = [image for image in generated if image["name"] == row["sku"]]
+            first = [image for image in generated if image["name"] == row["sku"] and not row["reason"]]
             second = _made_from(upscaled, first)
             third = _made_from(resized, second)
             if row["reason"]:
@@ -106,10 +106,28 @@ def product_catalogue() -> None:
             file.write(json.dumps(catalogue, indent=1, ensure_ascii=False).encode())
         return str(target)
 
-    rows = build_prompts(read_products())
+    @task
+    def report(catalogue: list[dict[str, Any]]) -> None:
+        """Fail if a product failed: clear its tasks, and those from ``collect`` on, to go on from what is paid."""
+        failed = [row["sku"] for row in catalogue if row["status"] == "failed"]
+        if failed:
+            raise AirflowFailException(f"{len(failed)} products failed: {', '.join(failed[:20])}")
+
+    rows = build_prompts()
     collected = collect(rows)
     pictures.expand_kwargs(good_rows(rows)) >> collected
-    publish(collected)
+    publish(collected) >> report(collected)
+
+
+def _problem(sku: str, prompt: str) -> str | None:
+    """Say why a product gets no picture."""
+    if not SKU.fullmatch(sku):
+        return f"sku={sku!r} cannot name a file: use letters, digits, blanks and . _ -"
+    try:
+        GenerateRequest.of(prompt)
+    except ClaidValidationError as error:
+        return str(error)
+    return None
 
 
 def _images(ti: Any, task_id: str) -> list[dict[str, Any]]:

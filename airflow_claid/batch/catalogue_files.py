@@ -46,10 +46,12 @@ class CatalogueFile:
     :param address: of a ``.csv``, ``.tsv``, ``.jsonl`` or ``.ndjson`` file, any of them also with ``.gz``, or of a
         ``.parquet`` file.
     :param columns: which columns are wanted.
+    :param parameter: the parameter that the address came from, for errors.
     """
 
-    def __init__(self, address: str, columns: Columns) -> None:
+    def __init__(self, address: str, columns: Columns, parameter: str = "prompts") -> None:
         self.address = address
+        self._parameter = parameter
         self._columns = columns
         self._read: _Read | None = None
 
@@ -59,7 +61,7 @@ class CatalogueFile:
         :raises ClaidValidationError: if the file as a whole cannot be used.
         """
         read = self._read or self._checked()[0]
-        with _refusing(self.address):
+        with self._refusing():
             yield from read()
 
     def count(self) -> int:
@@ -72,10 +74,10 @@ class CatalogueFile:
 
     def _checked(self) -> tuple[_Read, int]:
         """Read the file to its end; return what reads it again, and how many rows it has."""
-        path = _existing(self.address)
+        path = _existing(self.address, self._parameter)
         suffix = re.search(r"(\.[a-z]+)?(\.gz)?$", self.address.rpartition("/")[2].lower())
         kind, packed = suffix.groups() if suffix else (None, None)
-        with _refusing(self.address):
+        with self._refusing():
             if kind in _DELIMITERS:
                 return self._in_its_dialect(partial(_opened, path, bool(packed)), _DELIMITERS[kind])
             read: _Read
@@ -88,6 +90,22 @@ class CatalogueFile:
                     "is of a kind that is not read: use .csv, .tsv, .jsonl (these also with .gz), or .parquet"
                 )
             return read, sum(1 for _ in read())
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Say what is wrong with the file as a whole."""
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            around = error.object[max(0, error.start - 20) : error.end + 20]
+            raise self._wrong(f"is not in UTF-8, see {around!r}: save it as UTF-8") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self._wrong(f"is not a complete gzip file ({error}): write it again") from None
+        except Unusable as error:
+            raise self._wrong(str(error)) from None
+
+    def _wrong(self, problem: str) -> ClaidValidationError:
+        return _wrong(self._parameter, self.address, problem)
 
     def _in_its_dialect(self, opened: _Open, delimiter: str) -> tuple[_Read, int]:
         """Return what reads the file in the dialect that its rows show, and how many rows it has."""
@@ -114,39 +132,25 @@ class CatalogueFile:
         return read, count
 
 
-@contextmanager
-def _refusing(address: str) -> Iterator[None]:
-    """Say what is wrong with a file as a whole."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        around = error.object[max(0, error.start - 20) : error.end + 20]
-        raise _wrong(address, f"is not in UTF-8, see {around!r}: save it as UTF-8") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _wrong(address, f"is not a complete gzip file ({error}): write it again") from None
-    except Unusable as error:
-        raise _wrong(address, str(error)) from None
-
-
-def _existing(address: str) -> ObjectStoragePath:
+def _existing(address: str, parameter: str) -> ObjectStoragePath:
     if "://" not in address:
         remedy = f"use {'file://' + address!r}" if address.startswith("/") else "use s3://…, gs://… or file:///…"
         raise ClaidValidationError(
-            f"prompts={shortened(address)} is a text, but neither a list of prompts nor the address of a file: "
+            f"{parameter}={shortened(address)} is a text, but neither a list of {parameter} nor the address of a file: "
             f"{remedy}; for a list from another task give task.output, not a template, or let the DAG have "
             "render_template_as_native_obj=True"
         )
     if problem := relative_path_problem(address):
-        raise _wrong(address, problem)
-    path = located(address, "prompts")
+        raise _wrong(parameter, address, problem)
+    path = located(address, parameter)
     path.fs.invalidate_cache()
     try:
         is_file = not address.endswith("/") and path.fs.info(path.path)["type"] == "file"
     except (FileNotFoundError, NotADirectoryError):
         problem = quoted_path_problem(address) or "does not exist: see whether the task that writes it has run"
-        raise _wrong(address, problem) from None
+        raise _wrong(parameter, address, problem) from None
     if not is_file:
-        raise _wrong(address, "is a folder: name one file")
+        raise _wrong(parameter, address, "is a folder: name one file")
     return path
 
 
@@ -247,5 +251,5 @@ def _parquet(path: ObjectStoragePath, columns: Columns) -> Iterator[Record]:
             raise Unusable(f"is not a complete Parquet file ({error}): write it again") from None
 
 
-def _wrong(address: str, problem: str) -> ClaidValidationError:
-    return ClaidValidationError(f"prompts={address!r} {problem}")
+def _wrong(parameter: str, address: str, problem: str) -> ClaidValidationError:
+    return ClaidValidationError(f"{parameter}={address!r} {problem}")

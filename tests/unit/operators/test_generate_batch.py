@@ -702,6 +702,26 @@ def test_the_manifest_is_written_where_it_is_asked_for(
     assert new_try(run_id="tuesday")(operator())["credits"] == 0
 
 
+def test_a_manifest_in_a_bucket_that_is_not_there_is_told_before_the_first_payment(
+    s3: str, sandbox: Sandbox, new_try: NewTry, tmp_path: Path
+) -> None:
+    manifest = "s3://moto@no-such-bucket/lamps.jsonl"
+    with pytest.raises(AirflowFailException, match=r"manifest='s3://moto@no-such-bucket/.* cannot be written"):
+        new_try()(batch(output=f"file://{tmp_path}/", manifest=manifest))
+    assert sandbox.charged() == 0
+    summary = new_try()(batch(output=f"file://{tmp_path}/", manifest=f"{s3}/lists/lamps.jsonl"))
+    assert [path.name for path in ObjectStoragePath(f"{s3}/lists").iterdir()] == ["lamps.jsonl"]
+    assert len(rows_of(summary)) == 3
+
+
+def test_columns_may_come_as_text_from_a_template(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("Caption,Name\nA lamp,not a file name?\n")
+    columns = "{'prompt': 'Caption', 'name': None}"
+    operator = batch(prompts=f"file://{tmp_path}/p.csv", columns=columns, output=f"file://{tmp_path}/")
+    (row,) = rows_of(new_try()(operator))
+    assert (row["status"], row["name"]) == ("done", None)
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
@@ -737,6 +757,12 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed(parameters: dict[st
         ({"columns": {"text": "Caption"}}, "columns="),
         ({"output": "storage://unmapped/a/"}, "unmapped"),
         ({"manifest": "nowhere://a/b.jsonl"}, "manifest='nowhere://"),
+        ({"manifest": "file:///tmp/"}, "manifest='file:///tmp/' is a folder: name a file in it"),
+        ({"manifest": "file:///tmp"}, "manifest='file:///tmp' is a folder"),
+        ({"manifest": "file:///proc/none/lamps.jsonl"}, "manifest='file:///proc/none/lamps.jsonl' cannot be written"),
+        ({"manifest": f"file:///tmp/{'x' * 250}.jsonl"}, "has a file name of over 230 bytes"),
+        ({"columns": "{'text': 'Caption'}"}, "columns="),
+        ({"columns": "Caption"}, "columns='Caption' must be a dict such as {'prompt': 'Caption'"),
     ],
 )
 def test_what_is_only_known_when_the_task_runs_is_refused_before_anything_is_paid(
