@@ -44,14 +44,14 @@ def test_the_product_catalogue_publishes_what_is_good_and_reports_the_rest(
 def test_a_product_that_fails_is_reported_and_the_others_are_published_before_the_run_fails(
     airflow: Airflow, own_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.csv").write_text("sku,name,kind,details\nA-1,Lamp,lamp,brass\nA-2,Vase,vase,clay\n")
-    own_sandbox.fault("job_error", operation="submit_edit", count=1)
+    (tmp_path / "a.csv").write_text("sku,name,kind,details\nA-1,Lamp,lamp,brass\nnan,Vase,vase,clay\n")
     conf = {"products": f"file://{tmp_path}/a.csv", "output": f"file://{tmp_path}/out/"}
     status, log = airflow.run_dag("product_catalogue", conf)
     assert status != 0
-    assert "1 products failed: A-" in log
+    assert "1 products failed: nan" in log
     catalogue = json.loads((tmp_path / "out" / "catalogue.json").read_bytes())
-    assert sorted(row["status"] for row in catalogue) == ["done", "failed"]
+    assert [(row["sku"], row["status"]) for row in catalogue] == [("A-1", "done"), ("nan", "failed")]
+    assert own_sandbox.charged() == 3
 
 
 @pytest.mark.parametrize(
