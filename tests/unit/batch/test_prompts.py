@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import csv
 import gzip
 import io
@@ -25,7 +26,7 @@ from airflow_claid.batch.prompts import PromptRow, Prompts, rows
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
-from tests.support.scripted_server import Reply, ScriptedServer
+from tests.support.scripted_server import Received, Reply, ScriptedServer, as_json
 
 PARTI = Path(__file__).parents[2] / "data" / "parti-prompts.tsv"
 
@@ -446,3 +447,144 @@ def test_a_damaged_file_is_refused_when_it_is_counted(write: Write) -> None:
     packed = gzip.compress(b"prompt\na lamp\na vase\n")
     with pytest.raises(ClaidValidationError, match="is not a complete gzip file"):
         Prompts(write("a.csv.gz", packed[:-4])).count()
+
+
+class UnpackingBucket(ScriptedServer):
+    """Google Cloud Storage with one object, which gzip packed: its size is the packed one, and it is sent unpacked."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._packed = gzip.compress(content, 9)
+
+    def take(self, received: Received) -> Reply:
+        if not received.path.startswith("/download/"):
+            facts = {"name": "a.csv", "bucket": "b", "size": str(len(self._packed)), "contentEncoding": "gzip"}
+            return as_json(facts)
+        return Reply(200, self._packed, {"Content-Encoding": "gzip", "Content-Type": "text/csv"})
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_an_object_that_google_unpacks_on_the_way_is_read_to_its_end(
+    name: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [f"prompt {number} of very many that are alike" for number in range(5000)]
+    with UnpackingBucket(("prompt\n" + "\n".join(prompts)).encode()) as bucket:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+        extra = {"is_anonymous": True, "project": "p", "gcs.endpoint": bucket.url}
+        conn_id = connect(f"unpacking_{len(name)}", conn_type="google_cloud_platform", extra=extra)
+        assert prompts_of(f"gs://{conn_id}@b/{name}") == prompts
+
+
+def test_a_file_that_gzip_packed_is_unpacked_whatever_its_name(write: Write) -> None:
+    assert prompts_of(write("a.csv", gzip.compress(b"prompt\na lamp\n"))) == ["a lamp"]
+    assert prompts_of(write("a.jsonl", gzip.compress(b'"a lamp"\n'))) == ["a lamp"]
+
+
+@pytest.mark.parametrize(
+    ("content", "prompts"),
+    [
+        ('sku,prompt\n1,"a 30\\" clock, oak"\n2,"a ""red"" vase"\n', ['a 30" clock, oak', 'a "red" vase']),
+        ('sku,prompt\n1,"a \\"red\\" chair"\n2,a vase\n', ['a "red" chair', "a vase"]),
+        ('sku,prompt\n1,"a \\"red\\" chair\nof oak"\n2,a vase\n', ['a "red" chair\nof oak', "a vase"]),
+        ("sku,prompt\n1,a rug\\, ochre\n2,\\N\n", ["a rug, ochre", None]),
+        ('sku,prompt\n1,"C:\\new \\"folder\\""\n2,"a\\\\b"\n', ['C:\\new "folder"', "a\\b"]),
+        ('prompt,folder\na lamp,"C:\\img\\"\na vase,"D:\\img\\"\n', ["a lamp", "a vase"]),
+        ('prompt,folder\na lamp,"say \\""x"\n', ["a lamp"]),
+    ],
+)
+def test_a_backslash_is_an_escape_where_the_rows_show_it(write: Write, content: str, prompts: list[str | None]) -> None:
+    assert prompts_of(write("a.csv", content)) == prompts
+
+
+@pytest.mark.parametrize(
+    "line", ['1,"a 30\\", oak clock"', "1,a rug\\", "1,a rug\\, ochre,red", '1,"a 30\\", oak, clock",,']
+)
+def test_a_prompt_that_may_be_cut_at_a_backslash_is_never_used(write: Write, line: str) -> None:
+    whole = "\n".join(f'{number},"a vase in C:\\img\\x",b,"{number}"' for number in range(2, 9))
+    for row in rows(write("a.csv", f"sku,prompt,colour,note\n{line}\n{whole}\n")):
+        assert row.prompt in (None, 'a 30", oak clock', "a rug, ochre", 'a 30", oak, clock', "a vase in C:\\img\\x")
+
+
+def test_a_name_that_was_not_asked_for_is_told_and_can_be_left_out(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = write("a.csv", "prompt,Name,price\na lamp,Lamp 7/8,5\n")
+    with caplog.at_level(logging.INFO, "airflow_claid"):
+        assert [row.name for row in rows(address)] == ["Lamp 7/8"]
+    assert (
+        "taking 'prompt' as prompt, 'Name' as name; passing over 'price' (columns={'name': None} would" in caplog.text
+    )
+    assert [row.name for row in rows(address, columns={"name": None})] == [None]
+    assert [row.name for row in rows([{"prompt": "a lamp", "name": "x"}], columns={"name": None})] == [None]
+
+
+class Lazy(Sequence[Any]):
+    """The results of a mapped task, as Airflow gives them."""
+
+    def __init__(self, *results: object) -> None:
+        self._results = results
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._results[index]
+
+
+@pytest.mark.parametrize(
+    ("given", "prompts"),
+    [
+        ([("a lamp",), ("a vase",)], ["a lamp", "a vase"]),
+        ([["a lamp"], ["a vase"]], ["a lamp", "a vase"]),
+        ([[{"prompt": "a lamp"}, {"prompt": "a vase"}], []], ["a lamp", "a vase"]),
+        (Lazy(["a lamp", "a vase"], [], "a rug"), ["a lamp", "a vase", "a rug"]),
+        (Lazy([("a lamp",)], [{"prompt": "a vase"}]), ["a lamp", "a vase"]),
+        ([Lazy(["a lamp", "a vase"]), "a rug"], ["a lamp", "a vase", "a rug"]),
+        ([collections.namedtuple("Row", "prompt sku")("a lamp", "1")], ["a lamp"]),
+    ],
+)
+def test_what_airflow_hands_on_as_a_list_is_read_item_by_item(given: object, prompts: list[str]) -> None:
+    assert prompts_of(given) == prompts
+
+
+@pytest.mark.parametrize(
+    "given", [[("SKU-1", "a lamp")], [["SKU-1", "a lamp"]], Lazy([("SKU-1", "a lamp")]), Lazy(("SKU-1", "a lamp"))]
+)
+def test_values_without_names_are_read_by_position_or_refused(given: object) -> None:
+    with pytest.raises(ClaidValidationError, match=r"holds \(?\[?'SKU-1', 'a lamp'.*, a row of values without names"):
+        next(rows(given))
+    (row,) = rows(given, columns={"prompt": 1, "name": 0})
+    assert (row.name, row.prompt) == ("SKU-1", "a lamp")
+
+
+def test_a_row_that_is_too_short_for_the_positions_is_a_problem_of_its_own() -> None:
+    short, good = rows([("SKU-1", "a lamp"), ("SKU-2", "a vase", 2)], columns={"prompt": 1, "number_of_images": 2})
+    assert "has only 2 values" in str(short.problem)
+    assert (good.prompt, good.number_of_images) == ("a vase", 2)
+
+
+def test_columns_of_a_file_may_be_positions(write: Write) -> None:
+    address = write("a.csv", "id,text\n1,a lamp\n")
+    assert list(rows(address, columns={"prompt": 1, "name": 0})) == [PromptRow(1, "a lamp", "1")]
+    with pytest.raises(ClaidValidationError, match="has no column 2, only 'id', 'text'"):
+        next(rows(address, columns={"prompt": 2}))
+    lines = write("a.jsonl", '["1", "a lamp"]\n["2", "a vase"]\n')
+    assert [row.prompt for row in rows(lines, columns={"prompt": 1})] == ["a lamp", "a vase"]
+
+
+def test_bytes_that_are_no_text_are_a_problem_of_their_row() -> None:
+    bad, good = rows([{"prompt": b"Caf\xe9"}, {"prompt": "Café".encode()}])
+    assert bad.problem == "has a prompt in bytes that are not UTF-8"
+    assert good.prompt == "Café"
+
+
+def test_the_shards_of_several_files_give_each_row_once(write: Write) -> None:
+    addresses = [write("a.csv", "prompt\na lamp\na vase\na rug\n"), write("b.jsonl", '"a bed"\n"a box"\n')]
+    found = [[row.prompt for row in rows(addresses, shard=(part, 2))] for part in range(2)]
+    assert found == [["a lamp", "a rug", "a box"], ["a vase", "a bed"]]
+    assert [Prompts(addresses, shard=(part, 2)).count() for part in range(2)] == [3, 2]
+
+
+def test_a_data_frame_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ClaidValidationError, match=r"frame.to_dict\('records'\)"):
+        Prompts(7)
