@@ -24,6 +24,7 @@ from airflow_claid.parameters import (
     sides_as_numbers,
 )
 from airflow_claid.storage.connected import ConnectedStorages
+from airflow_claid.storage.file_names import FileNames
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 from airflow_claid.storage.signed_links import shown_in
 
@@ -235,6 +236,7 @@ def _format_name(output_format: object) -> str:
 def _check_files(orders: Sequence[EditOrder], storages: ConnectedStorages) -> None:
     """Refuse inputs that would be written to one file, or over themselves."""
     written: dict[str, str] = {}
+    names = FileNames(orders[0].place.folder if len(orders) > 1 else "")
     for order in orders:
         if not order.place.folder:
             continue
@@ -244,9 +246,9 @@ def _check_files(orders: Sequence[EditOrder], storages: ConnectedStorages) -> No
                 f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
                 "name"
             )
-        if target in written:
+        first = written.setdefault(names.key(target), order.subject)
+        if first != order.subject:
             raise ClaidValidationError(
-                f"the inputs {written[target]!r} and {order.subject!r} would both be written to {target!r}: edit them "
+                f"the inputs {first!r} and {order.subject!r} would both be written to {target!r}{names.why}: edit them "
                 "in tasks of their own with a name each"
             )
-        written[target] = order.subject

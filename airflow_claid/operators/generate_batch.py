@@ -63,13 +63,15 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
 
     :param prompts: (templated) a list of texts, or of dicts with ``prompt`` and, if wanted, ``name``,
         ``number_of_images`` and ``guidance_scale``; the result of an upstream task; or the address of a file with
-        these columns, anywhere Airflow can read: ``.csv``, ``.tsv``, ``.jsonl`` (each also with ``.gz``),
-        ``.parquet`` (extra ``airflow-claid[parquet]``).
+        these columns, or a list of such, anywhere Airflow can read: ``.csv``, ``.tsv``, ``.jsonl`` (each also with
+        ``.gz``), ``.parquet`` (extra ``airflow-claid[parquet]``). Texts of a list in the DAG file are rendered, unless
+        ``airflow.sdk.literal`` wraps them; those of upstream tasks and files are not.
     :param output: (templated) folder of the pictures, of the receipts and of the manifest: object storage (``s3://``,
         ``gs://``, ``file://``), or a connected storage (``storage://NAME/PATH/``) that the connection maps.
     :param number_of_images: (templated) 1 to 4, for rows that name none.
     :param guidance_scale: (templated) 1 to below 50, for rows that name none.
     :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
+        A number is a position, from 0, also in rows without names; ``None`` leaves a column out.
     :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to split one file among n mapped tasks.
     :param manifest: (templated) address of the manifest; default: in ``output``, named after the prompts' file. Each
         batch needs its own.

@@ -17,6 +17,7 @@ from airflow_claid.operators import (
 )
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect, s3_connection
+from tests.support.pictures import picture
 from tests.unit.operators.conftest import NewTry
 
 
@@ -278,3 +279,33 @@ def test_links_that_differ_in_ignored_parts_of_the_query_only_are_one_request(
         )
     assert [run.credits for run in runs] == [1, 0, 1]
     assert [entry.request["input"][-9:] for entry in sandbox.ledger("submit_edit")] == ["session=a", "session=c"]
+
+
+def test_a_path_object_is_an_input_like_its_address(new_try: NewTry, sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "chair.png").write_bytes(picture())
+    run = new_try()
+    paths = run(
+        ImageResizeOperator(
+            task_id="edit",
+            input=ObjectStoragePath(f"file://{tmp_path}/chair.png"),
+            width=8,
+            output=f"file://{tmp_path}/o/",
+        )
+    )
+    assert paths == [f"file://{tmp_path}/o/chair.jpg"]
+    assert sandbox.charged() == 1
+
+
+def test_inputs_whose_files_are_one_in_this_folder_are_refused(
+    new_try: NewTry, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = []
+    for folder, name in (("a", "Lamp.png"), ("b", "lamp.png")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(picture())
+        inputs.append(f"file://{tmp_path}/{folder}/{name}")
+    monkeypatch.setattr("airflow_claid.storage.file_names._asked", lambda folder: (True, False))
+    operator = ImageResizeOperator(task_id="edit", input=inputs, width=8, output=f"file://{tmp_path}/o/")
+    with pytest.raises(AirflowFailException, match=r"would both be written to .* by upper and lower case"):
+        new_try()(operator)
+    assert sandbox.charged() == 0

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import ObjectStoragePath, literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from airflow_claid.batch.batch import BatchTerms
@@ -712,6 +712,21 @@ def test_a_manifest_in_a_bucket_that_is_not_there_is_told_before_the_first_payme
     summary = new_try()(batch(output=f"file://{tmp_path}/", manifest=f"{s3}/lists/lamps.jsonl"))
     assert [path.name for path in ObjectStoragePath(f"{s3}/lists").iterdir()] == ["lamps.jsonl"]
     assert len(rows_of(summary)) == 3
+
+
+def test_a_list_in_the_dag_is_rendered_and_a_literal_is_not(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
+    rendered = batch(prompts=["A lamp of {{ ds }}", {"prompt": "{{ ds }} sofa"}], output=f"file://{tmp_path}/a/")
+    kept = batch(prompts=literal(["A sign: {{ ds }}"]), output=f"file://{tmp_path}/b/")
+    for operator in (rendered, kept):
+        operator.render_template_fields({"ds": "2026-03-01"})
+        new_try()(operator)
+    assert set(paid_by_prompt(sandbox)) == {"A lamp of 2026-03-01", "2026-03-01 sofa", "A sign: {{ ds }}"}
+
+
+def test_prompts_may_be_a_path_object(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("prompt\nA lamp\n")
+    operator = batch(prompts=ObjectStoragePath(f"file://{tmp_path}/p.csv"), output=f"file://{tmp_path}/")
+    assert new_try()(operator)["done"] == 1
 
 
 def test_columns_may_come_as_text_from_a_template(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
