@@ -13,11 +13,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from airflow_claid.batch.manifest_index import PART_NAME, ManifestIndex
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.storage.addresses import path_problem
+from airflow_claid.storage.addresses import local_path, path_problem
 from airflow_claid.storage.object_storage import (
     check_writable,
     create_whole,
@@ -152,7 +153,10 @@ def check_address(address: str) -> None:
     if problem := path_problem(address):
         raise ClaidValidationError(f"manifest={address!r} {problem}")
     located(address, "manifest")
+    local = local_path(address)
     try:
+        if address.endswith("/") or (local is not None and Path(local).is_dir()):
+            raise ClaidValidationError(f"manifest={address!r} is a folder: name a file in it")
         check_writable(address)
     except OSError as error:
         if may_pass(error):

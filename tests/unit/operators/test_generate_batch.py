@@ -775,7 +775,7 @@ def test_a_wrong_parameter_is_refused_when_the_dag_is_parsed(parameters: dict[st
         ({"manifest": "file:///tmp/"}, "manifest='file:///tmp/' is a folder: name a file in it"),
         ({"manifest": "file:///tmp"}, "manifest='file:///tmp' is a folder"),
         ({"manifest": "file:///proc/none/lamps.jsonl"}, "manifest='file:///proc/none/lamps.jsonl' cannot be written"),
-        ({"manifest": f"file:///tmp/{'x' * 250}.jsonl"}, "has a file name of over 230 bytes"),
+        ({"manifest": f"file:///tmp/{'x' * 250}.jsonl"}, "cannot be written (OSError: [Errno 36] File name too long"),
         ({"columns": "{'text': 'Caption'}"}, "columns="),
         ({"columns": "Caption"}, "columns='Caption' must be a dict such as {'prompt': 'Caption'"),
     ],
