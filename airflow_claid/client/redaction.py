@@ -106,12 +106,19 @@ class _Secret:
                 known = _letters(encoded[start : (offset + len(content)) * 8 // 6])
                 traces.append(_Trace(known, min(16, len(known)), any_case=False))
         self._traces = traces
-        self._probes = [(trace.any_case, tuple(trace.probes())) for trace in traces]
+        self._probes = tuple(probe for trace in traces if trace.any_case for probe in trace.probes())
+        self._exact_probes = tuple(probe for trace in traces if not trace.any_case for probe in trace.probes())
 
     def may_be_in(self, letters: bytes) -> bool:
         """Return whether the letters of a text look like this secret; quick, and never wrong in saying no."""
         lower = letters.lower()
-        return any(probe in (lower if any_case else letters) for any_case, probes in self._probes for probe in probes)
+        for probe in self._probes:
+            if probe in lower:
+                return True
+        for probe in self._exact_probes:  # noqa: SIM110 - each answer is searched, and a loop takes half the time
+            if probe in letters:
+                return True
+        return False
 
     def found_in(self, letters: bytes) -> Iterator[tuple[int, int]]:
         """Yield where the letters of a text give the secret away."""

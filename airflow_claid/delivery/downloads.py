@@ -21,6 +21,7 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
+from airflow_claid.client.redaction import protect_library_logs
 from airflow_claid.client.session import environment
 from airflow_claid.delivery.memory import FILES, Reservation
 from airflow_claid.errors import (
@@ -107,6 +108,7 @@ class Downloader:
     """
 
     def __init__(self, rules: DownloadRules, clock: Callable[[], float] = time.monotonic) -> None:
+        protect_library_logs()
         self.rules = rules
         self._clock = clock
         self._session = _Session()

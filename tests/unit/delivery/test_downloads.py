@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -68,6 +69,18 @@ def test_a_picture_arrives_whole(downloader: Downloader, scripted: ScriptedServe
     scripted.replies(Reply(200, PICTURE, PNG))
     assert fetch(downloader, link) == PICTURE
     assert [request.path for request in scripted.received] == ["/tmp/a.png"]
+
+
+def test_no_log_of_a_download_has_the_signature_of_its_link(
+    downloader: Downloader, scripted: ScriptedServer, link: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for reply in (Reply(200, PICTURE, PNG), Reply(502), Reply(cut=True)):
+        scripted.replies(reply)
+        with suppress(PictureError):
+            fetch(downloader, f"{link}?X-Goog-Signature=f00ba4")
+    assert "/tmp/a.png?…" in caplog.text
+    assert "f00ba4" not in caplog.text
 
 
 def test_what_claid_generates_can_be_fetched(claid: ClaidClient, sandbox: Sandbox) -> None:
