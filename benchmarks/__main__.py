@@ -9,7 +9,19 @@ import time
 
 from benchmarks.tables import machine, write_into_docs
 
-NAMES = ("quota", "folder", "others", "shared_quota", "crash", "faults", "parti", "restart", "memory", "speed")
+NAMES = (
+    "quota",
+    "folder",
+    "others",
+    "shared_quota",
+    "crash",
+    "faults",
+    "parti",
+    "restart",
+    "memory",
+    "downloads",
+    "speed",
+)
 
 
 def main() -> int:
