@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.storage.addresses import is_link, without_connection
+from airflow_claid.storage.signed_links import unsigned
 from airflow_claid.version_compat import lineage_collector
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def _firsts(addresses: Iterable[str]) -> Iterable[str]:
 def _asset(address: str, readable: Callable[[str], str | None]) -> str:
     """Return the address by which an asset is known: without connection, login, query or fragment."""
     if is_link(address):
-        parts = urlsplit(address)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        parts = urlsplit(unsigned(address))
+        return parts._replace(query="", fragment="").geturl()
     plain = without_connection(readable(address) or address)
     return plain.replace("?", "%3F").replace("#", "%23")
