@@ -92,14 +92,14 @@ class _Answer(HTTPResponse):
         if exchange is not None:
             self.fp: Any = io.BufferedReader(_TimedReader(self.fp.detach(), exchange))
 
-    def begin(self) -> None:
+    def begin(self, **options: Any) -> None:
         """Read the status and the headers; http.client skips interim answers of the status 100 only."""
-        super().begin()
+        super().begin(**options)
         for _ in range(_MOST_INTERIM):
             if not 102 <= self.status < 200:
                 break
             self.headers = self.msg = None  # type: ignore[assignment]
-            super().begin()
+            super().begin(**options)
         else:
             raise HTTPException(f"More than {_MOST_INTERIM} interim answers")
         if self.status not in _IN_STEP or self._is_ambiguous():

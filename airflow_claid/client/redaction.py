@@ -144,7 +144,7 @@ class Redactor:
         self._lock = threading.Lock()
         self._secrets: dict[str, _Secret] = {}
         self.learn(*secrets)
-        _LIVE.add(self)
+        _remember(self)
 
     def __repr__(self) -> str:
         return f"Redactor({HIDDEN})"
@@ -265,7 +265,10 @@ def _letters(text: str) -> bytes:
     return text.encode("ascii", "ignore").translate(None, _NOT_LETTERS)
 
 
-_LIVE: weakref.WeakSet[Redactor] = weakref.WeakSet()
+_live: tuple[weakref.ref[Redactor], ...] = ()
+_live_lock = threading.Lock()
+"""Held to change the redactors in use, but not to read them: a log must wait for nobody."""
+
 _LOGGERS = (
     "urllib3",
     "urllib3.connection",
@@ -285,13 +288,12 @@ class _RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record, and let it pass."""
         try:
-            message = record.getMessage()
-        except Exception:  # noqa: BLE001 - whatever a library has passed, logging must not raise
-            message = f"{record.msg} {record.args}"
-        record.msg, record.args = _redacted(message), ()
-        if record.exc_info:
-            record.exc_text = _redacted(logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
+            message = _redacted(record.getMessage())
+            failure = _redacted(logging.Formatter().formatException(record.exc_info)) if record.exc_info else None
+        except Exception as error:  # noqa: BLE001 - an answer must not get lost because of what a library logs about it
+            message, failure = f"(a message that cannot be shown: {type(error).__name__})", None
+        record.msg, record.args = message, ()
+        record.exc_info, record.exc_text = None, failure
         return True
 
 
@@ -304,7 +306,15 @@ def protect_library_logs() -> None:
         logging.getLogger(name).addFilter(_filter)
 
 
+def _remember(redactor: Redactor) -> None:
+    global _live
+    with _live_lock:
+        _live = (*(one for one in _live if one() is not None), weakref.ref(redactor))
+
+
 def _redacted(text: str) -> str:
-    for redactor in list(_LIVE):
-        text = redactor(text)
+    for reference in _live:
+        redactor = reference()
+        if redactor is not None:
+            text = redactor(text)
     return without_queries(without_logins(text))

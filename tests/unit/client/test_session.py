@@ -77,6 +77,23 @@ def test_after_interim_answers_each_request_gets_its_own_answer(client_of: Clien
         assert server.connections == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nX-Trailer: y\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nX-Length: %x\r\n\r\n%b",
+        b"HTTP/1.1 201 \r\nContent-Length: 0%x;\r\nConnection: close\r\n\r\n%b",
+    ],
+)
+def test_an_answer_is_whole_however_its_length_is_said(client_of: ClientOf, said: bytes) -> None:
+    def talk(caller: Caller) -> None:
+        if caller.request() is not None:
+            caller.say(said % (len(generated(1)), generated(1)))
+
+    with SocketServer(talk) as server:
+        assert numbers_of(client_of(server.url), 2) == ["1", "1"]
+
+
 def test_a_switch_of_protocols_is_a_lost_answer(client_of: ClientOf) -> None:
     def talk(caller: Caller) -> None:
         while caller.request() is not None:
