@@ -127,7 +127,8 @@ def _with_request_id(data: object, request_id: str | None) -> object:
 
 def _job(body: object, kind: JobKind, job_id: int | str, request_id: str | None) -> Job:
     data = data_of(body)
-    return Job.of(kind, {**(data if isinstance(data, Mapping) else {}), "id": job_id}, request_id)
+    beside = {name: body[name] for name in ("result", "results") if name in body} if isinstance(body, Mapping) else {}
+    return Job.of(kind, {**beside, **(data if isinstance(data, Mapping) else {}), "id": job_id}, request_id)
 
 
 def _is_same_prompt(sent: str, repeated: str) -> bool:
