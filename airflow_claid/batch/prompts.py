@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
@@ -23,6 +22,7 @@ from airflow_claid.client.values import plain
 COLUMNS = ("prompt", "name", "number_of_images", "guidance_scale")
 """What a row may say; only ``prompt`` must be there."""
 
+_CONFLICT = "has the name {!r} of row {} but is another request: give each row a name of its own"
 _NUMBERS = ("number_of_images", "guidance_scale")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
@@ -97,8 +97,23 @@ class Prompts:
 
         :raises ClaidValidationError: if a file as a whole cannot be used; each is seen through before its first row.
         """
-        numbered = islice(enumerate(self._records(), start=1), self._mine, None, self._shards)
-        return (_row(number, record) for number, record in numbered)
+        numbered = enumerate(self._records(), start=1)
+        if self._shards == 1:
+            return (_row(number, record) for number, record in numbered)
+        return self._of_shard(_row(number, record) for number, record in numbered)
+
+    def _of_shard(self, all_rows: Iterator[PromptRow]) -> Iterator[PromptRow]:
+        """Yield the rows of the shard; one has a problem if an earlier row, of whichever shard, has its name."""
+        first: dict[int, tuple[int, int]] = {}
+        for row in all_rows:
+            if row.name is None or row.problem:
+                conflict = None
+            else:
+                asked = hash((str(row.prompt), str(row.number_of_images), str(row.guidance_scale)))
+                number, before = first.setdefault(hash(str(row.name).strip()), (row.number, asked))
+                conflict = number if before != asked else None
+            if (row.number - 1) % self._shards == self._mine:
+                yield row if conflict is None else replace(row, problem=_CONFLICT.format(row.name, conflict))
 
     def _records(self) -> Iterator[Record]:
         for file in self._files:

@@ -419,6 +419,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
         assert row.number == count
         return measured + most
 
+    assert len(prompts_of(_many(tmp_path, kind, 1))) == 1, "what is imported on the way is not measured"
     assert peak(50_000) - peak(1000) < 3_000_000
 
 
@@ -588,3 +589,10 @@ def test_the_shards_of_several_files_give_each_row_once(write: Write) -> None:
 def test_a_data_frame_is_refused_with_the_remedy() -> None:
     with pytest.raises(ClaidValidationError, match=r"frame.to_dict\('records'\)"):
         Prompts(7)
+
+
+def test_a_name_that_another_shard_has_for_another_prompt_is_a_problem() -> None:
+    items = [{"prompt": prompt, "name": name} for prompt, name in [("a lamp", "X"), ("a vase", "X"), ("a lamp", "X")]]
+    problems = [row.problem for part in range(3) for row in rows(items, shard=(part, 3))]
+    assert problems == [None, "has the name 'X' of row 1 but is another request: give each row a name of its own", None]
+    assert [row.problem for row in rows(items)] == [None, None, None], "without shards, the batch tells"
