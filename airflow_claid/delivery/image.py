@@ -17,8 +17,8 @@ class DeliveredImage:
     :param position: its number among the pictures of one request, from 1.
     :param path: the most lasting address: object storage, else connected storage, else the temporary link.
         ``None`` where there is none, as for a blocked picture that was not written.
-    :param blocked: whether the content filter blocked it; ``None`` where the place cannot be read, or it is not
-        there.
+    :param blocked: whether the content filter blocked it; ``None`` where the place cannot be read, it is not there, or
+        it needs too much memory to be opened.
     :param width: pixels.
     :param height: pixels.
     :param bytes: size of the file; ``None`` where it is not known.
