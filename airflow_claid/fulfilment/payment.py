@@ -281,7 +281,8 @@ class Payment:
         except Exception as error:  # noqa: BLE001 - each storage has errors of its own
             log.warning(
                 "The receipt of the paid request %s could not be written (%s). Its pictures are delivered all the "
-                "same, but if this try does not end well, the next one does not know that they are paid for",
+                "same. If this try does not end well, the next one knows that they are paid for only if it reads the "
+                "second place of receipts",
                 receipt.request_id,
                 error,
             )

@@ -220,7 +220,7 @@ class ClaidPayingOperator(BaseOperator):
                 return SparedReceipts(FolderReceipts(readable), spares)
         store = task_state_store(context)
         if store is not None:
-            return TaskStateReceipts(store)
+            return SparedReceipts(TaskStateReceipts(store), spares)
         self.log.warning(
             "There is no place for receipts: a retry of this task pays again. Set an output that Airflow can write "
             "to, map the connected storage to an Airflow connection, or use Airflow 3.3 or later"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from airflow_claid.fulfilment.receipt_stores import FolderReceipts
 from airflow_claid.operators import ImageGenerationBatchOperator, ImageGenerationOperator
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.sandbox import Sandbox
-from tests.unit.operators.conftest import NewTry
+from tests.unit.operators.conftest import NewTry, StateStore
 
 
 @pytest.fixture(autouse=True)
@@ -56,11 +55,10 @@ def test_the_answer_is_kept_elsewhere_and_nothing_is_paid_again(
             task_id="pictures", prompt="A lamp", number_of_images=2, output=f"file://{tmp_path}/out/"
         )
 
-    with suppress(PermissionError):
-        new_try(remembers=remembers)(operator())
+    delivered = new_try(remembers=remembers)(operator())
     run = new_try(remembers=remembers, run_id=run_id, try_number=2)
-    paths = run(operator())
-    assert len(paths) == 2
+    assert run(operator()) == delivered
+    assert len(delivered) == 2
     assert run.credits == 0
     assert sandbox.charged() == 2
 
@@ -75,3 +73,21 @@ def test_a_batch_pays_for_each_prompt_once(sandbox: Sandbox, new_try: NewTry, tm
         summary = run(operator)
     assert (summary["done"], summary["credits"]) == (2, 0)
     assert sandbox.charged() == 2
+
+
+def test_a_task_state_that_takes_no_answer_is_followed_by_a_file_on_this_machine(
+    sandbox: Sandbox, new_try: NewTry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = StateStore.set
+
+    def refuse(self: StateStore, key: str, value: Any) -> None:
+        if "intent" not in str(value):
+            raise ConnectionError("the API server is away")
+        write(self, key, value)
+
+    monkeypatch.setattr(StateStore, "set", refuse)
+    paths = new_try()(ImageGenerationOperator(task_id="pictures", prompt="A lamp"))
+    run = new_try(try_number=2)
+    assert run(ImageGenerationOperator(task_id="pictures", prompt="A lamp")) == paths
+    assert run.credits == 0
+    assert sandbox.charged() == 1
