@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
-from tests.crash.holding_proxy import HoldingProxy
+from tests.crash.holding_proxy import HoldingProxy, _body_of
 
 Refusal = Literal["412", "403", "must create"]
 """What it answers to a PUT of a key that is there; ``"must create"``: 403 to any without ``If-None-Match``."""
@@ -71,3 +73,31 @@ def write_once(upstream: str, refusal: Refusal = "403") -> Iterator[WriteOncePro
         yield proxy
     finally:
         proxy.stop()
+
+
+class WriteOnceGcs(HoldingProxy):
+    """Passes requests to a Google Cloud Storage emulator on, except uploads of an object that is there.
+
+    The emulator knows no preconditions: to a request that is to create the object it would have answered 412.
+    """
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        body = _body_of(handler)
+        url = urlsplit(handler.path)
+        name = re.search(rb'"name": "([^"]+)"', body)
+        if handler.command == "POST" and name and self._has(url.path, name[1].decode()):
+            status = 412 if parse_qs(url.query).get("ifGenerationMatch") == ["0"] else 403
+            message = "Object is subject to bucket's retention policy and cannot be overwritten"
+            content = json.dumps({"error": {"code": status, "message": message}}).encode()
+            handler.send_response_only(status)
+            handler.send_header("Content-Type", "application/json")
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            handler.wfile.write(content)
+        else:
+            self._give(handler, *self._ask(handler, body), None)
+
+    def _has(self, upload_path: str, name: str) -> bool:
+        connection = http.client.HTTPConnection(self._upstream.hostname or "", self._upstream.port, timeout=30)
+        connection.request("GET", f"{upload_path.removeprefix('/upload')}/{quote(name, safe='')}")
+        return connection.getresponse().status == 200

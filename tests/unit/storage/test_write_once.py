@@ -19,9 +19,9 @@ from airflow_claid.storage.object_storage import (
     write_streamed_beside,
     write_whole,
 )
-from tests.conftest import Connect, s3_connection
+from tests.conftest import GCS_BUCKET, Connect, s3_connection
 from tests.support.scripted_server import Reply, ScriptedServer
-from tests.support.write_once import WriteOnceProxy, write_once
+from tests.support.write_once import WriteOnceGcs, WriteOnceProxy, write_once
 
 LONG = [b"%099999d\n" % number for number in range(120)]
 """More than is sent at once."""
@@ -99,3 +99,21 @@ def test_a_bucket_that_takes_nothing_says_its_own_error(connect: Connect, script
     scripted.replies(Reply(403, denied, {"Content-Type": "application/xml"}))
     with pytest.raises(PermissionError, match=r"Access Denied|may not list"):
         write_streamed(f"s3://{conn_id}@bucket/a.jsonl", lambda: iter([b"line\n"]))
+
+
+def test_a_google_bucket_under_retention_is_written_under_the_next_name(
+    gcs_endpoint: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = WriteOnceGcs(gcs_endpoint)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+    extra = {"is_anonymous": True, "project": "p", "gcs.endpoint": proxy.url}
+    conn_id = connect(f"retained_{proxy.port}", conn_type="google_cloud_platform", extra=extra)
+    folder = f"gs://{conn_id}@{GCS_BUCKET}/retained-{proxy.port}"
+    try:
+        names = [write_beside(f"{folder}/a.png", content) for content in (b"1", b"2", b"1")]
+        assert [name.rpartition("/")[2] for name in names] == ["a.png", "a.2.png", "a.png"]
+        assert [read(name) for name in names] == [b"1", b"2", b"1"]
+        assert create_whole(f"{folder}/a.json", b"first")
+        assert not create_whole(f"{folder}/a.json", b"second")
+    finally:
+        proxy.stop()
