@@ -22,7 +22,13 @@ from airflow_claid.batch.intake import Intake, Item
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.batch.retries import Retries
-from airflow_claid.client import ClaidAuthenticationError, ClaidCreditsError, ClaidRequestError, ClaidScopeError
+from airflow_claid.client import (
+    ClaidAuthenticationError,
+    ClaidCreditsError,
+    ClaidRateLimitError,
+    ClaidRequestError,
+    ClaidScopeError,
+)
 from airflow_claid.errors import (
     AnswerPendingError,
     BatchStoppedError,
@@ -289,7 +295,8 @@ class Batch:
             self._failed_in_a_row = 0
             self._failed(item, error, retryable=False)
         else:
-            self._retry_or_fail(item.failed_again(), error)
+            not_sent = isinstance(error, ClaidRateLimitError)
+            self._retry_or_fail(item if not_sent else item.failed_again(), error)
 
     def _retry_or_fail(self, item: Item, error: Exception) -> None:
         """Retry an item later, if that may help; stop the batch if there is an outage."""

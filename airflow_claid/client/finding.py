@@ -22,6 +22,8 @@ _NOT_MADE = re.compile(r"input|mask|thumb|preview|profil|webhook|callback|result
 
 _LINK = re.compile(r"https?://[^\s/][^\s]*", re.IGNORECASE)
 _STORED = re.compile(r"(?:(storage)|s3|gs)://(?!\w+://)[^\s/:][^\x00-\x1f]*", re.IGNORECASE)
+_NAMED_ADDRESS = re.compile(r'"(tmp_url|claid_storage_uri)"\s*:\s*"([^"]+)"')
+_NAMED_ID = re.compile(r'"data"\s*:\s*\{[^{}]*?"id"\s*:\s*"?([0-9]+)"?\s*[,}]')
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _JOB_IDS = ("id", "job_id", "task_id", "uuid")
 _DEEPEST = 40
@@ -92,6 +94,20 @@ def prompt_in(body: object) -> str | None:
     if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
         return None
     return text if text.strip() else None
+
+
+def salvaged(text: str) -> dict[str, Any] | None:
+    """Return what the documented names hold in a text that is no JSON, such as one nested too deep.
+
+    :returns: an answer of the documented shape; ``None`` if the text has neither an address of a picture nor an id.
+    """
+    pictures = [
+        {name: address.replace("\\/", "/")} for name, address in _NAMED_ADDRESS.findall(text) if "\\u" not in address
+    ]
+    job_id = _NAMED_ID.search(text)
+    if pictures:
+        return {"data": {"output": pictures}}
+    return {"data": {"id": job_id.group(1)}} if job_id else None
 
 
 def _pictures(value: object, depth: int) -> Iterator[dict[str, Any]]:

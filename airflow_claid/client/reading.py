@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from airflow_claid.client.answer import Answer
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidAnswerUnreadError, ClaidError
-from airflow_claid.client.finding import as_job_id, data_of, job_id_in, pictures_in, prompt_in
+from airflow_claid.client.finding import as_job_id, data_of, job_id_in, pictures_in, prompt_in, salvaged
 from airflow_claid.client.models.images import OutputImage
 from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.text import shortened
@@ -38,7 +38,7 @@ def body_of(answer: Answer) -> Any:
             return from_json(content, allow_partial=True)
         except ValueError:
             continue
-    return None
+    return salvaged(_as_text(answer.content))
 
 
 def read_pictures(answer: Answer, prompt: str | None = None) -> tuple[OutputImage, ...]:

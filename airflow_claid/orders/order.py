@@ -135,10 +135,14 @@ class Order(ABC):
 
         :raises ClaidAnswerUnreadError: if it holds neither, or is the answer to another request.
         """
-        if self.job_kind is not None:
+        if self.job_kind is None:
+            return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+        try:
+            return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
+        except ClaidAnswerUnreadError:
             with suppress(ClaidAnswerUnreadError):
-                return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
-        return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+                return Sent(answer.request_id, images=read_pictures(answer))
+            raise
 
     @property
     def _repeated_prompt(self) -> str | None:

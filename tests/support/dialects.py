@@ -48,7 +48,6 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "HTML": {"body_text": "<html>Welcome</html>", "headers": {"Content-Type": "text/html"}},
     "no content": {"status": 204},
     "bytes": {"body_base64": "//79AAE="},
-    "nested too deep": {"nesting": 200_000},
 }
 """Answers in which no link can be found, or that cannot be read at all."""
 
@@ -69,6 +68,9 @@ LOST_SUBMISSIONS: dict[str, dict[str, Any]] = {
     "id null": {"values": {"data.id": None, "data.result_url": None}},
 }
 """Answers to a submission without the job's id."""
+
+TOO_DEEP: dict[str, Any] = {"nesting": 200_000}
+"""Makes an answer that no JSON library reads, although all that it had is there."""
 
 SIGN_IN: dict[str, Any] = {
     "operation": "download",

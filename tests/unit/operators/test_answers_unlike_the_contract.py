@@ -24,7 +24,7 @@ from airflow_claid.operators import (
 )
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
-from tests.support.dialects import READABLE, UNREADABLE, said
+from tests.support.dialects import READABLE, TOO_DEEP, UNREADABLE, said
 from tests.unit.operators.conftest import NewTry
 
 PROMPT = "A linen sofa in morning light"
@@ -126,12 +126,12 @@ def output_in(account: Account, place: str) -> str | None:
 
 
 @pytest.mark.parametrize("place", ["temporary", "local", "connected"])
-@pytest.mark.parametrize("dialect", READABLE)
+@pytest.mark.parametrize("dialect", [*READABLE, "nested too deep"])
 @pytest.mark.parametrize("operation", ["generate_image", "create_scene"])
 def test_a_picture_whose_link_is_anywhere_in_an_answer_is_paid_for_once_and_delivered(
     operation: str, dialect: str, place: str, account: Account
 ) -> None:
-    account.sandbox.dialect(**said(dialect, operation))
+    account.sandbox.dialect(**(TOO_DEEP if dialect == "nested too deep" else said(dialect, operation)))
     _, price, build = TASKS[operation]
     results = account.tries(build, output_in(account, place))
     assert account.paid(operation) == [price]
@@ -173,6 +173,7 @@ SUBMISSIONS: dict[str, dict[str, Any]] = {
     "unknown fields": {"values": {"data.new": {"a": [1]}, "meta": 1}},
     "result null": {"values": {"data.result": None, "data.results": None}},
     "UTF-16": {"charset": "utf-16"},
+    "nested too deep": TOO_DEEP,
 }
 
 
@@ -188,7 +189,7 @@ def test_a_job_whose_id_is_anywhere_in_an_answer_is_paid_for_once_and_waited_for
     assert all(isinstance(result, list) and len(result) == 1 for result in results), results
 
 
-@pytest.mark.parametrize("dialect", ["an empty body", "null", "text", "HTML", "no content", "nested too deep"])
+@pytest.mark.parametrize("dialect", ["an empty body", "null", "text", "HTML", "no content"])
 @pytest.mark.parametrize("operation", POLLS)
 def test_a_submission_whose_answer_names_no_job_is_paid_for_once(
     operation: str, dialect: str, account: Account
@@ -307,3 +308,56 @@ def test_a_link_that_may_not_be_followed_is_kept_and_not_paid_for_again(account:
         assert "hush" not in str(result)
     assert account.paid("generate_image") == [1]
     assert "hush-hush" in account.receipts()
+
+
+ITEM = "data.output.*"
+FOUR = [f"{ITEM}.{name}" for name in ("object_key", "object_bucket", "object_uri", "claid_storage_uri")]
+WRITTEN: dict[str, dict[str, Any]] = {
+    "only the key and the bucket": {"values": {FOUR[2]: None, FOUR[3]: None}},
+    "all four null": {"values": dict.fromkeys(FOUR)},
+    "all four left out": {"without": FOUR},
+    "an address without a scheme": {"values": {FOUR[3]: "shop/out/a.png", FOUR[2]: "pictures/out/a.png"}},
+    "the prefix twice": {"values": {FOUR[3]: "storage://storage://shop/out/a.png", FOUR[0]: None, FOUR[2]: None}},
+    "an address where nothing is": {"values": {FOUR[3]: "storage://shop/out/nothing.png", FOUR[0]: "nothing.png"}},
+    "an https address of the object": {"values": {FOUR[3]: None, FOUR[2]: "https://s3.example/pictures/out/a.png"}},
+}
+
+
+@pytest.mark.parametrize("dialect", WRITTEN)
+def test_a_picture_in_connected_storage_is_found_whatever_claid_says_of_where(dialect: str, account: Account) -> None:
+    account.sandbox.dialect(operation="generate_image", **WRITTEN[dialect])
+    results = account.tries(TASKS["generate_image"][2], "storage://shop/out/")
+    assert account.paid("generate_image") == [1]
+    assert results[0] == results[1] == results[2]
+    (path,) = results[0]
+    file = account.folder / "bucket" / path.removeprefix("storage://shop/")
+    assert file.is_file(), path
+
+
+def test_a_picture_that_claid_left_at_a_temporary_link_is_copied_to_the_connected_storage(
+    account: Account, connect: Connect
+) -> None:
+    """The sandbox writes elsewhere: for the task, Claid has ignored the output and given a link."""
+    elsewhere = account.folder / "elsewhere"
+    extra = {"storages": {"shop": f"file://{elsewhere}"}}
+    connect("claid_default", conn_type="claid", password=account.sandbox.api_key, host=account.sandbox.url, extra=extra)
+    values = {**dict.fromkeys(FOUR), f"{ITEM}.tmp_url": account.link}
+    account.sandbox.dialect(operation="generate_image", values=values)
+    results = account.tries(TASKS["generate_image"][2], "storage://shop/out/")
+    assert account.paid("generate_image") == [1]
+    assert results[0] == results[1] == results[2]
+    (path,) = results[0]
+    assert (elsewhere / path.removeprefix("storage://shop/")).is_file()
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_nobody_says_content_filter_who_has_not_seen_a_black_picture(
+    mapped: bool, account: Account, connect: Connect
+) -> None:
+    extra = {"storages": {"shop": f"file://{account.folder}/elsewhere"} if mapped else {}}
+    connect("claid_default", conn_type="claid", password=account.sandbox.api_key, host=account.sandbox.url, extra=extra)
+    account.sandbox.dialect(operation="generate_image", values=dict.fromkeys(FOUR))
+    for result in account.tries(TASKS["generate_image"][2], "storage://shop/out/"):
+        assert isinstance(result, Exception)
+        assert "content filter" not in str(result)
+    assert account.paid("generate_image") == [1]
