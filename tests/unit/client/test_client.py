@@ -228,7 +228,7 @@ def test_a_paid_answer_without_a_picture_is_kept_and_was_charged(
     assert len(scripted.received) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"data": {}}, "text", {"data": 5}])
+@pytest.mark.parametrize("body", [{"data": {"number": 1}}, {"storages": 1}, "text", {"data": 5}])
 def test_a_list_of_another_shape_is_told(told: ClaidClient, scripted: ScriptedServer, body: object) -> None:
     scripted.replies(as_json(body))
     with pytest.raises(ClaidAnswerLostError, match="list_storages"):

@@ -131,7 +131,9 @@ def output_in(account: Account, place: str) -> str | None:
 def test_a_picture_whose_link_is_anywhere_in_an_answer_is_paid_for_once_and_delivered(
     operation: str, dialect: str, place: str, account: Account
 ) -> None:
-    account.sandbox.dialect(**(TOO_DEEP if dialect == "nested too deep" else said(dialect, operation)))
+    account.sandbox.dialect(
+        **({"operation": operation, **TOO_DEEP} if dialect == "nested too deep" else said(dialect, operation))
+    )
     _, price, build = TASKS[operation]
     results = account.tries(build, output_in(account, place))
     assert account.paid(operation) == [price]

@@ -562,9 +562,10 @@ def test_an_outage_stops_the_batch_for_a_retry(
     new_try: NewTry, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_claid.batch.batch._FAILURES_OF_AN_OUTAGE", 5)
+    monkeypatch.setattr("airflow_claid.client.transport._ATTEMPTS_WITHOUT_ANSWER", 1)
     run = new_try()
     host = f"http://127.0.0.1:{free_port()}"
-    connect("claid_default", conn_type="claid", password="any-key", host=host, extra={"max_wait": 0})
+    connect("claid_default", conn_type="claid", password="any-key", host=host, extra={"max_wait": 60})
     with pytest.raises(AirflowException, match=r"could not reach.* 0 of 300 prompts have ended") as stopped:
         run(batch(prompts=lamps(300), output=f"file://{tmp_path}/", concurrency=16))
     assert not isinstance(stopped.value, AirflowFailException)
