@@ -69,16 +69,16 @@ class TaskOrders:
         for number, order in enumerate(self.orders):
             if self.fulfilment.proof.is_proven(order):
                 return self.orders[number:]
-            self._begin(order)
-            if self.begun and self.begun[-1].order is order and (turn := self.begun[-1].turn) is not None:
+            one = self._begin(order)
+            if one is not None and one.turn is not None:
                 if deadline is not None:
-                    self._prove(deadline)
-                turn.end()
+                    self._prove(one, deadline)
+                one.turn.end()
         return ()
 
-    def _prove(self, deadline: datetime) -> None:
-        """Complete the order that was begun last, so that its answer is proven readable."""
-        one = self.begun.pop()
+    def _prove(self, one: Begun, deadline: datetime) -> None:
+        """Complete an order at once, so that its answer is proven readable."""
+        self.begun.remove(one)
         try:
             self.begun.append(self.fulfilment.completed(one, deadline))
         except _OF_ONE_ORDER as error:
@@ -99,7 +99,9 @@ class TaskOrders:
             try:
                 for order in orders:
                     budget.check_open()
-                    self._begin(order)
+                    one = self._begin(order)
+                    if one is not None and one.turn is not None:
+                        one.turn.end()  # what it made is looked at when all are begun
             except Exception:
                 budget.close(_StoppedError)
                 raise
@@ -115,11 +117,15 @@ class TaskOrders:
             if error is not None and not isinstance(error, _StoppedError):
                 raise error
 
-    def _begin(self, order: Order) -> None:
+    def _begin(self, order: Order) -> Begun | None:
+        """Begin an order; ``None`` if it failed."""
         try:
-            self.begun.append(self.fulfilment.begin(order))
+            one = self.fulfilment.begin(order)
         except _OF_ONE_ORDER as error:
             self.failed[order.subject] = error
+            return None
+        self.begun.append(one)
+        return one
 
     def complete(self, deadline: datetime) -> list[Fulfilled]:
         """Wait for the jobs and deliver all pictures; see :meth:`Fulfilment.complete`.

@@ -178,3 +178,24 @@ def test_a_change_of_the_answers_in_the_middle_of_a_batch_stops_it_when_two_in_a
     with pytest.raises(AirflowException, match="could not be read"):
         new_try()(batch(tmp_path, 200, error_threshold=1))
     assert paid(sandbox) <= 100 + 2 * 16 + 16  # what was under way, twice
+
+
+def test_a_list_goes_on_one_by_one_when_an_answer_of_a_proven_operation_cannot_be_read(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    inputs: list[str] = []
+    for prompt in ("A blue vase", "A red vase", "A green vase"):
+        inputs += new_try()(ImageGenerationOperator(task_id="g", prompt=prompt, number_of_images=4))
+
+    def edit(paths: list[str]) -> ImageEditOperator:
+        return ImageEditOperator(
+            task_id="e", input=paths, operations=SMALL, output=f"file://{tmp_path}/out/", poll_interval=0.05
+        )
+
+    assert len(new_try()(edit(inputs[:1]))) == 1
+    sandbox.dialect(operation="submit_edit", without=["data.id", "data.result_url"], count=1)
+    with pytest.raises(AirflowException, match="could not be read"):
+        new_try(run_id="tuesday")(edit(inputs))
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == len(inputs) - 1
