@@ -67,10 +67,12 @@ def is_black(size: int, read: Read) -> bool:
     """
     head = read(0, min(size, HEAD_BYTES))[:HEAD_BYTES]
     kind = format_of(head[:16])
-    if kind is not None and size > len(head):
-        verdict = _first_look(kind, Pieces(size, read, first=head)) or _judge_all(size, read)
-    else:
-        verdict = judge_whole(head)
+    in_hand = size <= len(head)
+    verdict = _first_look(kind, Pieces(size, read, first=head)) if kind is not None else None
+    if verdict is Verdict.USABLE and kind is not None and in_hand and not _ends_well(kind, head[-_TAIL_BYTES:]):
+        verdict = None
+    if verdict is None:
+        verdict = judge_whole(head) if in_hand or kind is None else _judge_all(size, read)
     if verdict is Verdict.UNFINISHED:
         raise DownloadFailedError(f"the picture is broken: a part of its {size} bytes is missing or damaged")
     if verdict is Verdict.NO_PICTURE:

@@ -12,7 +12,7 @@ BRIGHTEST = 12
 """No value of a plain black picture is higher, of 255. Measured, see ``scripts/darkness.py``."""
 
 _BEGIN = 8
-_STEP, _PIECE = 1 << 20, 1 << 16
+_STEP, _PIECE, _FIRST = 1 << 20, 1 << 16, 1 << 14
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -98,7 +98,7 @@ def may_be_black(content: bytes) -> bool:
         try:
             data = unpacker.decompress(packed, _STEP)
             while data:
-                if dark and header.shows_brightness and data[: wanted - unpacked].translate(None, _SMALL):
+                if dark and header.shows_brightness and _is_bright(data[: wanted - unpacked]):
                     dark = False
                 unpacked += len(data)
                 data = unpacker.decompress(unpacker.unconsumed_tail, _STEP) if unpacked <= wanted else b""
@@ -107,6 +107,11 @@ def may_be_black(content: bytes) -> bool:
     if unpacked < wanted:
         raise BrokenStructureError(f"{wanted - unpacked} of {wanted} bytes of its data are missing")
     return dark
+
+
+def _is_bright(data: bytes) -> bool:
+    """Tell whether unpacked data has a large difference; its beginning mostly shows it."""
+    return bool(data[:_FIRST].translate(None, _SMALL) or data.translate(None, _SMALL))
 
 
 def without_metadata(content: bytes) -> bytes:
@@ -129,12 +134,15 @@ def shows_brightness(file: Pieces) -> bool:
             if header is None or not header.shows_brightness:
                 return False
             packed = file.rest_at(position + 8)[:length]
+            in_hand = len(packed)
             try:
-                if unpacker.decompress(packed, min(header.data_bytes, _STEP)).translate(None, _SMALL):
-                    return True
+                for most in (_FIRST, min(header.data_bytes, _STEP)):
+                    if unpacker.decompress(packed, most).translate(None, _SMALL):
+                        return True
+                    packed = unpacker.unconsumed_tail
             except zlib.error:
                 return False
-            if len(packed) < length:
+            if in_hand < length:
                 return False
         elif name == b"IEND":
             return False

@@ -141,6 +141,15 @@ def read(path: str) -> bytes:
     return b"".join(parts)
 
 
+def read_part(path: str, start: int, end: int) -> bytes:
+    """Read the bytes of a file from a position to another; fewer if the file ends before."""
+    file = os.open(path, _READ)
+    try:
+        return os.pread(file, end - start, start)
+    finally:
+        os.close(file)
+
+
 def info_of(path: str) -> dict[str, Any] | None:
     """Return what fsspec tells of a file; ``None`` only where it truly is not there."""
     try:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined,unused-ignore]
@@ -165,6 +166,9 @@ def reader(uri: str) -> Callable[[int, int], bytes]:
 
     :raises FileNotFoundError: when it reads, if the file is not there.
     """
+    local = local_path(uri)
+    if local is not None:
+        return partial(local_files.read_part, local)
     path = located(uri)
 
     def read_part(start: int, end: int) -> bytes:
