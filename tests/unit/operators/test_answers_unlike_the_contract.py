@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from airflow_claid.operators import (
     ImageGenerationOperator,
     ImageToVideoOperator,
 )
-from airflow_claid.sandbox import Sandbox
-from tests.conftest import Connect
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.conftest import PLENTY, Connect
 from tests.support.dialects import READABLE, TOO_DEEP, UNREADABLE, said
 from tests.unit.operators.conftest import NewTry
 
@@ -107,6 +107,20 @@ class Account:
     def receipts(self) -> str:
         """Return all receipts as text."""
         return "\n".join(file.read_text() for file in self.folder.rglob("_claid/*.json"))
+
+
+@pytest.fixture(scope="module")
+def quick_sandbox() -> Iterator[Sandbox]:
+    quotas = {"quota": PLENTY, "creative_quota": PLENTY, "video_quota": PLENTY}
+    with Sandbox(SandboxSettings(**quotas, job_seconds=0.05, image_size=320)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(quick_sandbox: Sandbox) -> Sandbox:
+    """A Claid with small pictures, as new for each test; a video needs 300 pixels."""
+    quick_sandbox.reset()
+    return quick_sandbox
 
 
 @pytest.fixture
