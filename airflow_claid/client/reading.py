@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_SHORTEST_CUT = 20
+"""A prompt that is cut to fewer characters says too little."""
+
 
 def body_of(answer: Answer) -> Any:
     """Return the JSON of an answer; of one that broke off, what is whole of it; ``None`` if it is no JSON."""
@@ -132,9 +135,13 @@ def _job(body: object, kind: JobKind, job_id: int | str, request_id: str | None)
 
 
 def _is_same_prompt(sent: str, repeated: str) -> bool:
-    """Return whether an answer repeats the prompt that was sent, as it is or cut."""
+    """Return whether an answer repeats the prompt that was sent, as it is or visibly cut.
+
+    A mere beginning is not enough: the prompts of a catalogue often differ in their last letter only.
+    """
     one, other = _folded(sent), _folded(repeated)
-    return one == other or (len(other) >= min(len(one), 20) and one.startswith(other.rstrip(".… ")))
+    cut = other.removesuffix("...")  # an ellipsis is three dots in folded text
+    return one == other or (cut != other and len(cut) >= _SHORTEST_CUT and one.startswith(cut.rstrip()))
 
 
 def _folded(text: str) -> str:

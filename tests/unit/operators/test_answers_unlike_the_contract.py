@@ -269,17 +269,22 @@ def test_a_poll_that_is_answered_for_another_job_delivers_nothing(operation: str
     assert not list(account.folder.rglob("out/*.*"))
 
 
+@pytest.mark.parametrize(
+    "other", ["A horse on the moon", PROMPT[:-1], f"{PROMPT}s", f"{PROMPT[:10]}…", f"{PROMPT[:-5]} noon"]
+)
 @pytest.mark.parametrize("place", ["temporary", "local"])
-def test_the_answer_to_another_prompt_is_not_delivered_under_this_name(place: str, account: Account) -> None:
-    account.sandbox.dialect(operation="generate_image", values={"data.input.text": "A horse on the moon"})
+def test_the_answer_to_another_prompt_is_not_delivered_under_this_name(
+    place: str, other: str, account: Account
+) -> None:
+    account.sandbox.dialect(operation="generate_image", values={"data.input.text": other})
     _, price, build = TASKS["generate_image"]
     results = account.tries(build, output_in(account, place))
     assert account.paid("generate_image") == [price]
-    assert all("the answer to another prompt, 'A horse on the moon'" in str(result) for result in results), results
+    assert all(f"the answer to another prompt, {other!r}" in str(result) for result in results), results
 
 
 @pytest.mark.parametrize(
-    "echo", [PROMPT.upper(), f"  {PROMPT}\n", PROMPT.replace(" ", "\u00a0"), PROMPT[:22], f"{PROMPT[:22]}…"]
+    "echo", [PROMPT.upper(), f"  {PROMPT}\n", PROMPT.replace(" ", "\u00a0"), f"{PROMPT[:22]}...", f"{PROMPT[:22]}…"]
 )
 def test_a_prompt_that_claid_repeats_in_another_form_is_the_same(echo: str, account: Account) -> None:
     account.sandbox.dialect(operation="generate_image", values={"data.input.text": echo})
