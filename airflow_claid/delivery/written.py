@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.storage.addresses import host_of, is_connected, is_link, last_of
@@ -29,22 +30,34 @@ class WrittenPicture:
 def find_written(storages: ConnectedStorages, image: DeliveredImage, destination: str | None) -> WrittenPicture | None:
     """Find a picture at the addresses that the answer gives, else in the request's own folder.
 
+    An address outside that folder comes last: it may be the answer to another request.
+
     :param image: as the answer describes it.
     :param destination: the file, or the folder of its own, that the request named.
     :returns: the first that is there; if Airflow cannot look, or finds none but has no link either, the first that the
         answer names; ``None`` if it names none.
     """
     named = list(dict.fromkeys(_addresses(storages, image, destination)))
-    for path in named:
-        file = find_either(storages, path)
-        if file is not None:
-            return WrittenPicture(path, file.uri, file)
-    found = _in_own_folder(storages, image, destination)
+    own = [path for path in named if destination and unquote(path).startswith(unquote(destination))]
+    found = (
+        _first(storages, own)
+        or _in_own_folder(storages, image, destination)
+        or _first(storages, [path for path in named if path not in own])
+    )
     if found is not None:
         return found
     if not named or image.tmp_url:
         return None
     return WrittenPicture(named[0], storages.find_readable_uri(named[0]), None)
+
+
+def _first(storages: ConnectedStorages, paths: list[str]) -> WrittenPicture | None:
+    """Return the first of several addresses at which there is a file."""
+    for path in paths:
+        file = find_either(storages, path)
+        if file is not None:
+            return WrittenPicture(path, file.uri, file)
+    return None
 
 
 def find_either(storages: ConnectedStorages, uri: str) -> StoredFile | None:

@@ -382,3 +382,20 @@ def test_nobody_says_content_filter_who_has_not_seen_a_black_picture(
         assert isinstance(result, Exception)
         assert "content filter" not in str(result)
     assert account.paid("generate_image") == [1]
+
+
+@pytest.mark.parametrize("operation", ["generate_image", "create_scene"])
+def test_a_picture_of_another_request_is_not_taken_although_the_answer_names_it(
+    operation: str, account: Account
+) -> None:
+    (other,) = account.new_try()(
+        ImageGenerationOperator(task_id="o", prompt="A horse on the moon", output="storage://shop/out/")
+    )
+    _, price, build = TASKS[operation]
+    before = len(account.paid(operation))
+    account.sandbox.dialect(operation=operation, values={FOUR[3]: other, FOUR[0]: None, FOUR[2]: None})
+    results = account.tries(build, "storage://shop/out/")
+    assert account.paid(operation)[before:] == [price]
+    assert results[0] == results[1] == results[2]
+    assert results[0] != [other]
+    assert (account.folder / "bucket" / results[0][0].removeprefix("storage://shop/")).is_file()
