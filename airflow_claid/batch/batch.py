@@ -19,8 +19,8 @@ from airflow_claid.batch import outcomes
 from airflow_claid.batch.concurrency import MOST_THREADS, ConcurrencyLimit
 from airflow_claid.batch.counts import BatchCounter, BatchCounts
 from airflow_claid.batch.intake import Intake, Item
+from airflow_claid.batch.items import ItemRow
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.batch.retries import Retries
 from airflow_claid.client import (
     ClaidAuthenticationError,
@@ -108,8 +108,8 @@ class Batch:
     def __init__(
         self,
         *,
-        rows: Iterable[PromptRow],
-        order_of: Callable[[PromptRow], Order],
+        rows: Iterable[ItemRow],
+        order_of: Callable[[ItemRow], Order],
         fulfilment: Callable[[bool], Fulfilment],
         budget: Budget,
         manifest: Manifest,

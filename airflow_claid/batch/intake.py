@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_claid.batch import outcomes
+from airflow_claid.batch.items import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
-from airflow_claid.batch.prompts import PromptRow
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.file_names import FileNames
@@ -61,7 +61,7 @@ class Intake:
 
     def __init__(
         self,
-        order_of: Callable[[PromptRow], Order],
+        order_of: Callable[[ItemRow], Order],
         index: ManifestIndex,
         still_there: Callable[[dict[str, Any]], bool],
     ) -> None:
@@ -72,7 +72,7 @@ class Intake:
         self._first_by_name: dict[int, int] = {}
         self._names = FileNames("")
 
-    def take(self, row: PromptRow) -> Item | Ended:
+    def take(self, row: ItemRow) -> Item | Ended:
         """Return the item to request, or its result if it needs no request."""
         try:
             order = self._order(row)
@@ -94,7 +94,7 @@ class Intake:
             return Item(row.number, order)
         return Ended(before, known=self._index.has(row.number, order.fingerprint), reused=True)
 
-    def _order(self, row: PromptRow) -> Order:
+    def _order(self, row: ItemRow) -> Order:
         if row.problem:
             raise ClaidValidationError(f"row {row.number} {row.problem}")
         try:

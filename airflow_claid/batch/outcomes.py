@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_claid.batch.prompts import PromptRow
+from airflow_claid.batch.items import ItemRow
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.orders.order import Order
@@ -13,9 +13,9 @@ _NAME_CHARACTERS = 200
 _PROMPT_CHARACTERS = 2000
 
 
-def invalid(row: PromptRow, problem: str) -> dict[str, Any]:
+def invalid(row: ItemRow, problem: str) -> dict[str, Any]:
     """Return the row of an item that cannot be requested."""
-    name, prompt = _shown(row.name, _NAME_CHARACTERS), _shown(row.prompt, _PROMPT_CHARACTERS)
+    name, prompt = _shown(row.name, _NAME_CHARACTERS), _shown(row.values.get("prompt"), _PROMPT_CHARACTERS)
     return {"name": name, "prompt": prompt, "fingerprint": None, "status": "invalid", "error": problem}
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.counts import STATUSES, BatchCounts
+from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.batch.manifest import Manifest, check_address
 from airflow_claid.batch.progress import Progress
-from airflow_claid.batch.prompts import PromptRow, Prompts
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
@@ -165,7 +165,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             terms, place, shard = self._batch_terms(), _folder(self.output_path), _shard(self.shard)
             choice(self.on_blocked, "on_blocked", ON_BLOCKED)
             pace = seconds(self.report_seconds, "report_seconds")
-            prompts = Prompts(self.prompts, columns=_columns(self.columns), shard=shard)
+            prompts = Items(self.prompts, columns=_columns(self.columns), shard=shard)
             total = prompts.count()
             self._check_place(place)
             folder = self.hook.storages.readable_uri(place.folder)
@@ -243,16 +243,16 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
         again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
         return lambda is_first: first if is_first else again
 
-    def _order(self, row: PromptRow, place: Place, landing: str | None) -> Order:
+    def _order(self, row: ItemRow, place: Place, landing: str | None) -> Order:
         return GenerateOrder(
             base_url=self.hook.client.base_url,
             place=place,
             landing=landing,
             name=checked_name(row.name) if row.name is not None else None,
-            request=self._request(row.prompt, row.number_of_images, row.guidance_scale),
+            request=self._request(**row.values),
         )
 
-    def _request(self, prompt: Any, number_of_images: Any, guidance_scale: Any) -> GenerateRequest:
+    def _request(self, prompt: Any, number_of_images: Any = None, guidance_scale: Any = None) -> GenerateRequest:
         return GenerateRequest.of(
             prompt,
             number_of_images=number(self.number_of_images if number_of_images is None else number_of_images),
@@ -274,7 +274,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             error_threshold=float(threshold),
         )
 
-    def _source(self, given: Prompts, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
+    def _source(self, given: Items, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
         """Return what identifies the batch: the same in each attempt and run, whatever a file holds by then."""
         if len(given.addresses) == 1:
             prompts = without_connection(given.addresses[0])
@@ -292,7 +292,7 @@ class ImageGenerationBatchOperator(ClaidPayingOperator):
             },
         }
 
-    def _manifest_address(self, given: Prompts, folder: str, source: Mapping[str, Any]) -> str:
+    def _manifest_address(self, given: Items, folder: str, source: Mapping[str, Any]) -> str:
         if self.manifest not in (None, "", "None"):
             address = self.hook.storages.readable_uri(str(self.manifest))
             check_address(address)

@@ -13,8 +13,8 @@ import pytest
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.counts import BatchCounts
+from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.batch.manifest import Manifest
-from airflow_claid.batch.prompts import PromptRow, rows
 from airflow_claid.client import (
     ClaidAnswerLostError,
     ClaidAuthenticationError,
@@ -42,12 +42,12 @@ from airflow_claid.storage.places import Place, PlaceKind
 PLACE = Place(PlaceKind.OBJECT_STORAGE, "file:///nowhere/")
 
 
-def order_of(row: PromptRow) -> Order:
+def order_of(row: ItemRow) -> Order:
     return GenerateOrder(
         base_url="https://api.claid.ai/v1",
         place=PLACE,
         name=row.name,  # type: ignore[arg-type]
-        request=GenerateRequest.of(row.prompt),  # type: ignore[arg-type]
+        request=GenerateRequest.of(row.values["prompt"]),  # type: ignore[arg-type]
     )
 
 
@@ -97,7 +97,7 @@ class World:
         self.budget = Budget(self.max_credits)
         self.manifest = Manifest(f"file://{self.folder}/", "b" * 64, f"file://{self.folder}/manifest.jsonl")
         self.batch = Batch(
-            rows=rows(self.prompts) if isinstance(self.prompts, (list, str)) else self.prompts,
+            rows=Items(self.prompts) if isinstance(self.prompts, (list, str)) else self.prompts,
             order_of=order_of,
             fulfilment=self._fulfilment,  # type: ignore[arg-type]
             budget=self.budget,
@@ -263,8 +263,8 @@ def test_a_lost_answer_counts_against_the_ceiling(tmp_path: Path) -> None:
 def test_an_interruption_of_the_main_thread_finishes_and_keeps_what_is_under_way(tmp_path: Path) -> None:
     """The main thread may be interrupted anywhere, as by a timeout of Airflow's."""
 
-    def interrupted() -> Iterator[PromptRow]:
-        yield PromptRow(1, "Lamp number 1")
+    def interrupted() -> Iterator[ItemRow]:
+        yield ItemRow(1, {"prompt": "Lamp number 1"})
         raise KeyboardInterrupt
 
     world = World(tmp_path, prompts=interrupted())

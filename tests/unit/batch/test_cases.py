@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.batch.prompts import rows
+from airflow_claid.batch.items import Items
 from airflow_claid.operators import ImageGenerationBatchOperator, ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.unit.operators.conftest import NewTry, new_try
@@ -71,7 +71,7 @@ def test_a_file_as_it_comes_is_read_row_by_row_and_each_picture_stands_under_its
     ],
 )
 def test_no_prompt_is_cut(file: str, prompts: list[str]) -> None:
-    assert [row.prompt for row in rows(f"file://{CASES / file}")] == prompts
+    assert [row.values.get("prompt") for row in Items(f"file://{CASES / file}")] == prompts
 
 
 @pytest.mark.parametrize(

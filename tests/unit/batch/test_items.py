@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from airflow_claid.batch import catalogue_files
-from airflow_claid.batch.prompts import PromptRow, Prompts, rows
+from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
@@ -51,18 +51,38 @@ def table(folder: Path, name: str = "a.parquet", **columns: Sequence[object]) ->
     return f"file://{folder}/{name}"
 
 
+def prompt_row(
+    number: int,
+    prompt: object = None,
+    name: object = None,
+    number_of_images: object = None,
+    guidance_scale: object = None,
+    problem: str | None = None,
+) -> ItemRow:
+    values = {"prompt": prompt, "number_of_images": number_of_images, "guidance_scale": guidance_scale}
+    return ItemRow(number, {column: value for column, value in values.items() if value is not None}, name, problem)
+
+
+def rows(given: object, **parameters: Any) -> Iterator[ItemRow]:
+    yield from Items(given, **parameters)
+
+
+def prompt_in(row: ItemRow) -> object:
+    return row.values.get("prompt")
+
+
 def prompts_of(address: object) -> list[object]:
-    return [row.prompt for row in rows(address)]
+    return [prompt_in(row) for row in Items(address)]
 
 
 def test_a_list_holds_texts_or_objects() -> None:
     items = ["a red chair", {"prompt": "a lamp", "name": "SKU-2", "number_of_images": 2, "guidance_scale": 7.5}]
-    assert list(rows(items)) == [PromptRow(1, "a red chair"), PromptRow(2, "a lamp", "SKU-2", 2, 7.5)]
+    assert list(Items(items)) == [prompt_row(1, "a red chair"), prompt_row(2, "a lamp", "SKU-2", 2, 7.5)]
 
 
 def test_what_is_wrong_with_one_item_stops_no_other() -> None:
     items = [None, "", {"name": "SKU-2"}, 7, {"prompt": " "}, {"prompt": 7}, {"prompt": "x", "PROMPT": "y"}, "a lamp"]
-    found = list(rows(items))
+    found = list(Items(items))
     assert [row.number for row in found] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [row.problem for row in found] == [
         "has no prompt",
@@ -75,11 +95,11 @@ def test_what_is_wrong_with_one_item_stops_no_other() -> None:
         None,
     ]
     assert found[2].name == "SKU-2"
-    assert (found[5].prompt, found[6].prompt) == (7, "x")
+    assert (prompt_in(found[5]), prompt_in(found[6])) == (7, "x")
 
 
 def test_two_columns_that_differ_in_case_alone_are_a_problem_of_the_item() -> None:
-    (row,) = rows([{"Prompt": "x", "PROMPT": "y"}])
+    (row,) = Items([{"Prompt": "x", "PROMPT": "y"}])
     assert row.problem == "has the column 'prompt' 2 times"
 
 
@@ -92,7 +112,7 @@ def test_a_sequence_is_read_item_by_item() -> None:
             yield f"prompt {number}"
 
     found = rows(items())
-    assert next(found).prompt == "prompt 0"
+    assert prompt_in(next(found)) == "prompt 0"
     assert read == [0]
 
 
@@ -103,14 +123,14 @@ def test_what_is_neither_a_list_nor_an_address_is_refused(prompts: object) -> No
 
 
 def test_nothing_is_looked_at_before_the_first_row_is_asked_for() -> None:
-    rows("file:///nowhere/a.csv")
+    Items("file:///nowhere/a.csv")
 
 
 CSV = 'prompt,name,number_of_images,guidance_scale\n"A chair, red",00123,2,7.5\nA lamp,,,\n'
 
 
 def test_a_csv_gives_texts_and_numbers_and_none_for_what_is_empty(write: Write) -> None:
-    assert list(rows(write("a.csv", CSV))) == [PromptRow(1, "A chair, red", "00123", 2, 7.5), PromptRow(2, "A lamp")]
+    assert list(Items(write("a.csv", CSV))) == [prompt_row(1, "A chair, red", "00123", 2, 7.5), prompt_row(2, "A lamp")]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
@@ -126,7 +146,7 @@ def test_quotes_newlines_and_letters_of_all_scripts_in_a_field(write: Write) -> 
     address = write(
         "a.csv", 'prompt,name\r\n"A sign ""OPEN""\nin neon",1\r\n\r\nein 5" Nagel,2\r\n自転車 🚲 \u2028x,3\r\n'
     )
-    assert [(row.number, row.prompt, row.name) for row in rows(address)] == [
+    assert [(row.number, prompt_in(row), row.name) for row in Items(address)] == [
         (1, 'A sign "OPEN"\nin neon', "1"),
         (2, 'ein 5" Nagel', "2"),
         (3, "自転車 🚲 \u2028x", "3"),
@@ -164,26 +184,26 @@ def test_what_pythons_own_csv_writes_is_read_as_it_was(tmp_path_factory: pytest.
     ],
 )
 def test_a_number_in_a_csv_is_a_number_and_anything_else_stays_a_text(write: Write, text: str, value: object) -> None:
-    (row,) = rows(write("a.csv", f'prompt,guidance_scale\na lamp,"{text}"\n'))
-    assert row.guidance_scale == value
-    assert type(row.guidance_scale) is type(value)
+    (row,) = Items(write("a.csv", f'prompt,guidance_scale\na lamp,"{text}"\n'))
+    assert row.values.get("guidance_scale") == value
+    assert type(row.values.get("guidance_scale")) is type(value)
 
 
 def test_a_row_with_too_many_columns_is_a_problem_because_its_prompt_may_be_cut(write: Write) -> None:
     address = write("a.csv", "prompt,name\na chair, red, old,SKU-1\na lamp,SKU-2,,\na vase\n")
-    cut, trailing, short = rows(address)
-    assert cut.prompt is None
+    cut, trailing, short = Items(address)
+    assert prompt_in(cut) is None
     assert cut.problem is not None
     assert "has 4 columns where the header has 2 (line 2)" in cut.problem
-    assert (trailing.prompt, trailing.name, trailing.problem) == ("a lamp", "SKU-2", None)
-    assert (short.prompt, short.name, short.problem) == ("a vase", None, None)
+    assert (prompt_in(trailing), trailing.name, trailing.problem) == ("a lamp", "SKU-2", None)
+    assert (prompt_in(short), short.name, short.problem) == ("a vase", None, None)
 
 
 def test_a_line_with_wrong_quotes_is_a_problem_of_its_own(write: Write) -> None:
-    first, second = rows(write("a.csv", 'prompt,name\n"a "red" chair",1\na lamp,2\n'))
+    first, second = Items(write("a.csv", 'prompt,name\n"a "red" chair",1\na lamp,2\n'))
     assert first.problem is not None
     assert "cannot be parted into columns (line 2:" in first.problem
-    assert (second.number, second.prompt, second.problem) == (2, "a lamp", None)
+    assert (second.number, prompt_in(second), second.problem) == (2, "a lamp", None)
 
 
 @pytest.mark.parametrize("rest", ["", 'a "quoted" vase\n', 'a vase,"x"\n', "a vase\n" * 20_000])
@@ -259,7 +279,7 @@ def test_json_lines_hold_objects_or_texts(write: Write, suffix: str) -> None:
     lines = ['{"prompt": "a lamp", "name": 7, "number_of_images": 2}', "", '"a vase"', '{"Prompt": "自転車"}']
     content = "\ufeff" + "\r\n".join(lines)
     address = write(f"a{suffix}", gzip.compress(content.encode()) if suffix.endswith(".gz") else content)
-    assert list(rows(address)) == [PromptRow(1, "a lamp", 7, 2), PromptRow(2, "a vase"), PromptRow(3, "自転車")]
+    assert list(Items(address)) == [prompt_row(1, "a lamp", 7, 2), prompt_row(2, "a vase"), prompt_row(3, "自転車")]
 
 
 @pytest.mark.parametrize(
@@ -276,8 +296,8 @@ def test_json_lines_hold_objects_or_texts(write: Write, suffix: str) -> None:
     ],
 )
 def test_a_line_that_is_wrong_is_a_problem_of_its_own(write: Write, line: str, problem: str) -> None:
-    found = list(rows(write("a.jsonl", f'"a lamp"\n{line}\n"a vase"\n')))
-    assert [row.prompt for row in found] == ["a lamp", None, "a vase"]
+    found = list(Items(write("a.jsonl", f'"a lamp"\n{line}\n"a vase"\n')))
+    assert [prompt_in(row) for row in found] == ["a lamp", None, "a vase"]
     assert found[1].problem is not None
     assert found[1].problem.startswith(problem)
 
@@ -291,10 +311,10 @@ def test_a_parquet_table_is_read(tmp_path: Path) -> None:
         number_of_images=pa.array([Decimal(2), None, None], pa.decimal128(38, 0)),
         guidance_scale=[7.5, float("nan"), None],
     )
-    assert list(rows(address)) == [
-        PromptRow(1, "a lamp", 1, 2.0, 7.5),
-        PromptRow(2, None, 2, problem="has no prompt"),
-        PromptRow(3, "自転車"),
+    assert list(Items(address)) == [
+        prompt_row(1, "a lamp", 1, 2.0, 7.5),
+        prompt_row(2, None, 2, problem="has no prompt"),
+        prompt_row(3, "自転車"),
     ]
 
 
@@ -311,15 +331,15 @@ def test_without_pyarrow_the_error_says_how_to_install_it(tmp_path: Path, monkey
 
 
 def test_the_parti_prompts_are_read_as_they_are() -> None:
-    found = list(rows(f"file://{PARTI}", columns={"name": "Category"}))
+    found = list(Items(f"file://{PARTI}", columns={"name": "Category"}))
     lines = [line.split("\t") for line in PARTI.read_text(encoding="utf-8").splitlines()[1:]]
-    assert [(row.prompt, row.name) for row in found] == [(line[0], line[1]) for line in lines]
+    assert [(prompt_in(row), row.name) for row in found] == [(line[0], line[1]) for line in lines]
     assert [row for row in found if row.problem] == []
 
 
 def test_a_tsv_is_read_with_quotes_and_without(write: Write) -> None:
     address = write("a.tsv", 'prompt\tname\n"OPEN" in neon\t1\n"a ""red""\tchair"\t2\na, b\t3\n')
-    assert [(row.prompt, row.name) for row in rows(address)] == [
+    assert [(prompt_in(row), row.name) for row in Items(address)] == [
         ('"OPEN" in neon', "1"),
         ('a "red"\tchair', "2"),
         ("a, b", "3"),
@@ -328,8 +348,8 @@ def test_a_tsv_is_read_with_quotes_and_without(write: Write) -> None:
 
 def test_columns_may_have_other_names(write: Write) -> None:
     address = write("a.csv", "Title,CAPTION ,prompt\nSKU-1,a lamp,unused\n")
-    assert list(rows(address, columns={"prompt": "caption", "name": "title"})) == [PromptRow(1, "a lamp", "SKU-1")]
-    assert list(rows([{"Caption": "a lamp"}], columns={"prompt": "caption"})) == [PromptRow(1, "a lamp")]
+    assert list(Items(address, columns={"prompt": "caption", "name": "title"})) == [prompt_row(1, "a lamp", "SKU-1")]
+    assert list(Items([{"Caption": "a lamp"}], columns={"prompt": "caption"})) == [prompt_row(1, "a lamp")]
     with pytest.raises(ClaidValidationError, match="has no column 'sku', only 'Title'"):
         next(rows(address, columns={"name": "sku"}))
 
@@ -345,7 +365,7 @@ def test_columns_that_say_nothing_are_refused(columns: object) -> None:
 def test_other_columns_are_noted_once(write: Write, caplog: pytest.LogCaptureFixture) -> None:
     line = '{"prompt": "a lamp", "%s": 1}\n'
     with caplog.at_level(logging.INFO, "airflow_claid"):
-        assert len(list(rows(write("a.jsonl", line % "sku" + line % "price")))) == 2
+        assert len(list(Items(write("a.jsonl", line % "sku" + line % "price")))) == 2
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
         "taking 'prompt' as prompt; passing over 'sku'"
     ]
@@ -354,8 +374,8 @@ def test_other_columns_are_noted_once(write: Write, caplog: pytest.LogCaptureFix
 @given(count=st.integers(0, 40), shards=st.integers(1, 9))
 def test_the_shards_give_each_row_once(count: int, shards: int) -> None:
     items = [f"prompt {number}" for number in range(1, count + 1)]
-    found = [list(rows(items, shard=(mine, shards))) for mine in range(shards)]
-    assert sorted((row.number, row.prompt) for share in found for row in share) == list(enumerate(items, start=1))
+    found = [list(Items(items, shard=(mine, shards))) for mine in range(shards)]
+    assert sorted((row.number, prompt_in(row)) for share in found for row in share) == list(enumerate(items, start=1))
     assert all((row.number - 1) % shards == mine for mine, share in enumerate(found) for row in share)
 
 
@@ -411,7 +431,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
         arrow = pa.total_allocated_bytes()
         most = 0
         tracemalloc.start()
-        for row in rows(address):
+        for row in Items(address):
             if row.number % 500 == 0:
                 most = max(most, pa.total_allocated_bytes() - arrow)
         measured = tracemalloc.get_traced_memory()[1]
@@ -438,16 +458,16 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
             yield text
 
     monkeypatch.setattr(catalogue_files, "_opened", counting)
-    prompts = Prompts(address)
+    prompts = Items(address)
     assert prompts.count() == 2
-    assert [row.prompt for row in prompts] == ["a lamp", "a vase"]
+    assert [prompt_in(row) for row in prompts] == ["a lamp", "a vase"]
     assert len(opened) == 2
 
 
 def test_a_damaged_file_is_refused_when_it_is_counted(write: Write) -> None:
     packed = gzip.compress(b"prompt\na lamp\na vase\n")
     with pytest.raises(ClaidValidationError, match="is not a complete gzip file"):
-        Prompts(write("a.csv.gz", packed[:-4])).count()
+        Items(write("a.csv.gz", packed[:-4])).count()
 
 
 class UnpackingBucket(ScriptedServer):
@@ -502,8 +522,14 @@ def test_a_backslash_is_an_escape_where_the_rows_show_it(write: Write, content: 
 )
 def test_a_prompt_that_may_be_cut_at_a_backslash_is_never_used(write: Write, line: str) -> None:
     whole = "\n".join(f'{number},"a vase in C:\\img\\x",b,"{number}"' for number in range(2, 9))
-    for row in rows(write("a.csv", f"sku,prompt,colour,note\n{line}\n{whole}\n")):
-        assert row.prompt in (None, 'a 30", oak clock', "a rug, ochre", 'a 30", oak, clock', "a vase in C:\\img\\x")
+    for row in Items(write("a.csv", f"sku,prompt,colour,note\n{line}\n{whole}\n")):
+        assert prompt_in(row) in (
+            None,
+            'a 30", oak clock',
+            "a rug, ochre",
+            'a 30", oak, clock',
+            "a vase in C:\\img\\x",
+        )
 
 
 def test_a_name_that_was_not_asked_for_is_told_and_can_be_left_out(
@@ -511,12 +537,12 @@ def test_a_name_that_was_not_asked_for_is_told_and_can_be_left_out(
 ) -> None:
     address = write("a.csv", "prompt,Name,price\na lamp,Lamp 7/8,5\n")
     with caplog.at_level(logging.INFO, "airflow_claid"):
-        assert [row.name for row in rows(address)] == ["Lamp 7/8"]
+        assert [row.name for row in Items(address)] == ["Lamp 7/8"]
     assert (
         "taking 'prompt' as prompt, 'Name' as name; passing over 'price' (columns={'name': None} would" in caplog.text
     )
-    assert [row.name for row in rows(address, columns={"name": None})] == [None]
-    assert [row.name for row in rows([{"prompt": "a lamp", "name": "x"}], columns={"name": None})] == [None]
+    assert [row.name for row in Items(address, columns={"name": None})] == [None]
+    assert [row.name for row in Items([{"prompt": "a lamp", "name": "x"}], columns={"name": None})] == [None]
 
 
 class Lazy(Sequence[Any]):
@@ -554,45 +580,45 @@ def test_what_airflow_hands_on_as_a_list_is_read_item_by_item(given: object, pro
 def test_values_without_names_are_read_by_position_or_refused(given: object) -> None:
     with pytest.raises(ClaidValidationError, match=r"holds \(?\[?'SKU-1', 'a lamp'.*, a row of values without names"):
         next(rows(given))
-    (row,) = rows(given, columns={"prompt": 1, "name": 0})
-    assert (row.name, row.prompt) == ("SKU-1", "a lamp")
+    (row,) = Items(given, columns={"prompt": 1, "name": 0})
+    assert (row.name, prompt_in(row)) == ("SKU-1", "a lamp")
 
 
 def test_a_row_that_is_too_short_for_the_positions_is_a_problem_of_its_own() -> None:
-    short, good = rows([("SKU-1", "a lamp"), ("SKU-2", "a vase", 2)], columns={"prompt": 1, "number_of_images": 2})
+    short, good = Items([("SKU-1", "a lamp"), ("SKU-2", "a vase", 2)], columns={"prompt": 1, "number_of_images": 2})
     assert "has only 2 values" in str(short.problem)
-    assert (good.prompt, good.number_of_images) == ("a vase", 2)
+    assert (prompt_in(good), good.values.get("number_of_images")) == ("a vase", 2)
 
 
 def test_columns_of_a_file_may_be_positions(write: Write) -> None:
     address = write("a.csv", "id,text\n1,a lamp\n")
-    assert list(rows(address, columns={"prompt": 1, "name": 0})) == [PromptRow(1, "a lamp", "1")]
+    assert list(Items(address, columns={"prompt": 1, "name": 0})) == [prompt_row(1, "a lamp", "1")]
     with pytest.raises(ClaidValidationError, match="has no column 2, only 'id', 'text'"):
         next(rows(address, columns={"prompt": 2}))
     lines = write("a.jsonl", '["1", "a lamp"]\n["2", "a vase"]\n')
-    assert [row.prompt for row in rows(lines, columns={"prompt": 1})] == ["a lamp", "a vase"]
+    assert [prompt_in(row) for row in Items(lines, columns={"prompt": 1})] == ["a lamp", "a vase"]
 
 
 def test_bytes_that_are_no_text_are_a_problem_of_their_row() -> None:
-    bad, good = rows([{"prompt": b"Caf\xe9"}, {"prompt": "Café".encode()}])
+    bad, good = Items([{"prompt": b"Caf\xe9"}, {"prompt": "Café".encode()}])
     assert bad.problem == "has a prompt in bytes that are not UTF-8"
-    assert good.prompt == "Café"
+    assert prompt_in(good) == "Café"
 
 
 def test_the_shards_of_several_files_give_each_row_once(write: Write) -> None:
     addresses = [write("a.csv", "prompt\na lamp\na vase\na rug\n"), write("b.jsonl", '"a bed"\n"a box"\n')]
-    found = [[row.prompt for row in rows(addresses, shard=(part, 2))] for part in range(2)]
+    found = [[prompt_in(row) for row in Items(addresses, shard=(part, 2))] for part in range(2)]
     assert found == [["a lamp", "a rug", "a box"], ["a vase", "a bed"]]
-    assert [Prompts(addresses, shard=(part, 2)).count() for part in range(2)] == [3, 2]
+    assert [Items(addresses, shard=(part, 2)).count() for part in range(2)] == [3, 2]
 
 
 def test_a_data_frame_is_refused_with_the_remedy() -> None:
     with pytest.raises(ClaidValidationError, match=r"frame.to_dict\('records'\)"):
-        Prompts(7)
+        Items(7)
 
 
 def test_a_name_that_another_shard_has_for_another_prompt_is_a_problem() -> None:
     items = [{"prompt": prompt, "name": name} for prompt, name in [("a lamp", "X"), ("a vase", "X"), ("a lamp", "X")]]
-    problems = [row.problem for part in range(3) for row in rows(items, shard=(part, 3))]
+    problems = [row.problem for part in range(3) for row in Items(items, shard=(part, 3))]
     assert problems == [None, "has the name 'X' of row 1 but is another request: give each row a name of its own", None]
-    assert [row.problem for row in rows(items)] == [None, None, None], "without shards, the batch tells"
+    assert [row.problem for row in Items(items)] == [None, None, None], "without shards, the batch tells"

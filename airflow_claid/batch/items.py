@@ -1,4 +1,4 @@
-"""Prompts as a stream: from a list, or from files anywhere Airflow can read, however long they are.
+"""Items of a batch as a stream: from a list, or from files anywhere Airflow can read, however long they are.
 
 A row that cannot be used stops no other: it has a problem.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from airflow.sdk import ObjectStoragePath
 
@@ -19,38 +18,65 @@ from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import plain
 
-COLUMNS = ("prompt", "name", "number_of_images", "guidance_scale")
-"""What a row may say; only ``prompt`` must be there."""
-
 _CONFLICT = "has the name {!r} of row {} but is another request: give each row a name of its own"
-_NUMBERS = ("number_of_images", "guidance_scale")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class PromptRow:
-    """One row, as it was found: nothing in it is checked yet, and what was empty is ``None``.
+class ItemKind:
+    """What the rows of a batch are about.
+
+    :param parameter: the operator's parameter that gives the items, for errors: ``"prompts"``.
+    :param subject: the column that each row must have, and that a row of text alone is: ``"prompt"``.
+    :param overrides: the columns that replace a parameter of the operator for their row.
+    :param numbers: those of them that are numbers, also where a file writes them as text.
+    """
+
+    parameter: str
+    subject: str
+    overrides: tuple[str, ...] = ()
+    numbers: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        return (self.subject, "name", *self.overrides)
+
+
+PROMPTS = ItemKind(
+    "prompts",
+    "prompt",
+    ("number_of_images", "guidance_scale"),
+    frozenset({"number_of_images", "guidance_scale"}),
+)
+"""The rows of a generation."""
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """One row, as it was found: nothing in it is checked yet.
 
     :param number: counted from 1; a header and empty lines are not counted.
+    :param values: by our names of the columns, the subject's among them; what was empty is left out.
+    :param name: what the user calls the item; ``None`` where he does not.
     :param problem: why the row cannot be used, as a sentence's end (``"has no prompt"``); else ``None``.
     """
 
     number: int
-    prompt: object = None
+    values: Mapping[str, object] = field(default_factory=dict)
     name: object = None
-    number_of_images: object = None
-    guidance_scale: object = None
     problem: str | None = None
 
 
-class Prompts:
+class Items:
     """The rows of a list or of files, read as often as is asked; of files, never more than a few at once.
 
-    :param prompts: a list (an XCom, mapped results) whose items are texts or dicts with the columns; or the address
+    :param given: a list (an XCom, mapped results) whose items are texts or dicts with the columns; or the address
         of a file, or a list of such, which are read one after the other: ``.csv`` (commas), ``.tsv``, ``.jsonl`` or
         ``.ndjson`` (an object or a text on each line), any of them also with ``.gz``, or ``.parquet`` (extra
         ``airflow-claid[parquet]``).
+    :param kind: which columns a row has.
     :param columns: what the file calls our columns, where it is not the same name: ``{"prompt": "Caption"}``. Upper
         and lower case do not matter. A number is a position, from 0, also in rows without names; ``None`` leaves a
         column out. Other columns are ignored.
@@ -60,29 +86,32 @@ class Prompts:
 
     def __init__(
         self,
-        prompts: object,
+        given: object,
+        kind: ItemKind = PROMPTS,
         *,
         columns: Mapping[str, str | int | None] | None = None,
         shard: tuple[int, int] | None = None,
     ) -> None:
+        self._kind = kind
         self._mine, self._shards = _checked_shard(shard)
-        self._renamed = _checked_columns(columns)
+        self._renamed = _checked_columns(columns, kind)
         self.items: Iterable[object] = ()
         """The items of a list; none where files are read."""
         self.addresses: tuple[str, ...] = ()
         """The addresses of the files; none where a list is read."""
-        if isinstance(prompts, (str, ObjectStoragePath)):
-            self.addresses = (str(prompts),)
-        elif isinstance(prompts, Iterable) and not isinstance(prompts, (Mapping, bytes)):
-            items = items_of(prompts, positions=self._columns("prompts").are_positions)
-            self.items = list(items) if isinstance(prompts, Sequence) else items
+        parameter = kind.parameter
+        if isinstance(given, (str, ObjectStoragePath)):
+            self.addresses = (str(given),)
+        elif isinstance(given, Iterable) and not isinstance(given, (Mapping, bytes)):
+            items = items_of(given, positions=self._columns(parameter).are_positions)
+            self.items = list(items) if isinstance(given, Sequence) else items
             self.addresses = addresses_in(self.items) if isinstance(self.items, list) else ()
         else:
             raise ClaidValidationError(
-                f"prompts={shortened(prompts)} is neither a list nor the address of a file; of a data frame give "
+                f"{parameter}={shortened(given)} is neither a list nor the address of a file; of a data frame give "
                 "frame.to_dict('records')"
             )
-        self._files = [CatalogueFile(address, self._columns(address)) for address in self.addresses]
+        self._files = [CatalogueFile(address, self._columns(address), parameter) for address in self.addresses]
 
     def count(self) -> int:
         """Read all to the end, and return how many rows there are.
@@ -92,24 +121,24 @@ class Prompts:
         count = sum(file.count() for file in self._files) if self._files else len(list(self.items))
         return len(range(self._mine, count, self._shards))
 
-    def __iter__(self) -> Iterator[PromptRow]:
+    def __iter__(self) -> Iterator[ItemRow]:
         """Yield the rows.
 
         :raises ClaidValidationError: if a file as a whole cannot be used; each is seen through before its first row.
         """
         numbered = enumerate(self._records(), start=1)
         if self._shards == 1:
-            return (_row(number, record) for number, record in numbered)
-        return self._of_shard(_row(number, record) for number, record in numbered)
+            return (_row(number, record, self._kind) for number, record in numbered)
+        return self._of_shard(_row(number, record, self._kind) for number, record in numbered)
 
-    def _of_shard(self, all_rows: Iterator[PromptRow]) -> Iterator[PromptRow]:
+    def _of_shard(self, all_rows: Iterator[ItemRow]) -> Iterator[ItemRow]:
         """Yield the rows of the shard; one has a problem if an earlier row, of whichever shard, has its name."""
         first: dict[int, tuple[int, int]] = {}
         for row in all_rows:
             if row.name is None or row.problem:
                 conflict = None
             else:
-                asked = hash((str(row.prompt), str(row.number_of_images), str(row.guidance_scale)))
+                asked = hash(tuple(sorted((column, str(value)) for column, value in row.values.items())))
                 number, before = first.setdefault(hash(str(row.name).strip()), (row.number, asked))
                 conflict = number if before != asked else None
             if (row.number - 1) % self._shards == self._mine:
@@ -119,42 +148,30 @@ class Prompts:
         for file in self._files:
             yield from file.records()
         if not self._files:
-            columns = self._columns("prompts")
+            columns = self._columns(self._kind.parameter)
             yield from (record_of(item, columns) for item in self.items)
 
     def _columns(self, where: str) -> Columns:
-        return Columns(where, COLUMNS, "prompt", self._renamed)
+        return Columns(where, self._kind.columns, self._kind.subject, self._renamed)
 
 
-def rows(
-    prompts: object,
-    *,
-    columns: Mapping[str, str | int | None] | None = None,
-    shard: tuple[int, int] | None = None,
-) -> Iterator[PromptRow]:
-    """Yield prompts row by row; takes what :class:`Prompts` does.
-
-    :raises ClaidValidationError: when the first row is asked for, if a parameter or the file as a whole is wrong.
-    """
-    yield from Prompts(prompts, columns=columns, shard=shard)
-
-
-def _row(number: int, record: Record) -> PromptRow:
+def _row(number: int, record: Record, kind: ItemKind) -> ItemRow:
     if isinstance(record, str):
-        return PromptRow(number, problem=record)
-    values: dict[str, Any] = {}
+        return ItemRow(number, problem=record)
+    values: dict[str, object] = {}
     problem = None
-    for name, value in record.items():
+    for column, value in record.items():
         try:
-            values[name] = _filled(value)
+            filled = _filled(value)
         except ValueError:
-            problem = problem or f"has a {name} in bytes that are not UTF-8"
-        else:
-            if name in _NUMBERS:
-                values[name] = _number(values[name])
-    if values.get("prompt") is None:
-        problem = problem or "has no prompt"
-    return PromptRow(number, **values, problem=problem)
+            problem = problem or f"has a {column} in bytes that are not UTF-8"
+            continue
+        if filled is not None:
+            values[column] = _number(filled) if column in kind.numbers else filled
+    if kind.subject not in values:
+        problem = problem or f"has no {kind.subject}"
+    name = values.pop("name", None)
+    return ItemRow(number, values, name, problem)
 
 
 def _filled(value: object) -> object:
@@ -185,17 +202,17 @@ def _checked_shard(shard: object) -> tuple[int, int]:
     )
 
 
-def _checked_columns(columns: object) -> dict[str, str | int | None]:
+def _checked_columns(columns: object, kind: ItemKind) -> dict[str, str | int | None]:
     if columns is None:
         return {}
     if isinstance(columns, Mapping) and all(
-        ours in COLUMNS and (_names_a_column(theirs) or (theirs is None and ours != "prompt"))
+        ours in kind.columns and (_names_a_column(theirs) or (theirs is None and ours != kind.subject))
         for ours, theirs in columns.items()
     ):
         return dict(columns)
     raise ClaidValidationError(
-        f"columns={columns!r} must map some of {', '.join(COLUMNS)} to the file's own names, such as "
-        "{'prompt': 'Caption'}, or to positions from 0; None leaves a column out, but not the prompt"
+        f"columns={columns!r} must map some of {', '.join(kind.columns)} to the file's own names, such as "
+        f"{{{kind.subject!r}: 'Caption'}}, or to positions from 0; None leaves a column out, but not the {kind.subject}"
     )
 
 
