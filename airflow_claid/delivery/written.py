@@ -10,7 +10,8 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.storage.addresses import host_of, is_connected, is_link, last_of
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
-from airflow_claid.storage.object_storage import StoredFile, find
+from airflow_claid.storage.object_storage import find
+from airflow_claid.storage.stored_files import StoredFile
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import base64
 import hashlib
 
 from airflow_claid.storage.addresses import scheme_of, without_connection
-from airflow_claid.storage.object_storage import StoredFile, find, located, read, read_if_there
+from airflow_claid.storage.object_storage import find, located, read, read_if_there
+from airflow_claid.storage.stored_files import StoredFile
 
 
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:

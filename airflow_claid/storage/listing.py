@@ -7,21 +7,19 @@ could not be seen are never taken for none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_claid.storage.addresses import local_path
-from airflow_claid.storage.object_storage import (
-    StoredFile,
-    checksum_in,
-    is_forbidden,
-    listing_refused,
-    located,
-    stored_file,
-)
+from airflow_claid.storage import local_files
+from airflow_claid.storage.addresses import local_path, scheme_of, without_connection
+from airflow_claid.storage.object_storage import is_forbidden, listing_refused, located
+from airflow_claid.storage.stored_files import StoredFile, checksum_in, moment_of, stored_file
 
 _Info = Mapping[str, Any]
 """What a file system tells of a file."""
+
+_PAGE = 1000
+_GOOGLE_FIELDS = "items(name,size,md5Hash,crc32c,generation,updated),nextPageToken"
 
 
 def list_files(folder: str, *, recursive: bool = False) -> list[StoredFile]:
@@ -30,8 +28,21 @@ def list_files(folder: str, *, recursive: bool = False) -> list[StoredFile]:
     :param folder: address, ending with ``/``.
     :param recursive: whether the folders in it count as well.
     """
-    files = (stored_file(folder + name, info) for name, info in _infos(folder, recursive=recursive))
-    return sorted(files, key=lambda file: file.uri)
+    return sorted(stream_files(folder, recursive=recursive), key=lambda file: file.uri)
+
+
+def stream_files(
+    folder: str, *, recursive: bool = False, beginning: str = "", parameter: str = "output"
+) -> Iterator[StoredFile]:
+    """List the files in a folder one after the other, in no certain order; not even a million fill the memory.
+
+    :param folder: address, ending with ``/``.
+    :param recursive: whether the folders in it count as well.
+    :param beginning: what their paths in the folder begin with; a bucket lists no others.
+    :param parameter: the parameter that the address came from, for the error.
+    """
+    for name, info in _infos(folder, recursive=recursive, beginning=beginning, parameter=parameter):
+        yield stored_file(folder + name, info)
 
 
 class Inventory:
@@ -78,42 +89,87 @@ class Inventory:
             return self._listed
 
 
-def _infos(folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
-    """List the files in a folder, one after the other, by their paths in it; the file system keeps none of it."""
-    path = located(folder)
-    path.fs.invalidate_cache()
-    root = str(path.path).rstrip("/")
-    infos: Iterable[_Info]
+def _infos(
+    folder: str, *, recursive: bool, beginning: str = "", parameter: str = "output"
+) -> Iterator[tuple[str, _Info]]:
+    """List the files in a folder, one after the other, by their paths in it, with the facts that ``info`` tells."""
+    infos: Iterator[tuple[str, _Info]]
+    local = local_path(folder)
+    if local is not None:
+        infos = local_files.infos_in(local, recursive=recursive)
+    else:
+        infos = _in_bucket(folder, beginning, recursive=recursive, parameter=parameter)
+    for name, info in infos:
+        if name.startswith(beginning) and name and not name.endswith("/"):
+            yield name, info
+
+
+def _in_bucket(folder: str, beginning: str, *, recursive: bool, parameter: str) -> Iterator[tuple[str, _Info]]:
+    file_system = located(folder, parameter).fs
+    if hasattr(file_system, "call_s3"):
+        infos = _in_s3(file_system, folder, beginning, recursive=recursive)
+    elif scheme_of(without_connection(folder)) == "gs" and hasattr(file_system, "call"):
+        infos = _in_google_cloud(file_system, folder, beginning, recursive=recursive)
+    else:
+        infos = _elsewhere(file_system, folder, recursive=recursive)
+    is_there = False
     try:
-        if not recursive:
-            infos = path.fs.ls(root, detail=True)
-        elif local_path(folder) is None:
-            infos = path.fs.find(root, detail=True).values()
-        else:
-            infos = _below(path.fs, root)
+        for name, info in infos:
+            is_there = True
+            yield name, info
     except FileNotFoundError:
-        return
+        if is_there:
+            raise
     except OSError as error:
-        if local_path(folder) is None and is_forbidden(error):
+        if is_forbidden(error):
             raise listing_refused(folder) from error
         raise
+
+
+def _in_s3(file_system: Any, folder: str, beginning: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
+    """Ask S3 for a page at a time. The time is told to the second, as ``info`` tells it."""
+    bucket, prefix = _bucket_and_prefix(file_system, folder)
+    request = {"Bucket": bucket, "Prefix": prefix + beginning, "MaxKeys": _PAGE, **file_system.req_kw}
+    if not recursive:
+        request["Delimiter"] = "/"
+    while True:
+        page = file_system.call_s3("list_objects_v2", **request)
+        for entry in page.get("Contents", ()):
+            facts = {"ETag": entry.get("ETag"), "LastModified": entry["LastModified"].replace(microsecond=0)}
+            yield entry["Key"][len(prefix) :], {**facts, "size": entry["Size"]}
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _in_google_cloud(file_system: Any, folder: str, beginning: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
+    """Ask Google Cloud Storage for a page at a time. A page may be empty, and not the last one all the same."""
+    bucket, prefix = _bucket_and_prefix(file_system, folder)
+    query = {"prefix": prefix + beginning or None, "maxResults": _PAGE, "fields": _GOOGLE_FIELDS}
+    if not recursive:
+        query["delimiter"] = "/"
+    while True:
+        page = file_system.call("GET", "b/{}/o", bucket, json_out=True, **query)
+        for entry in page.get("items", ()):
+            facts = {"size": int(entry.get("size", 0)), "mtime": moment_of(entry.get("updated"))}
+            yield entry["name"][len(prefix) :], {**entry, **facts}
+        if not page.get("nextPageToken"):
+            return
+        query["pageToken"] = page["nextPageToken"]
+
+
+def _bucket_and_prefix(file_system: Any, folder: str) -> tuple[str, str]:
+    """Return the bucket of a folder, and what the keys of the files in it begin with."""
+    bucket, key, _ = file_system.split_path(located(folder).path)
+    return bucket, key + folder[len(folder.rstrip("/")) :] if key else ""
+
+
+def _elsewhere(file_system: Any, folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
+    """List a folder of a file system that tells no pages; it keeps nothing of it."""
+    root = str(located(folder).path).rstrip("/")
+    file_system.invalidate_cache()
+    infos = file_system.find(root, detail=True).values() if recursive else file_system.ls(root, detail=True)
     for info in infos:
-        name = str(info["name"])[len(root) + 1 :] if info.get("type") == "file" else ""
-        if name and not name.endswith("/"):
-            yield name, info
-    path.fs.invalidate_cache()
-
-
-def _below(file_system: Any, root: str) -> Iterator[_Info]:
-    """List a local folder and those in it; one that is gone meanwhile is skipped.
-
-    By hand, for fsspec's ``find`` passes over a folder within that cannot be read as well.
-    """
-    folders = [root]
-    while folders:
-        try:
-            infos = file_system.ls(folders.pop(), detail=True)
-        except FileNotFoundError:
-            continue
-        folders += (str(info["name"]) for info in infos if info["type"] == "directory")
-        yield from infos
+        if info.get("type") == "file":
+            yield str(info["name"])[len(root) + 1 :], info
+    file_system.invalidate_cache()

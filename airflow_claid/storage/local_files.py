@@ -156,6 +156,33 @@ def info_of(path: str) -> dict[str, Any] | None:
         status = os.stat(path)
     except FileNotFoundError:
         return None
+    return _facts(status)
+
+
+def infos_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List the files in a folder, one after the other: their paths in it, and what :func:`info_of` tells of each.
+
+    Links are not followed. What is gone when its turn comes is passed over.
+
+    :raises OSError: if the folder, or one in it, cannot be read.
+    """
+    folders = [""]
+    while folders:
+        below = folders.pop()
+        try:
+            entries = os.scandir(os.path.join(folder, below))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        with entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [f"{below}{entry.name}/"] if recursive else []
+                elif entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        yield below + entry.name, _facts(entry.stat(follow_symlinks=False))
+
+
+def _facts(status: os.stat_result) -> dict[str, Any]:
     kind = "file" if stat.S_ISREG(status.st_mode) else "directory" if stat.S_ISDIR(status.st_mode) else "other"
     return {"type": kind, "size": status.st_size, "mtime": status.st_mtime, "ino": status.st_ino}
 

@@ -6,7 +6,6 @@ import errno
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,14 +16,13 @@ from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationErr
 from airflow_claid.storage import local_files
 from airflow_claid.storage.addresses import BUCKETS, local_path, without_connection
 from airflow_claid.storage.local_files import in_blocks
+from airflow_claid.storage.stored_files import StoredFile, stored_file
 
 log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 8 << 20
 """Bytes that are read or sent at once; S3 takes no less than 5 MiB, Google wants a multiple of 256 KiB."""
 
-_CHECKSUM_KEYS = ("ETag", "md5Hash", "crc32c", "content_md5")
-_TIMES = ("generation", "LastModified", "updated", "last_modified", "mtime", "ino")
 _PASSING = {errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}
 """What s3fs makes of the answers 503, 500 and unknown ones."""
 
@@ -196,22 +194,6 @@ def remove(uri: str) -> None:
         path.fs.rm_file(path.path)
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """A file in object storage.
-
-    :param uri: its address.
-    :param size: bytes.
-    :param state: changes whenever the file is written anew.
-    :param checksum: changes only with the content; ``None`` where the storage tells none.
-    """
-
-    uri: str
-    size: int
-    state: str
-    checksum: str | None = None
-
-
 def find(uri: str, parameter: str = "output") -> StoredFile | None:
     """Look for one file; ``None`` only where it truly is not there.
 
@@ -235,17 +217,6 @@ def _info(uri: str, parameter: str) -> Mapping[str, Any] | None:
     except OSError as error:
         raise _explained(uri, path, error) from error
     return info
-
-
-def stored_file(uri: str, info: Mapping[str, Any]) -> StoredFile:
-    """Read what a file system tells of a file."""
-    state = "|".join(str(info[name]) for name in (*_CHECKSUM_KEYS, *_TIMES, "size") if info.get(name))
-    return StoredFile(uri, int(info["size"]), state, checksum_in(info))
-
-
-def checksum_in(info: Mapping[str, Any]) -> str | None:
-    """Return the checksum of a file that a file system tells of; ``None`` where it tells none."""
-    return next((str(info[name]) for name in _CHECKSUM_KEYS if info.get(name)), None)
 
 
 def write_streamed(uri: str, lines: Callable[[], Iterable[bytes]]) -> None:

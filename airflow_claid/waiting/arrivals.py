@@ -12,8 +12,9 @@ from airflow_claid.errors import DeadLinkError, DownloadRefusedError
 from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
-from airflow_claid.storage.object_storage import StoredFile, find, reader
+from airflow_claid.storage.object_storage import find, reader
 from airflow_claid.storage.places import RECEIPTS_FOLDER
+from airflow_claid.storage.stored_files import StoredFile
 from airflow_claid.waiting.pictures import Poll, Watch
 
 _PARTIAL = (".partial", ".part", ".tmp", ".crdownload")

@@ -26,7 +26,7 @@ from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.orders import batch_edit
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.connected import ConnectedStorages
-from airflow_claid.storage.object_storage import StoredFile
+from airflow_claid.storage.stored_files import StoredFile
 
 EXPECTED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 PHOTO = "https://shop.test/photo.png?X-Amz-Signature=0"

@@ -21,6 +21,7 @@ from airflow_claid.client import ClaidClient
 from airflow_claid.errors import PollFailedError
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.sensors import ClaidImageSensor
+from airflow_claid.storage import local_files
 from tests.conftest import Connect
 from tests.support.pictures import noise, picture
 from tests.support.sensing import MODES, SensorTask
@@ -111,11 +112,11 @@ def test_failing_polls_end_alike_in_every_mode(
 ) -> None:
     polls = []
 
-    def refuse(self: object, path: str, *rest: object, **options: object) -> object:
+    def refuse(path: str, *, recursive: bool) -> object:
         polls.append(path)
         raise TimeoutError("the bucket is slow today")
 
-    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
+    monkeypatch.setattr(local_files, "infos_in", refuse)
     with pytest.raises(expected):
         task(output="file:///srv/pictures/", **more)
     assert len(polls) >= 5
@@ -124,18 +125,16 @@ def test_failing_polls_end_alike_in_every_mode(
 def test_a_few_failing_polls_pass_in_every_mode(
     task: SensorTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fsspec.implementations.local import LocalFileSystem
-
     (tmp_path / "a.png").write_bytes(noise())
-    failures, ls = [0], LocalFileSystem.ls
+    failures, infos_in = [0], local_files.infos_in
 
-    def sometimes(self: Any, path: str, *rest: Any, **options: Any) -> Any:
+    def sometimes(path: str, *, recursive: bool) -> Any:
         failures[0] += 1
         if failures[0] <= 4:
             raise TimeoutError("the bucket is slow today")
-        return ls(self, path, *rest, **options)
+        return infos_in(path, recursive=recursive)
 
-    monkeypatch.setattr(LocalFileSystem, "ls", sometimes)
+    monkeypatch.setattr(local_files, "infos_in", sometimes)
     assert len(task(output=f"file://{tmp_path}/")) == 1
     assert not any(task.memory.values())
 
@@ -143,10 +142,10 @@ def test_a_few_failing_polls_pass_in_every_mode(
 def test_in_reschedule_mode_without_airflows_memory_the_first_failing_poll_ends_the_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(self: object, path: str, *rest: object, **options: object) -> object:
+    def refuse(path: str, *, recursive: bool) -> object:
         raise TimeoutError("the bucket is slow today")
 
-    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
+    monkeypatch.setattr(local_files, "infos_in", refuse)
     with pytest.raises(PollFailedError, match="failed polls in a row: 1"):
         task_in("reschedule", remembers=False)(output="file:///srv/pictures/")
 

@@ -19,7 +19,8 @@ from airflow_claid.storage.checksums import (
     is_unchanged,
     version_in_folder,
 )
-from airflow_claid.storage.object_storage import StoredFile, find, read_if_there, write_whole
+from airflow_claid.storage.object_storage import find, read_if_there, write_whole
+from airflow_claid.storage.stored_files import StoredFile
 from tests.crash.places import S3_KEYS
 
 PICTURE = os.urandom(6 << 20)

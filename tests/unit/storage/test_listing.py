@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import os
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 from airflow.sdk import ObjectStoragePath
-from fsspec.implementations.local import LocalFileSystem
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_claid.storage import listing
 from airflow_claid.storage.checksums import checksum_if_there
-from airflow_claid.storage.listing import Inventory, list_files
-from airflow_claid.storage.object_storage import find, write_whole
+from airflow_claid.storage.listing import Inventory, list_files, stream_files
+from airflow_claid.storage.object_storage import ListingRefusedError, find, write_whole
+from tests.conftest import Connect
+from tests.crash.places import S3_KEYS
+from tests.support.scripted_server import Reply, ScriptedServer, as_json
 
 RECURSIVE = pytest.mark.parametrize("recursive", [False, True])
 
@@ -18,6 +27,11 @@ RECURSIVE = pytest.mark.parametrize("recursive", [False, True])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     root = f"file://{tmp_path}" if request.param == "local" else request.getfixturevalue(request.param)
     return f"{root}/spring/"
+
+
+@pytest.fixture
+def s3_client(s3_endpoint: str) -> Any:
+    return boto3.client("s3", endpoint_url=s3_endpoint, **S3_KEYS)
 
 
 def test_it_knows_the_files_of_a_folder_and_of_the_folders_in_it(folder: str) -> None:
@@ -64,14 +78,14 @@ def test_a_file_in_the_folders_place_is_no_folder(folder: str, recursive: bool) 
 
 def when_listed(folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     """Let one local folder raise an error when it is listed."""
-    ls = LocalFileSystem.ls
+    scandir = os.scandir
 
-    def refusing(self: LocalFileSystem, path: str, *rest: Any, **more: Any) -> Any:
+    def refusing(path: str) -> Any:
         if Path(path) == folder:
             raise error
-        return ls(self, path, *rest, **more)
+        return scandir(path)
 
-    monkeypatch.setattr(LocalFileSystem, "ls", refusing)
+    monkeypatch.setattr("os.scandir", refusing)
 
 
 @pytest.mark.parametrize(("refused", "recursive"), [("", False), ("", True), ("sub", True)])
@@ -138,6 +152,99 @@ def test_files_below_a_folder_are_listed_by_their_paths_in_it(folder: str) -> No
 
 
 @RECURSIVE
-def test_a_listed_file_is_the_file_that_is_found_by_its_address(folder: str, recursive: bool) -> None:
+@pytest.mark.parametrize("name", ["a.png", "a b%20+&c=d.png", "été 椅子.png", "[x] {y} #1.png"])
+def test_a_listed_file_is_the_file_that_is_found_by_its_address(folder: str, recursive: bool, name: str) -> None:
+    write_whole(folder + name, b"a lamp")
+    found = find(folder + name)
+    assert found is not None
+    assert list_files(folder, recursive=recursive) == [found]
+
+
+@RECURSIVE
+def test_a_listed_file_tells_when_it_was_written(folder: str, recursive: bool) -> None:
     write_whole(f"{folder}a.png", b"a lamp")
-    assert list_files(folder, recursive=recursive) == [find(f"{folder}a.png")]
+    (file,), found = list_files(folder, recursive=recursive), find(f"{folder}a.png")
+    assert found is not None
+    assert file.modified is not None
+    assert file.modified.utcoffset() == timedelta(0)
+    assert file.modified == found.modified
+    assert abs(datetime.now(timezone.utc) - file.modified) < timedelta(minutes=5)
+
+
+def test_a_key_is_listed_as_it_is_written_unless_it_is_that_of_a_folder(s3_client: Any, s3: str) -> None:
+    keys = ["a//b.png", "a/b%2Fc.png", "a/folder/", "a/x+y z.png", "a/zoë?.png"]
+    for key in ("a/", *keys, "ab.png"):
+        s3_client.put_object(Bucket=s3.partition("@")[2], Key=key, Body=b"" if key.endswith("/") else b"a lamp")
+    uris = [f"{s3}/{key}" for key in keys if not key.endswith("/")]
+    files = list_files(f"{s3}/a/", recursive=True)
+    assert [file.uri for file in files] == uris
+    assert files == [find(uri) for uri in uris]
+    assert [file.uri for file in list_files(f"{s3}/a/")] == uris[1:]
+    assert [file.uri for file in list_files(f"{s3}/a//")] == uris[:1]
+    assert [file.uri for file in list_files(f"{s3}/")] == [f"{s3}/ab.png"]
+
+
+@RECURSIVE
+def test_only_names_of_the_beginning_that_is_asked_for_are_listed(folder: str, recursive: bool) -> None:
+    for name in ("2026-a.png", "2026-b/c.png", "2025-a.png"):
+        write_whole(folder + name, b"a lamp")
+    names = ["2026-a.png", "2026-b/c.png"][: 1 + recursive]
+    files = stream_files(folder, recursive=recursive, beginning="2026-")
+    assert sorted(file.uri for file in files) == [folder + name for name in names]
+
+
+@RECURSIVE
+def test_a_long_listing_of_s3_comes_page_by_page(s3: str, monkeypatch: pytest.MonkeyPatch, recursive: bool) -> None:
+    monkeypatch.setattr(listing, "_PAGE", 2)
+    for number in range(5):
+        write_whole(f"{s3}/a/{number}.png", b"a lamp")
+        write_whole(f"{s3}/a/{number}/deep.png", b"a lamp")
+    files = list_files(f"{s3}/a/", recursive=recursive)
+    assert len(files) == len(set(files)) == (10 if recursive else 5)
+
+
+@pytest.fixture
+def google(connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket of Google Cloud Storage that is played by the scripted server."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", scripted.url)
+    extra = {"is_anonymous": True, "project": "p", "gcs.endpoint": scripted.url}
+    return f"gs://{connect(f'google_{urlsplit(scripted.url).port}', conn_type='google_cloud_platform', extra=extra)}@b"
+
+
+def page(*names: str, token: str | None = None) -> Reply:
+    facts = {"size": "6", "md5Hash": "abc=", "generation": "1", "updated": "2026-07-01T10:20:30.125Z"}
+    more = {"nextPageToken": token} if token else {}
+    return as_json({"kind": "storage#objects", "items": [{"name": name, **facts} for name in names], **more})
+
+
+def test_a_long_listing_of_google_comes_page_by_page_as_it_is_read(google: str, scripted: ScriptedServer) -> None:
+    scripted.replies(page("in/a.png", "in/b.png", token="2"), page(token="3"), page("in/c.png"))
+    files = stream_files(f"{google}/in/")
+    first = next(files)
+    assert len(scripted.received) == 1
+    assert (first.uri, first.size, first.checksum) == (f"{google}/in/a.png", 6, "abc=")
+    assert first.modified == datetime(2026, 7, 1, 10, 20, 30, 125000, tzinfo=timezone.utc)
+    assert [file.uri for file in files] == [f"{google}/in/b.png", f"{google}/in/c.png"]
+    queries = [parse_qs(urlsplit(request.path).query) for request in scripted.received]
+    assert [query.get("pageToken") for query in queries] == [None, ["2"], ["3"]]
+    assert {(*query["prefix"], *query["delimiter"]) for query in queries} == {("in/", "/")}
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, FileNotFoundError), (403, ListingRefusedError)])
+def test_a_listing_that_stops_half_way_is_never_taken_for_a_whole_one(
+    google: str, scripted: ScriptedServer, status: int, error: type[OSError]
+) -> None:
+    scripted.replies(page("in/a.png", token="2"), as_json({"error": {"code": status, "message": "gone"}}, status))
+    with pytest.raises(error):
+        list_files(f"{google}/in/")
+
+
+@RECURSIVE
+def test_a_file_system_without_pages_is_listed_as_well(recursive: bool) -> None:
+    attach("memory", fs=MemoryFileSystem())
+    write_whole("memory://bucket/in/a.png", b"a lamp")
+    write_whole("memory://bucket/in/deep/b.png", b"a lamp")
+    names = ["a.png", "deep/b.png"][: 1 + recursive]
+    files = list_files("memory://bucket/in/", recursive=recursive)
+    assert [file.uri for file in files] == [f"memory://bucket/in/{name}" for name in names]
+    assert list_files("memory://bucket/nothing/", recursive=recursive) == []

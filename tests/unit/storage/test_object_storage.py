@@ -14,13 +14,13 @@ from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory, list_files
 from airflow_claid.storage.object_storage import (
     ListingRefusedError,
-    StoredFile,
     create_whole,
     find,
     located,
     read_if_there,
     write_whole,
 )
+from airflow_claid.storage.stored_files import StoredFile
 from tests.conftest import Connect, s3_connection
 from tests.support.scripted_server import Reply, ScriptedServer
 

@@ -157,10 +157,10 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path: Path, monke
     (tmp_path / "sub").mkdir()
     (tmp_path / "a.png").write_bytes(GOOD)
 
-    def refuse(self: object, path: str, *rest: object, **more: object) -> object:
+    def refuse(path: str) -> object:
         raise PermissionError(path)
 
-    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.ls", refuse)
+    monkeypatch.setattr("os.scandir", refuse)
     for recursive in (False, True):
         with pytest.raises(PermissionError):
             arrivals(f"file://{tmp_path}/", recursive=recursive).poll()
