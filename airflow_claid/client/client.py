@@ -29,6 +29,7 @@ from airflow_claid.client.models.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.models.scene import SceneRequest, SceneResult
 from airflow_claid.client.models.video import VideoRequest
+from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import (
@@ -141,6 +142,10 @@ class ClaidClient(StorageOperations):
         """Requests a second that the image quota allows in a burst; ``None`` where there is no limit."""
         policies = self._transport.quota.of(Group.IMAGE).in_force
         return max((policy.requests / policy.window for policy in policies), default=None)
+
+    def seconds_needed(self, requests: int) -> float:
+        """Return how long it takes to send so many requests at the image quota, as far as it is known."""
+        return seconds_needed(self._transport.quota.of(Group.IMAGE).in_force, requests)
 
     @property
     def quota_used(self) -> float | None:

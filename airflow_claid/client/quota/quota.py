@@ -12,23 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from airflow_claid.client.quota.other_clients import OtherClients
+from airflow_claid.client.quota.pacing import LOOSE_SLACK, SLACK, is_tightest, next_moment, shortest_gap
 from airflow_claid.client.quota.rate_limits import DEFAULT_POLICIES, DEFAULTS, Group, Policy, RateLimit, policies_in
 from airflow_claid.client.quota.store import QuotaStore, SharedWindows, Taken
 
-_SLACK = 0.02
-"""Seconds by which the travel times of requests may differ: the tightest window is kept longer by these."""
-
-_LOOSE_SLACK = 0.04
-"""The minimum for windows that do not limit the long-run rate, where slack costs next to nothing."""
-
 _SHARED_SLACK, _LOOSE_SHARED_SLACK = 0.04, 0.08
-"""The same minimums for the windows in a store: travel times differ more between processes."""
+"""The minimums of the slack for the windows in a store: travel times differ more between processes."""
 
 _MOST_SLACK = 0.3
 _SLACK_SHRINKS = 0.999
-
-_SPREAD = 0.3
-"""Part of a window over which its requests are spread: if the first is refused, the others are not sent."""
 
 _CHECK_AGAIN = 0.25
 """Longest wait, in seconds, before the next in line checks again: an answer may have named another quota by then."""
@@ -91,7 +83,7 @@ class Quota:
         self._confirmed = False
         self._sent: deque[float] = deque(maxlen=_most_requests(policies))
         self._closed_until = 0.0
-        self._learned_slack = _SLACK
+        self._learned_slack = SLACK
         self._others = OtherClients()
         self._store = store
         self._store_trusted_from = 0.0
@@ -208,7 +200,7 @@ class Quota:
                 self._refused(rate_limit, now, booking)
             else:
                 self._refused_last = False
-                self._learned_slack = max(_SLACK, self._learned_slack * _SLACK_SHRINKS)
+                self._learned_slack = max(SLACK, self._learned_slack * _SLACK_SHRINKS)
                 if booking is not None:
                     self._count_others(rate_limit, booking)
             remaining = rate_limit.remaining
@@ -217,22 +209,18 @@ class Quota:
                 self._closed_until = max(self._closed_until, counted + (rate_limit.reset or 0.0))
 
     def _next_moment(self, now: float) -> float:
-        moment = now
-        for policy, ours in zip(self._policies, self._reduced(now), strict=True):
-            if len(self._sent) >= ours.requests:
-                moment = max(moment, self._sent[-ours.requests] + policy.window + self._slack_of(policy))
-        if self._sent and self._policies:
-            share = self._others.share(now)
-            slowest = self.allowed_rate or 1.0
-            fastest = max(policy.requests / policy.window for policy in self._policies)
-            moment = max(moment, self._sent[-1] + (1 / (slowest * (1 - share)) if share else _SPREAD / fastest))
-        return moment
+        windows = [
+            Policy(ours.requests, policy.window + self._slack_of(policy))
+            for policy, ours in zip(self._policies, self._reduced(now), strict=True)
+        ]
+        share, slowest = self._others.share(now), self.allowed_rate or 1.0
+        gap = 1 / (slowest * (1 - share)) if share else shortest_gap(self._policies)
+        return max(now, next_moment(self._sent, windows, gap))
 
     def _slack_of(self, policy: Policy, *, shared: bool = False) -> float:
         """Return the seconds by which a policy's window is kept longer."""
-        tightest = policy.requests / policy.window <= (self.allowed_rate or 0.0)
-        least, loose = (_SHARED_SLACK, _LOOSE_SHARED_SLACK) if shared else (_SLACK, _LOOSE_SLACK)
-        return max(self._learned_slack, least if tightest else loose)
+        least, loose = (_SHARED_SLACK, _LOOSE_SHARED_SLACK) if shared else (SLACK, LOOSE_SLACK)
+        return max(self._learned_slack, least if is_tightest(policy, self._policies) else loose)
 
     def _reduced(self, now: float) -> tuple[Policy, ...]:
         """Return the policies less the share of others."""
