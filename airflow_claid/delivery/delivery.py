@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from airflow_claid.client import OutputImage
 from airflow_claid.client.redaction import without_queries
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.downloads import Downloader
@@ -109,7 +110,7 @@ class Delivery:
         link = _link(image)
         if link is None:
             raise _without_link(image)
-        if image.expires_at is not None and datetime.fromisoformat(image.expires_at) <= self.now():
+        if self._has_expired(image):
             raise DeadLinkError(f"The temporary link of a picture died at {image.expires_at}")
         blocked = False
         if order.filtered:
@@ -258,6 +259,40 @@ class Delivery:
             subject = shortened(order.subject)
             log.warning("Claid announced a picture of %sx%s pixels, and it has %sx%s: %s", *sizes, subject)
         return facts
+
+    def announced(self, outputs: Sequence[OutputImage], paid_at: str | None) -> tuple[DeliveredImage, ...]:
+        """Return the pictures that an answer announces, not yet delivered.
+
+        :param paid_at: when their request was answered.
+        """
+        expires_at = self.links_expire_at(paid_at)
+        return tuple(
+            DeliveredImage.from_answer(position, output).evolve(expires_at=expires_at)
+            for position, output in enumerate(outputs, start=1)
+        )
+
+    def can_deliver(self, order: Order, image: DeliveredImage, edition: int) -> bool:
+        """Return whether :meth:`deliver` would find a picture that was announced; of a link, one byte is fetched."""
+        place, destination = order.place, order.destination(edition)
+        written = find_written(self.storages, image, destination) if destination else None
+        if written is not None and (written.file is not None or place.is_written_by_claid):
+            return True
+        link = _link(image)
+        is_left = place.is_temporary or (
+            place.is_written_by_claid and not self.storages.readable_uris(destination or "")
+        )
+        if link is None or (is_left and self._has_expired(image)):
+            return False
+        try:
+            self.downloader.part(link, 0, 1)
+        except DeadLinkError:
+            return False
+        except PictureError:
+            pass
+        return True
+
+    def _has_expired(self, image: DeliveredImage) -> bool:
+        return image.expires_at is not None and datetime.fromisoformat(image.expires_at) <= self.now()
 
     def links_expire_at(self, made_at: str | None) -> str:
         """Return when temporary links die, ISO 8601 in UTC.

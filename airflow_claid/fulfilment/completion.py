@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from airflow_claid.client import ClaidError, Job, JobKind
+from airflow_claid.client import ClaidClient, ClaidError, Job
 from airflow_claid.client.text import shortened
-from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.errors import UnreadAnswerError
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
@@ -67,7 +67,8 @@ class Completion:
                 log.info("Another run has delivered the pictures for %s", shortened(self._order.subject))
                 self._add_to_cost(kept.credits - receipt.credits if kept.is_of_same_request(receipt) else 0.0)
                 return kept
-            receipt = self._with_result(receipt, decision.job)
+            receipt, extra = receipt_of_job(self._order, receipt, decision.job, self._resources.delivery)
+            self._add_to_cost(extra)
             self._store.write(receipt)
         elif decision.is_unread and decision.job is not None:
             receipt = self._with_pictures_found(receipt, decision.job)
@@ -80,15 +81,13 @@ class Completion:
 
     def _wait_for_job(self, receipt: Receipt, deadline: datetime) -> JobDecision:
         """Poll a job until it ends or the deadline passes."""
-        kind, job_id, now = self._order.job_kind, receipt.job_id, self._resources.now
-        if kind is None or job_id is None:
-            raise ValueError(f"the receipt {receipt.fingerprint} waits for a job but names none")
-        name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
+        now = self._resources.now
         decision = JobDecision(WaitState.WAIT, "")
         polls = 0
         while True:
             last_message = decision.message
-            decision = decide(name, self._poll(kind, job_id), failures=decision.failures, overdue=now() >= deadline)
+            overdue = now() >= deadline
+            decision = polled(self._order, receipt, self._resources.client, decision.failures, overdue=overdue)
             if decision.state is not WaitState.WAIT:
                 return decision
             if decision.message != last_message:
@@ -96,32 +95,6 @@ class Completion:
             left = (deadline - now()).total_seconds()
             self._resources.sleep(pause(polls, self._resources.terms.poll_interval, left))
             polls += 1
-
-    def _poll(self, kind: JobKind, job_id: int | str) -> Job | Exception:
-        try:
-            return self._resources.client.get_job(kind, job_id)
-        except ClaidError as error:
-            return error
-
-    def _with_result(self, receipt: Receipt, job: Job) -> Receipt:
-        """Return the receipt with a job's pictures and its price, which may be known only now."""
-        expires_at = self._resources.delivery.links_expire_at(receipt.paid_at)
-        images = tuple(
-            DeliveredImage.from_answer(position, output).evolve(expires_at=expires_at)
-            for position, output in enumerate(job.outputs, start=1)
-        )
-        order = self._order
-        extra = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
-        self._add_to_cost(extra)
-        if job.errors:
-            log.warning("Job %s made %d pictures, and failed for others: %s", job.id, len(images), job.reasons)
-        return receipt.evolve(
-            state=ReceiptState.PAID,
-            images=images,
-            signed=receipt.signed or any("?" in (image.tmp_url or "") for image in images),
-            credits=receipt.credits + extra,
-            reasons=tuple(error.reason for error in job.errors or ()),
-        )
 
     def _with_pictures_found(self, receipt: Receipt, job: Job) -> Receipt:
         """Return the receipt of a job whose result tells nothing, with the pictures that are at its destination.
@@ -178,3 +151,39 @@ class Completion:
         if order.landing and destination:
             delivery.clear_landing(destination)
         return receipt
+
+
+def polled(
+    order: Order, receipt: Receipt, client: ClaidClient, failures: int = 0, *, overdue: bool = False
+) -> JobDecision:
+    """Poll the job that a receipt waits for, and decide what to do then.
+
+    :param failures: how many polls in a row failed before.
+    :param overdue: whether the time to wait is over.
+    """
+    kind, job_id = order.job_kind, receipt.job_id
+    if kind is None or job_id is None:
+        raise ValueError(f"the receipt {receipt.fingerprint} waits for a job but names none")
+    name = f"Job {job_id} ({kind.value}) for {shortened(receipt.subject)}"
+    answer: Job | Exception
+    try:
+        answer = client.get_job(kind, job_id)
+    except ClaidError as error:
+        answer = error
+    return decide(name, answer, failures=failures, overdue=overdue)
+
+
+def receipt_of_job(order: Order, receipt: Receipt, job: Job, delivery: Delivery) -> tuple[Receipt, float]:
+    """Return the receipt with a job's pictures, and by how much it cost more than was known when it was sent."""
+    images = delivery.announced(job.outputs, receipt.paid_at)
+    extra = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
+    if job.errors:
+        log.warning("Job %s made %d pictures, and failed for others: %s", job.id, len(images), job.reasons)
+    paid = receipt.evolve(
+        state=ReceiptState.PAID,
+        images=images,
+        signed=receipt.signed or any("?" in (image.tmp_url or "") for image in images),
+        credits=receipt.credits + extra,
+        reasons=tuple(error.reason for error in job.errors or ()),
+    )
+    return paid, extra

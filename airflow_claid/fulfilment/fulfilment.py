@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
 from airflow_claid.fulfilment.completion import Completion
+from airflow_claid.fulfilment.forecast import Forecast, Forecaster
 from airflow_claid.fulfilment.payment import Payment
 from airflow_claid.fulfilment.proof import Turn
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
+from airflow_claid.fulfilment.steps import links_have_expired
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,14 @@ class Fulfilment(Resources):
         """
         with self.proof.working():
             return self._complete(self._begin(order), None)
+
+    def forecast(self, order: Order) -> Forecast:
+        """Return what :meth:`fulfil` would cost now; nothing is written, and nothing is sent that is charged.
+
+        It reads the receipt and decides as :meth:`fulfil` does: pictures are looked up, and a job is polled where its
+        price depends on it. Only ``max_credits`` and what other orders of the task do are left out.
+        """
+        return Forecaster(order, self.receipts(order), self).forecast()
 
     def begin(self, order: Order) -> Begun:
         """Make sure that an order is paid for: find its receipt, or send it.
@@ -173,7 +183,8 @@ class Fulfilment(Resources):
             latest = begun.store.read(order.fingerprint)
             if latest is not None and latest.state.is_final:
                 return latest, spent
-            if spent > 0 or not self._links_have_expired(latest or begun.receipt):
+            expire_at = self.delivery.links_expire_at
+            if spent > 0 or not links_have_expired(latest or begun.receipt, expire_at, self.now()):
                 raise
             log.warning("%s. Its picture is lost: requesting it again for %g credits", error, order.credits)
             same = latest is not None and latest.is_of_same_request(begun.receipt)
@@ -186,13 +197,6 @@ class Fulfilment(Resources):
             finally:
                 payment.end_turn()
         return receipt, spent + completion.credits
-
-    def _links_have_expired(self, receipt: Receipt) -> bool:
-        """Return whether the links of a request have expired; one that fails before may only be forbidden here."""
-        times = [image.expires_at for image in receipt.images if image.path is None and image.expires_at]
-        if not times and receipt.paid_at is not None:
-            times = [self.delivery.links_expire_at(receipt.paid_at)]
-        return any(self.now() >= datetime.fromisoformat(time) for time in times)
 
 
 def _with_path_of(order: Order, image: DeliveredImage) -> DeliveredImage:

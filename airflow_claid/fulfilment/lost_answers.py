@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.image import DeliveredImage
@@ -13,6 +13,7 @@ from airflow_claid.fulfilment.liveness import has_ended
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
+from airflow_claid.fulfilment.steps import Step, step_after_lookup
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,13 @@ class MissingAnswer:
             receipt = latest
         return receipt
 
+    @property
+    def may_still_come(self) -> bool:
+        """Whether another process may be about to record the answer."""
+        asked_at = self.receipt.asked_at
+        since = self.resources.now() - datetime.fromisoformat(asked_at) if asked_at else timedelta(0)
+        return not self._nobody_sends() and since.total_seconds() < self.resources.terms.grace
+
     def _nobody_sends(self) -> bool:
         """Return whether the process that wrote the intent sends nothing more."""
         writer, own = self.receipt.author, self.resources.author
@@ -65,7 +73,8 @@ class MissingAnswer:
         receipt = self.receipt.evolve(
             lost_answers=self.receipt.lost_answers + 1, credits=self.receipt.credits + order.credits
         )
-        if images:
+        step = step_after_lookup(found=bool(images), on_lost_response=self.resources.terms.on_lost_response)
+        if step is Step.COMPLETE:
             log.warning(
                 "The answer for %s was lost; its %d images were found at %s and are not paid for again",
                 shortened(order.subject),
@@ -78,7 +87,7 @@ class MissingAnswer:
             f"The answer for {shortened(order.subject)}, requested at {receipt.asked_at}, is lost: it may have cost "
             f"{order.credits:g} credits"
         )
-        if self.resources.terms.on_lost_response == "fail":
+        if step is Step.FAIL:
             raise LostAnswerError(
                 f"{problem}, and on_lost_response='fail'. Check Claid's dashboard, then run again with "
                 "on_lost_response='resubmit' to request it again."

@@ -11,17 +11,17 @@ from datetime import datetime
 
 import tenacity
 
-from airflow_claid.client import Answer, Call, ClaidAnswerUnreadError, ClaidError
+from airflow_claid.client import Answer, Call, ClaidError
 from airflow_claid.client.text import shortened
-from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.errors import UnreadAnswerError
+from airflow_claid.fulfilment.answer_reading import read_kept_answer
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.proof import Turn
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
-from airflow_claid.orders.order import Order, Sent
+from airflow_claid.fulfilment.steps import Step, missing_images, next_step, why_missing
+from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
 
@@ -58,31 +58,32 @@ class Payment:
 
     def receipt(self) -> Receipt:
         """Return a paid receipt: the stored one, if it can still be used, or that of a new request."""
+        terms, author = self._resources.terms, self._resources.author
         receipt = self._store.read(self._order.fingerprint)
-        author = self._resources.author
+        step = next_step(receipt, author, regenerate=terms.regenerate)
         if receipt is None:
             return self._pay(edition=1, former=None)
-        if self._resources.terms.regenerate and not receipt.author.same_attempt(author):
+        if step is Step.SEND_AGAIN:
             log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
             return self.again(receipt)
-        if receipt.state is ReceiptState.INTENT:
+        if step is Step.LOOK_UP:
             receipt = self._missing_answer(receipt).wait_while_it_may_come(self._store)
-        if receipt.state is ReceiptState.INTENT:
+            step = next_step(receipt, author, regenerate=False)
+        if step is Step.LOOK_UP:
             return self._settle_lost_answer(receipt)
-        if receipt.state.has_nothing_to_lose:
+        if step is Step.SEND:
             return self._pay(edition=receipt.edition, former=receipt)
-        if receipt.state.is_final:
+        if step is Step.CHECK_PICTURES:
             return self._reuse(receipt)
         log.info("Resuming the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
-        return self._read(receipt) if receipt.state is ReceiptState.UNREAD else receipt
+        return self._read(receipt) if step is Step.READ else receipt
 
     def again(self, former: Receipt) -> Receipt:
         """Pay for a new edition of a request that was paid for before; return its receipt."""
         return self._pay(edition=former.edition + 1, former=former)
 
     def _reuse(self, receipt: Receipt) -> Receipt:
-        delivery, margin = self._resources.delivery, self._resources.terms.margin
-        gone = [image for image in receipt.images if not delivery.is_there(image, margin)]
+        gone = missing_images(receipt, self._resources.delivery, self._resources.terms.margin)
         if not gone:
             log.info("Reusing %d paid images for %s: 0 credits", len(receipt.images), shortened(self._order.subject))
             return receipt
@@ -91,9 +92,7 @@ class Payment:
             len(gone),
             len(receipt.images),
             shortened(self._order.subject),
-            "the temporary link has expired or expires soon"
-            if gone[0].expires_at
-            else f"{gone[0].path} was removed or replaced",
+            why_missing(gone[0]),
             self._order.credits,
         )
         return self.again(receipt)
@@ -203,65 +202,14 @@ class Payment:
         )
 
     def _read(self, receipt: Receipt) -> Receipt:
-        """Read the answer that a receipt keeps; where it tells nothing, look where its pictures were to be written.
+        """Read the answer that a receipt keeps, and write down the job in it.
 
         :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
         """
-        if receipt.job_id is not None:
-            return receipt.evolve(state=ReceiptState.SUBMITTED, answer=None)
-        try:
-            sent = self._read_answer(receipt)
-        except ClaidAnswerUnreadError as error:
-            return self._found_in_place_of_answer(receipt, error)
-        if sent.job_id is not None:
-            receipt = receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
-            self._write_patiently(receipt)
-            return receipt
-        images = sent.images
-        if 0 < len(images) < self._order.number_of_images:
-            found = self._missing_answer(receipt).find_images(wait=False)
-            if len(found) > len(images):
-                return receipt.evolve(state=ReceiptState.PAID, images=tuple(found))
-        if 0 < self._order.number_of_images < len(images):
-            log.warning("The answer for %s names %d pictures", shortened(self._order.subject), len(images))
-            images = images[: self._order.number_of_images]
-        expires_at = self._resources.delivery.links_expire_at(receipt.paid_at)
-        return receipt.evolve(
-            state=ReceiptState.PAID,
-            images=tuple(
-                DeliveredImage.from_answer(position, image).evolve(expires_at=expires_at)
-                for position, image in enumerate(images, start=1)
-            ),
-        )
-
-    def _read_answer(self, receipt: Receipt) -> Sent:
-        if receipt.answer is None:
-            raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
-        answer = receipt.answer.answer
-        try:
-            return self._order.read(answer)
-        except ClaidAnswerUnreadError:
-            raise
-        except Exception as error:  # noqa: BLE001 - what nobody foresaw must not lose an answer either
-            raise ClaidAnswerUnreadError(answer, f"reading it failed ({type(error).__name__})") from None
-
-    def _found_in_place_of_answer(self, receipt: Receipt, error: ClaidAnswerUnreadError) -> Receipt:
-        images = self._missing_answer(receipt).find_images(wait=False)
-        if not images:
-            raise UnreadAnswerError(
-                f"Claid answered {error.answer.operation} for {shortened(self._order.subject)} and charged "
-                f"{self._order.credits:g} credits, but the answer could not be read: {error.reason}. It is kept in "
-                "the receipt and is not requested again: a newer airflow-claid may read it. To pay again, run with "
-                f"regenerate=True [request id {error.request_id}]"
-            ) from None
-        log.warning(
-            "The answer for %s could not be read (%s), but its %d images were found at %s",
-            shortened(self._order.subject),
-            error.reason,
-            len(images),
-            self._order.destination(receipt.edition),
-        )
-        return receipt.evolve(state=ReceiptState.PAID, images=tuple(images))
+        read = read_kept_answer(self._order, receipt, self._resources)
+        if read.job_id != receipt.job_id:
+            self._write_patiently(read)
+        return read
 
     def _write_patiently(self, receipt: Receipt) -> None:
         """Write a paid receipt, retrying for a minute; if that fails, go on: the pictures are worth more than it."""
