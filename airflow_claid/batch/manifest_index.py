@@ -6,14 +6,13 @@ import io
 import json
 import logging
 import re
-import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import BLOCK_BYTES, located
+from airflow_claid.storage.temporary_database import temporary_database
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +24,6 @@ _ROWS_AT_ONCE = 500
 
 
 _SCHEMA = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
 CREATE TABLE items (current INTEGER, number INTEGER, fingerprint TEXT, status TEXT, line BLOB,
                     PRIMARY KEY (current, number));
 CREATE INDEX by_fingerprint ON items (fingerprint);
@@ -65,9 +62,7 @@ class ManifestIndex:
 
     def __init__(self, folder: str, former: str | None = None) -> None:
         self._lock = threading.RLock()
-        with tempfile.NamedTemporaryFile(prefix="airflow-claid-", suffix=".sqlite") as file:
-            self._database = sqlite3.connect(file.name, check_same_thread=False)
-            self._database.executescript(_SCHEMA)
+        self._database = temporary_database(_SCHEMA)
         self.parts: list[str] = []
         """Addresses of the parts, oldest first."""
         try:

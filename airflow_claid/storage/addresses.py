@@ -35,6 +35,9 @@ BUCKETS = (
 CONNECTED = "storage"
 """The scheme of the storages that are connected to Claid."""
 
+WILDCARDS = frozenset("*?[")
+"""What the path of a glob has, and that of a folder or file has not."""
+
 _LOCAL = ("file", "local")
 _QUOTED = re.compile("%[0-9A-Fa-f]{2}")
 _LINKS = ("http", "https")
@@ -76,6 +79,16 @@ def is_connected(address: str) -> bool:
 def is_storage(address: str) -> bool:
     """Tell whether the scheme of an address can be that of a storage."""
     return scheme_of(address) not in {"", *_NO_STORAGE}
+
+
+def is_folder(address: str) -> bool:
+    """Tell whether an address is that of a folder, as far as it says so itself: it ends with ``/``, and is no link."""
+    return bool(scheme_of(address)) and not is_link(address) and address.endswith("/")
+
+
+def is_glob(address: str) -> bool:
+    """Tell whether an address has wildcards in its path; a link, with a ``?`` before its query, has none."""
+    return bool(scheme_of(address)) and not is_link(address) and not WILDCARDS.isdisjoint(path_of(address))
 
 
 def local_path(address: str) -> str | None:

@@ -5,6 +5,8 @@ import pytest
 from airflow_claid.storage.addresses import (
     host_of,
     is_connected,
+    is_folder,
+    is_glob,
     is_link,
     is_storage,
     last_of,
@@ -100,3 +102,25 @@ def test_one_file_has_one_address_whoever_opens_it(address: str, plain: str) -> 
 )
 def test_only_a_link_has_a_query(address: str, last: str) -> None:
     assert last_of(address) == last
+
+
+@pytest.mark.parametrize(
+    ("address", "folder", "glob"),
+    [
+        ("s3://bucket/photos/", True, False),
+        ("file:///srv/photos/", True, False),
+        ("storage://shop/photos/", True, False),
+        ("s3://bucket/photos", False, False),
+        ("s3://bucket/a.png", False, False),
+        ("s3://bucket/*.png", False, True),
+        ("storage://shop/**/a.png", False, True),
+        ("storage://shop [eu]/a.png", False, False),
+        ("file:///srv/[ab].png", False, True),
+        ("gs://bucket/a?.png", False, True),
+        ("https://shop.test/a.png?size=*", False, False),
+        ("https://shop.test/photos/", False, False),
+        ("/srv/*/", False, False),
+    ],
+)
+def test_an_address_tells_whether_it_is_that_of_a_folder_or_a_glob(address: str, folder: bool, glob: bool) -> None:
+    assert (is_folder(address), is_glob(address)) == (folder, glob)
