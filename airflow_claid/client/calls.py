@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.finding import as_job_id
-from airflow_claid.client.models.edit import UploadRequest
+from airflow_claid.client.models.edit import EditRequest, UploadRequest
 from airflow_claid.client.models.generate import GenerateRequest
 from airflow_claid.client.models.jobs import JobKind
 from airflow_claid.client.models.scene import SceneRequest
@@ -21,6 +21,7 @@ STORAGE = "storage"
 SCENES = "image_generation"
 VIDEOS = "video_generation"
 
+_SUBMIT = "submit_"
 _JOBS = {
     JobKind.EDIT: ("image/edit/async", EDITING, Group.IMAGE),
     JobKind.BATCH_EDIT: ("image/edit/batch", EDITING, Group.IMAGE),
@@ -34,6 +35,11 @@ _JOBS = {
 def generation(request: GenerateRequest) -> Call:
     """Return the call that generates images."""
     return Call("generate_image", "POST", "image/generate", EDITING, json=request.to_json())
+
+
+def edit(request: EditRequest) -> Call:
+    """Return the call that edits a picture and is answered at once."""
+    return Call("edit_image", "POST", "image/edit", EDITING, json=request.to_json())
 
 
 def scene(request: SceneRequest) -> Call:
@@ -61,7 +67,12 @@ def upload(file: bytes, filename: str, request: UploadRequest) -> Call:
 def submission(kind: JobKind, body: Mapping[str, Any]) -> Call:
     """Return the call that submits a job."""
     path, scope, group = _JOBS[kind]
-    return Call(f"submit_{kind.value}", "POST", path, scope, json=body, group=group)
+    return Call(f"{_SUBMIT}{kind.value}", "POST", path, scope, json=body, group=group)
+
+
+def is_submission(operation: str) -> bool:
+    """Return whether an operation, by its id in the contract, submits a job."""
+    return operation.startswith(_SUBMIT)
 
 
 def poll(kind: JobKind, job_id: int | str) -> Call:

@@ -18,7 +18,7 @@ from airflow_claid.client.account import (
     versioned,
 )
 from airflow_claid.client.answer import Answer
-from airflow_claid.client.calls import EDITING, generation, poll, scene, submission, upload
+from airflow_claid.client.calls import edit, generation, poll, scene, submission, upload
 from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.ai_edit import AIEditRequest
 from airflow_claid.client.models.batch_edit import BatchEditRequest
@@ -198,8 +198,7 @@ class ClaidClient(StorageOperations):
             format is JPEG; without a destination the answer holds a link that expires after 24 hours.
         :raises ClaidError: ``may_have_been_charged`` says whether it may have cost credits.
         """
-        request = _edit_request(input, operations, output)
-        return _edited(self.send(Call("edit_image", "POST", "image/edit", EDITING, json=request.to_json())))
+        return _edited(self.send(edit(_edit_request(input, operations, output))))
 
     def submit_edit(
         self,

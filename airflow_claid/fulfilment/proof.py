@@ -85,9 +85,9 @@ class Proof:
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False, repr=False)
     _standings: dict[str, _Standing] = field(default_factory=dict, init=False, repr=False)
     _alone: set[str] = field(default_factory=set, init=False, repr=False)
-    """Operations of which one request is under way alone."""
+    """Forms of answers of which one request is under way alone."""
     _failed: set[str] = field(default_factory=set, init=False, repr=False)
-    """Operations of which the request that went alone failed for good in this execution."""
+    """Forms of answers of which the request that went alone failed for good in this execution."""
     _working: int = field(default=0, init=False, repr=False)
     _waiting: int = field(default=0, init=False, repr=False)
     """Threads that fulfil an order, and those of them that wait for their turn."""
@@ -116,18 +116,18 @@ class Proof:
         :param on_purpose: whether it may be sent although the answers so far could not be used.
         :raises UnprovenAnswersError: if the answers so far could not be used.
         """
-        operation = order.operation
+        form = order.answer_form
         with self._changed:
             self._waiting += 1
             try:
                 while not self._standing(order).proven:
                     check_open()
                     busy = self._working > self._waiting
-                    if operation not in self._alone:
+                    if form not in self._alone:
                         few = on_purpose or len(self._standing(order).doubts) < _MOST_DOUBTS
-                        if few and operation not in self._failed:
-                            self._alone.add(operation)
-                            log.info("One request of %s goes alone, until its answer has been read", operation)
+                        if few and form not in self._failed:
+                            self._alone.add(form)
+                            log.info("One request of %s goes alone, until its answer has been read", order.operation)
                             return Turn(self, order, alone=True)
                         if not busy:
                             raise self._unproven(order)
@@ -142,7 +142,7 @@ class Proof:
             standing = self._standing(order)
             if not standing.proven or standing.doubts:
                 self._record(order, _Standing(proven=True))
-            self._failed.discard(order.operation)
+            self._failed.discard(order.answer_form)
             self._changed.notify_all()
 
     def doubt(self, order: Order, error: Exception) -> None:
@@ -154,12 +154,12 @@ class Proof:
                 doubts = (*standing.doubts, order.fingerprint)
                 self._record(order, _Standing(False, doubts, str(error)[:_SHOWN_CHARACTERS], is_retryable(error)))
             if is_new and not standing.proven and not is_retryable(error):
-                self._failed.add(order.operation)
+                self._failed.add(order.answer_form)
 
     def end_turn(self, order: Order) -> None:
         """Let the next request of the operation be sent."""
         with self._changed:
-            self._alone.discard(order.operation)
+            self._alone.discard(order.answer_form)
             self._changed.notify_all()
 
     def _unproven(self, order: Order) -> UnprovenAnswersError:
@@ -198,7 +198,7 @@ class Proof:
             records.write(name, standing.to_text())
 
     def _name(self, order: Order) -> str:
-        facts = (order.base_url, self.account, order.operation, __version__)
+        facts = (order.base_url, self.account, order.answer_form, __version__)
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 

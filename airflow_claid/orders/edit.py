@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_claid.client import Call, EditRequest, JobKind, UploadRequest, prices
-from airflow_claid.client.calls import submission, upload
+from airflow_claid.client.calls import edit, submission, upload
 from airflow_claid.client.models.edit import ImageOutput, format_name
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.orders.order import LANDING_FOLDER, Order
@@ -26,11 +26,14 @@ class EditOrder(Order):
     :param source: the picture to edit.
     :param operations: what is done to it.
     :param output: format and metadata.
+    :param at_once: whether Claid is to answer with the picture, not with a job. It is the same request all the same:
+        whatever one way paid for, the other takes over.
     """
 
     source: Source
     operations: Operations
     output: ImageOutput
+    at_once: bool = False
 
     operation = "edit_image"
     job_kind = JobKind.EDIT
@@ -59,6 +62,11 @@ class EditOrder(Order):
         return self.subject
 
     @property
+    def answer_form(self) -> str:
+        """Pictures or a job."""
+        return f"{self.operation} at once" if self.at_once else self.operation
+
+    @property
     def suffix(self) -> str:
         """The suffix of the file that is written."""
         return PICTURE_SUFFIXES[format_name(self.output.format, _DEFAULT_FORMAT)]
@@ -74,11 +82,12 @@ class EditOrder(Order):
         return f"{self.landing}{LANDING_FOLDER}{self._own_name(edition)}{self.suffix}" if self.landing else None
 
     def prepared(self, edition: int) -> Call:
-        """Return the call that submits a job, or sends the picture along where Claid cannot reach it."""
+        """Return the call that edits at once or submits a job, or sends the picture where Claid cannot reach it."""
         output = whole_output(self.output, self.destination(edition))
         address = self.source.reached_unless_long()
         if address is not None:
-            return submission(self.job_kind, EditRequest.of(address, self.operations, output).to_json())
+            request = EditRequest.of(address, self.operations, output)
+            return edit(request) if self.at_once else submission(self.job_kind, request.to_json())
         return upload(self.source.content(), self.source.file_name, UploadRequest.of(self.operations, output))
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_claid.client import Answer, Call, ClaidAnswerUnreadError, JobKind, OutputImage
+from airflow_claid.client.calls import is_submission
 from airflow_claid.client.reading import read_job, read_pictures
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.storage.addresses import without_connection
@@ -49,6 +50,11 @@ class Order(ABC):
     @abstractmethod
     def operation(self) -> str:
         """The contract's operation id."""
+
+    @property
+    def answer_form(self) -> str:
+        """What one answer that was read proves: that answers of this form can be read."""
+        return self.operation
 
     @property
     @abstractmethod
@@ -131,18 +137,29 @@ class Order(ABC):
         """
 
     def read(self, answer: Answer) -> Sent:
-        """Read the answer to the call: the id of a job, or pictures.
+        """Read the answer to the call: the id of a job, or pictures; first what an answer to that call should hold.
 
         :raises ClaidAnswerUnreadError: if it holds neither, or is the answer to another request.
         """
         if self.job_kind is None:
-            return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+            return self._read_pictures(answer)
+        readers = [self._read_job, self._read_pictures]
+        if not is_submission(answer.operation):
+            readers.reverse()
         try:
-            return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
+            return readers[0](answer)
         except ClaidAnswerUnreadError:
             with suppress(ClaidAnswerUnreadError):
-                return Sent(answer.request_id, images=read_pictures(answer))
+                return readers[1](answer)
             raise
+
+    def _read_pictures(self, answer: Answer) -> Sent:
+        return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+
+    def _read_job(self, answer: Answer) -> Sent:
+        if self.job_kind is None:
+            raise ClaidAnswerUnreadError(answer, "no job makes its pictures")
+        return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
 
     @property
     def _repeated_prompt(self) -> str | None:
