@@ -11,28 +11,29 @@ from airflow_claid.storage.stored_files import StoredFile
 
 
 def checksum_if_there(uri: str, parameter: str = "output") -> str | None:
-    """Return what :func:`checksum_of` returns for the file of an address; ``None`` only where there truly is none.
+    """Return what :func:`content_version` returns for the file of an address; ``None`` only where there truly is none.
 
     :param parameter: the parameter that the address came from, for the error.
     """
     file = find(uri, parameter)
     try:
-        return checksum_of(file) if file else None
+        return content_version(file) if file else None
     except FileNotFoundError:
         return None
 
 
-def checksum_of(file: StoredFile, content: bytes | None = None) -> str:
-    """Return what tells one content of an address from another, in whichever way it was written.
+def content_version(file: StoredFile) -> str:
+    """Return what tells one content of a file from another, in whichever way it was written.
 
-    The bucket's own checksum where that is one of the content, else a digest of the bytes.
+    The bucket's own checksum where that is one of the content, else a digest of the bytes. For a file that was found
+    or listed in Google Cloud Storage that takes no request, in S3 one for its header. Files that were uploaded to S3 in
+    parts, or with an encryption of KMS or the customer, are read, and local ones.
 
-    :param content: the file's, where it is known already.
     :raises FileNotFoundError: if it is there no more.
     """
     if file.checksum and is_of_content(file):
         return file.checksum
-    content = read(file.uri) if content is None else content
+    content = read(file.uri)
     return _as_s3_tells(content) if file.checksum else hashlib.sha256(content).hexdigest()
 
 

@@ -14,17 +14,19 @@ from airflow_claid.orders.source import source
 from airflow_claid.storage import checksums
 from airflow_claid.storage.checksums import (
     checksum_if_there,
-    checksum_of,
+    content_version,
     is_of_content,
     is_unchanged,
     version_in_folder,
 )
-from airflow_claid.storage.object_storage import find, read_if_there, write_whole
+from airflow_claid.storage.found_files import FoundFiles
+from airflow_claid.storage.object_storage import find, located, read_if_there, write_whole
 from airflow_claid.storage.stored_files import StoredFile
 from tests.crash.places import S3_KEYS
 
 PICTURE = os.urandom(6 << 20)
 OTHER = os.urandom(6 << 20)
+VERSION = f'"{hashlib.md5(PICTURE, usedforsecurity=False).hexdigest()}"'
 
 
 class NoStorages:
@@ -81,7 +83,7 @@ def test_the_tag_of_an_encrypted_file_is_not_of_its_content(uploads: Uploads, fa
     uploads.whole(**facts)
     file = StoredFile(uploads.uri, len(PICTURE), "", '"0123456789abcdef0123456789abcdef"')
     assert not is_of_content(file)
-    assert checksum_of(file) == f'"{hashlib.md5(PICTURE, usedforsecurity=False).hexdigest()}"'
+    assert content_version(file) == VERSION
 
 
 @pytest.mark.parametrize("facts", [{}, {"ServerSideEncryption": "AES256"}])
@@ -90,7 +92,7 @@ def test_the_tag_of_a_plain_file_is_and_its_bytes_are_not_read(
 ) -> None:
     uploads.whole(**facts)
     monkeypatch.setattr(checksums, "read", lambda uri: pytest.fail("its bytes were read"))
-    assert checksum_if_there(uploads.uri) == f'"{hashlib.md5(PICTURE, usedforsecurity=False).hexdigest()}"'
+    assert checksum_if_there(uploads.uri) == VERSION
 
 
 @pytest.mark.parametrize("with_sha256", [True, False])
@@ -142,3 +144,46 @@ def test_among_many_only_a_file_that_was_uploaded_in_parts_is_read(
     assert version_in_folder(parts) == whole.checksum
     monkeypatch.setattr(checksums, "read", lambda uri: pytest.fail("its bytes were read"))
     assert version_in_folder(whole) == whole.checksum
+
+
+@pytest.mark.parametrize("facts", [{}, {"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}, None])
+def test_a_listed_file_of_s3_has_the_version_of_the_single_input(
+    uploads: Uploads, facts: dict[str, str] | None
+) -> None:
+    if facts is None:
+        uploads.in_parts()
+    else:
+        uploads.whole(**facts)
+    (file,) = FoundFiles(f"{uploads.uri.rpartition('/')[0]}/")
+    assert content_version(file) == source(uploads.uri, NoStorages()).version == VERSION
+
+
+@pytest.mark.parametrize("folder", ["local", "gcs"])
+def test_a_listed_file_of_another_place_too(request: pytest.FixtureRequest, tmp_path: Path, folder: str) -> None:
+    place = f"file://{tmp_path}/" if folder == "local" else f"{request.getfixturevalue('gcs')}/"
+    write_whole(f"{place}a b%.png", b"a lamp")
+    (file,) = FoundFiles(place)
+    assert content_version(file) == source(file.uri, NoStorages()).version
+    before = content_version(file)
+    write_whole(file.uri, b"a lamp")
+    (again,) = FoundFiles(place)
+    assert content_version(again) == before
+    write_whole(file.uri, b"a sofa")
+    (other,) = FoundFiles(place)
+    assert content_version(other) == source(file.uri, NoStorages()).version != before
+
+
+@pytest.mark.parametrize(("place", "headers"), [("s3", 1), ("gcs", 0)])
+def test_the_version_of_a_listed_file_takes_no_more_than_its_header(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, place: str, headers: int
+) -> None:
+    folder = f"{request.getfixturevalue(place)}/"
+    write_whole(f"{folder}a.png", b"a lamp")
+    (file,) = FoundFiles(folder)
+    file_system = located(file.uri).fs
+    requests = []
+    monkeypatch.setattr(file_system, "call_s3", lambda method, **_: requests.append(method) or {}, raising=False)
+    monkeypatch.setattr(checksums, "read", lambda uri: pytest.fail("its bytes were read"))
+    monkeypatch.setattr(checksums, "find", lambda uri, parameter: pytest.fail("it was looked for"))
+    assert content_version(file) == file.checksum
+    assert requests == ["head_object"] * headers
