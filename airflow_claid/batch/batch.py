@@ -17,7 +17,8 @@ from typing import Any
 
 from airflow_claid.batch import outcomes
 from airflow_claid.batch.concurrency import MOST_THREADS, ConcurrencyLimit
-from airflow_claid.batch.counts import BatchCounter, BatchCounts
+from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
+from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.intake import Intake, Item
 from airflow_claid.batch.items import ItemRow
 from airflow_claid.batch.manifest import Manifest
@@ -98,6 +99,8 @@ class Batch:
     :param budget: of that fulfilment.
     :param manifest: keeps the rows, and knows those of earlier attempts.
     :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
+    :param listed: returns whether an input is among the rows, ``None`` where nobody knows: those of an earlier batch
+        that are not become rows that are gone. ``None`` for a batch that takes only a part of what there is.
     :param quota_rate: returns the requests a second that the quota allows now; ``None`` where there is no limit.
     :param latency: returns the recent seconds from sending a request to its answer; ``None`` before the first answer.
     :param terms: see :class:`BatchTerms`.
@@ -114,6 +117,7 @@ class Batch:
         budget: Budget,
         manifest: Manifest,
         still_there: Callable[[dict[str, Any]], bool],
+        listed: Callable[[str], bool | None] | None = None,
         quota_rate: Callable[[], float | None],
         latency: Callable[[], float | None],
         terms: BatchTerms,
@@ -125,6 +129,7 @@ class Batch:
         self._fulfilment = fulfilment
         self._budget = budget
         self._manifest = manifest
+        self._listed = listed
         self._quota_rate = quota_rate
         self._latency = latency
         self._terms = terms
@@ -133,6 +138,7 @@ class Batch:
         self._reported_at = time.monotonic()
         self._changed = threading.Condition()
         self._running = 0
+        self._last_number = 0
         self._wake_at = 0
         """The submitting thread is woken when no more than this number of items are running."""
         self._concurrency_limit = ConcurrencyLimit()
@@ -191,10 +197,13 @@ class Batch:
         if self._stopped_by is not None:
             self._manifest.flush()
         self._wait_for_at_most(lambda: 0, even_if_stopped=True)
+        if self._stopped_by is None:
+            self._end_those_beyond()
 
     def _items(self) -> Iterator[Item]:
         """Yield the items to run: new ones, and between and after them those that are due for a retry."""
         for row in self._rows:
+            self._last_number = row.number
             while (retry := self._retries.due()) is not None:
                 yield retry
             if self._stopped_by is not None:
@@ -218,6 +227,14 @@ class Batch:
                         self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
                 self._report_if_due()
 
+    def _end_those_beyond(self) -> None:
+        """End what is not among the rows: those of an attempt that had more, and those whose input is gone."""
+        self._manifest.index.forget_after(self._last_number)
+        if self._listed is not None:
+            rows = gone_rows(self._manifest.index, self._listed)
+            for number, row in enumerate(rows, start=self._last_number + 1):
+                self._end(number, row)
+
     def _retry_later(self, item: Item) -> None:
         """Keep an item for a retry."""
         self._retries.add(item.tried_again(), times=item.tried)
@@ -233,7 +250,8 @@ class Batch:
         """
         if not known:
             self._add_to_manifest({**row, "row": number})
-        self._counter.end(row["status"], images=len(row.get("paths", ())), reused=reused)
+        images = 0 if row["status"] == GONE else len(row.get("paths", ()))
+        self._counter.end(row["status"], images=images, reused=reused)
         self._stop_if_too_many_failed(row, retryable=retryable)
 
     def _add_to_manifest(self, row: dict[str, Any]) -> None:
@@ -254,9 +272,9 @@ class Batch:
         counts = self.counts
         if self._terms.on_error == "fail":
             self.stop(f"{row['error']} (on_error='fail')", retryable=retryable)
-        elif counts.items >= _ENOUGH_FOR_A_SHARE and counts.share_failed > self._terms.error_threshold:
+        elif counts.tried >= _ENOUGH_FOR_A_SHARE and counts.share_failed > self._terms.error_threshold:
             self.stop(
-                f"{counts.failed} of {counts.items} prompts failed or were invalid: more than "
+                f"{counts.failed} of {counts.tried} prompts failed or were invalid: more than "
                 f"error_threshold={self._terms.error_threshold:g} allows. The last error: {row['error']}",
                 retryable=counts.by_status["failed"] > 0,
             )
@@ -282,7 +300,9 @@ class Batch:
         else:
             self._failed_in_a_row = 0
             self._end(
-                item.number, outcomes.fulfilled(item.order, result), reused=result.credits == 0 and not item.failures
+                item.number,
+                outcomes.fulfilled(item.order, result, item.carried),
+                reused=result.credits == 0 and not item.failures,
             )
 
     def _handle_error(self, item: Item, error: Exception) -> None:
@@ -313,7 +333,7 @@ class Batch:
             self._failed(item, error, retryable=retryable)
 
     def _failed(self, item: Item, error: Exception, *, retryable: bool) -> None:
-        row = outcomes.failed(item.order, error, self._cost(item.order))
+        row = outcomes.failed(item.order, error, self._cost(item.order), item.carried)
         log.warning("Row %d failed: %s", item.number, row["error"])
         self._end(item.number, row, retryable=retryable)
 

@@ -6,7 +6,10 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
+GONE = "gone"
+"""The status of an item of an earlier batch whose input is there no more."""
+
+STATUSES = ("done", "blocked", "failed", "invalid", "duplicate", "skipped", GONE)
 """The possible results of an item."""
 
 
@@ -14,7 +17,7 @@ STATUSES = ("done", "blocked", "failed", "invalid", "duplicate")
 class BatchCounts:
     """The progress of a batch.
 
-    :param by_status: number of items by status: done, blocked, failed, invalid, duplicate.
+    :param by_status: number of items by status: one of :data:`STATUSES`.
     :param reused: how many of these cost this execution nothing, because they were paid for before.
     :param images: usable pictures.
     :param credits: what this execution spent, as far as is known.
@@ -31,8 +34,13 @@ class BatchCounts:
 
     @property
     def items(self) -> int:
-        """Number of items that have ended."""
-        return sum(self.by_status.values())
+        """Number of items that have ended; those that are gone are none of this batch."""
+        return sum(self.by_status.values()) - self.by_status[GONE]
+
+    @property
+    def tried(self) -> int:
+        """Number of items that have ended, without those that were passed over."""
+        return self.items - self.by_status["skipped"]
 
     @property
     def failed(self) -> int:
@@ -41,8 +49,8 @@ class BatchCounts:
 
     @property
     def share_failed(self) -> float:
-        """Share of the ended items that failed or were invalid."""
-        return self.failed / max(1, self.items)
+        """Share of the items tried that failed or were invalid."""
+        return self.failed / max(1, self.tried)
 
 
 class BatchCounter:

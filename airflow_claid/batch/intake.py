@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_claid.batch import outcomes
+from airflow_claid.batch.counts import GONE
+from airflow_claid.batch.gone import back
 from airflow_claid.batch.items import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.compact_map import CompactMap
 from airflow_claid.storage.file_names import FileNames
 
 
@@ -19,12 +22,14 @@ class Item:
     """An order of the batch that needs a request.
 
     :param number: of its row.
+    :param carried: what its row tells the manifest, whatever order is made of it.
     :param tried: number of earlier attempts.
     :param failures: number of failures for passing reasons.
     """
 
     number: int
     order: Order
+    carried: Mapping[str, Any] = field(default_factory=dict)
     tried: int = 0
     failures: int = 0
 
@@ -68,19 +73,22 @@ class Intake:
         self._order_of = order_of
         self._index = index
         self._still_there = still_there
-        self._first_by_fingerprint: dict[int, int] = {}
-        self._first_by_name: dict[int, int] = {}
+        self._first_by_fingerprint = CompactMap()
+        self._first_by_name = CompactMap()
         self._names = FileNames("")
 
     def take(self, row: ItemRow) -> Item | Ended:
         """Return the item to request, or its result if it needs no request."""
+        if row.passed_over is not None:
+            return Ended(outcomes.skipped(row))
         try:
             order = self._order(row)
         except ClaidValidationError as error:
             return Ended(outcomes.invalid(row, str(error)))
-        first = self._first_by_fingerprint.setdefault(int(order.fingerprint[:24], 16), row.number)
+        carried = outcomes.carried_on(row)
+        first = self._first_by_fingerprint.setdefault(hash(order.fingerprint), row.number)
         if first != row.number:
-            return Ended(outcomes.duplicate(order, first))
+            return Ended(outcomes.duplicate(order, first, carried))
         namesake = self._namesake(row.number, order)
         if namesake is not None:
             conflict = ClaidValidationError(
@@ -88,11 +96,21 @@ class Intake:
                 "request: its pictures would overwrite those of the other row, or stand for them. Give each row a name "
                 "of its own"
             )
-            return Ended(outcomes.overwriting(order, str(conflict)))
-        before = self._index.get(order.fingerprint)
-        if before is None or before["status"] not in ("done", "blocked") or not self._still_there(before):
-            return Item(row.number, order)
-        return Ended(before, known=self._index.has(row.number, order.fingerprint), reused=True)
+            return Ended(outcomes.overwriting(order, str(conflict), carried))
+        before = self._result_before(order)
+        if before is None:
+            return Item(row.number, order, carried)
+        result = {**before, **outcomes.facts(order, carried)}
+        known = result == before and self._index.has(row.number, order.fingerprint)
+        return Ended(result, known=known, reused=True)
+
+    def _result_before(self, order: Order) -> dict[str, Any] | None:
+        """Return the row of an item that ended before and whose pictures are still in place; ``None`` for others."""
+        row = self._index.get(order.fingerprint)
+        if row is not None and row["status"] == GONE:
+            row = back(row)
+        usable = row is not None and row["status"] in ("done", "blocked") and self._still_there(row)
+        return row if usable else None
 
     def _order(self, row: ItemRow) -> Order:
         if row.problem:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
@@ -17,6 +18,7 @@ from airflow_claid.batch.lists import addresses_in, items_of
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import plain
+from airflow_claid.storage.stored_files import StoredFile
 
 _CONFLICT = "has the name {!r} of row {} but is another request: give each row a name of its own"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -61,12 +63,20 @@ class ItemRow:
     :param values: by our names of the columns, the subject's among them; what was empty is left out.
     :param name: what the user calls the item; ``None`` where he does not.
     :param problem: why the row cannot be used, as a sentence's end (``"has no prompt"``); else ``None``.
+    :param file: the picture that it is about, as a folder listed it; ``None`` where nothing was listed.
+    :param version: the checksum that a manifest told of that picture.
+    :param carried: facts of a manifest's row that the next manifest has too: ``name``, ``prompt`` and ``from``.
+    :param passed_over: why there is nothing to do, as the status that a manifest told (``"blocked"``); else ``None``.
     """
 
     number: int
     values: Mapping[str, object] = field(default_factory=dict)
     name: object = None
     problem: str | None = None
+    file: StoredFile | None = None
+    version: str | None = None
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    passed_over: str | None = None
 
 
 class Items:

@@ -39,8 +39,8 @@ class Manifest:
     """Writes the manifest of a batch: parts as it goes, and the whole at the end.
 
     Thread-safe. A row is a dict that JSON can hold, with at least ``row`` (its number in the
-    input), ``fingerprint`` (``None`` where the item has none) and ``status``: ``"done"``, ``"blocked"``,
-    ``"failed"``, ``"invalid"`` or ``"duplicate"``. Of several rows with one number, the last counts.
+    input), ``fingerprint`` (``None`` where the item has none) and ``status``: one of
+    :data:`.counts.STATUSES`. Of several rows with one number, the last counts.
 
     :param folder: the place's folder, ending with ``/``; Airflow must be able to write there.
     :param batch: a fingerprint that identifies the batch and is the same in each attempt.

@@ -1,4 +1,4 @@
-"""An index of the rows in a batch's manifest, by fingerprint."""
+"""An index of the rows in a batch's manifest, by fingerprint and by input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_claid.batch.counts import GONE
+from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import BLOCK_BYTES, located
 from airflow_claid.storage.temporary_database import temporary_database
@@ -24,14 +26,15 @@ _ROWS_AT_ONCE = 500
 
 
 _SCHEMA = """
-CREATE TABLE items (current INTEGER, number INTEGER, fingerprint TEXT, status TEXT, line BLOB,
+CREATE TABLE items (current INTEGER, number INTEGER, fingerprint TEXT, status TEXT, input INTEGER, line BLOB,
                     PRIMARY KEY (current, number));
 CREATE INDEX by_fingerprint ON items (fingerprint);
+CREATE INDEX by_input ON items (input) WHERE input IS NOT NULL;
 CREATE INDEX by_status ON items (current, status);
 """
 
 
-_TAKE = "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)"
+_TAKE = "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?)"
 
 
 _GET = """
@@ -43,10 +46,16 @@ ORDER BY current DESC, status = 'done' DESC, number LIMIT 1
 _HAS = "SELECT 1 FROM items WHERE current AND number = ? AND fingerprint IS ?"
 
 
+_OF_INPUT = "SELECT line FROM items WHERE input = ? ORDER BY current DESC"
+
+
+_FORGET_AFTER = "DELETE FROM items WHERE current = 1 AND number > ?"
+
+
 _COUNTS = "SELECT status, count(*) FROM items WHERE current = 1 GROUP BY status"
 
 
-_LINES = "SELECT number, line FROM items WHERE current = 1 AND number > ? ORDER BY number LIMIT ?"
+_LINES = "SELECT number, line FROM items WHERE current = ? AND number > ? ORDER BY number LIMIT ?"
 
 
 class ManifestIndex:
@@ -100,19 +109,37 @@ class ManifestIndex:
 
     def lines(self) -> Iterator[bytes]:
         """Yield this batch's rows as lines of JSON, in the order of their numbers."""
-        number = -1
-        while True:
-            with self._lock:
-                records = self._database.execute(_LINES, (number, _ROWS_AT_ONCE)).fetchall()
-            if not records:
-                return
-            for number, line in records:  # noqa: B007 - the next query starts after the last one
-                yield line + b"\n"
+        for line in self._lines(current=True):
+            yield line + b"\n"
+
+    def former(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the earlier batch's manifest, in the order of their numbers."""
+        return map(json.loads, self._lines(current=False))
+
+    def version_of(self, address: str, listed: str) -> str | None:
+        """Return which content an input had when a listing told this state of it; ``None`` where no row knows.
+
+        :param address: of the input; its connection does not matter.
+        """
+        address = without_connection(address)
+        with self._lock:
+            records = self._database.execute(_OF_INPUT, (hash(address),)).fetchall()
+        for row in map(json.loads, (line for (line,) in records)):
+            version = row.get("version")
+            if row.get("listed") == listed and isinstance(version, str) and without_connection(row["input"]) == address:
+                return version
+        return None
+
+    def forget_after(self, number: int) -> None:
+        """Forget this batch's rows with higher numbers: an earlier attempt had more items."""
+        with self._lock:
+            self._database.execute(_FORGET_AFTER, (number,))
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of this batch's pictures, in the order of their rows."""
-        for line in self.lines():
-            yield from json.loads(line).get("paths") or ()
+        for row in map(json.loads, self._lines(current=True)):
+            if row["status"] != GONE:
+                yield from row.get("paths") or ()
 
     def take(self, row: Mapping[str, Any], line: bytes) -> None:
         """Store a row of this batch, replacing one with the same number."""
@@ -123,8 +150,20 @@ class ManifestIndex:
         with self._lock:
             self._database.close()
 
+    def _lines(self, *, current: bool) -> Iterator[bytes]:
+        number = -1
+        while True:
+            with self._lock:
+                records = self._database.execute(_LINES, (current, number, _ROWS_AT_ONCE)).fetchall()
+            if not records:
+                return
+            for number, line in records:  # noqa: B007 - the next query starts after the last one
+                yield line
+
     def _take(self, row: Mapping[str, Any], line: bytes, *, current: bool) -> None:
-        values = (current, row["row"], row["fingerprint"], row["status"], line)
+        address = row.get("input")
+        key = hash(without_connection(address)) if isinstance(address, str) else None
+        values = (current, row["row"], row["fingerprint"], row["status"], key, line)
         with self._lock:
             self._database.execute(_TAKE, values)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_claid.batch.items import ItemRow
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.stored_files import StoredFile
 
 _NAME_CHARACTERS = 200
 _PROMPT_CHARACTERS = 2000
@@ -15,25 +17,29 @@ _PROMPT_CHARACTERS = 2000
 
 def invalid(row: ItemRow, problem: str) -> dict[str, Any]:
     """Return the row of an item that cannot be requested."""
-    name, prompt = _shown(row.name, _NAME_CHARACTERS), _shown(row.values.get("prompt"), _PROMPT_CHARACTERS)
-    return {"name": name, "prompt": prompt, "fingerprint": None, "status": "invalid", "error": problem}
+    return {**_without_order(row), "status": "invalid", "error": problem}
 
 
-def overwriting(order: Order, problem: str) -> dict[str, Any]:
+def skipped(row: ItemRow) -> dict[str, Any]:
+    """Return the row of an item with which there is nothing to do."""
+    return {**_without_order(row), "status": "skipped", "reason": row.passed_over, "credits": 0.0}
+
+
+def overwriting(order: Order, problem: str, carried: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of an item whose pictures would overwrite those of another."""
-    return {**_facts(order), "status": "invalid", "error": problem}
+    return {**facts(order, carried), "status": "invalid", "error": problem}
 
 
-def duplicate(order: Order, first: int) -> dict[str, Any]:
+def duplicate(order: Order, first: int, carried: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of an item that repeats the request of an earlier row."""
-    return {**_facts(order), "status": "duplicate", "of": first}
+    return {**facts(order, carried), "status": "duplicate", "of": first}
 
 
-def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
+def fulfilled(order: Order, result: Fulfilled, carried: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of an item that has usable or blocked pictures."""
     usable = [image for image in result.images if image.usable]
     return {
-        **_facts(order),
+        **facts(order, carried),
         "status": "done" if usable else "blocked",
         "paths": [image.path for image in usable],
         "checksums": [image.checksum for image in usable],
@@ -45,12 +51,12 @@ def fulfilled(order: Order, result: Fulfilled) -> dict[str, Any]:
     }
 
 
-def failed(order: Order, error: Exception, cost: dict[str, float | None]) -> dict[str, Any]:
+def failed(order: Order, error: Exception, cost: dict[str, float | None], carried: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of an item that failed.
 
     :param cost: what it has cost nevertheless; see :func:`cost_of`.
     """
-    return {**_facts(order), "status": "failed", "error": f"{type(error).__name__}: {error}", **cost}
+    return {**facts(order, carried), "status": "failed", "error": f"{type(error).__name__}: {error}", **cost}
 
 
 def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
@@ -75,5 +81,25 @@ def _shown(value: object, characters: int) -> str | None:
         return f"({type(value).__name__})"
 
 
-def _facts(order: Order) -> dict[str, Any]:
-    return {"name": order.name, "prompt": order.prompt, "fingerprint": order.fingerprint}
+def carried_on(row: ItemRow) -> dict[str, Any]:
+    """Return what the manifest tells of a row, whatever order is made of it."""
+    return {**row.carried, **({"listed": state_listed(row.file)} if row.file else {})}
+
+
+def state_listed(file: StoredFile) -> str:
+    """Return the state of a picture that a folder listed: as long as it is the same, so is the content."""
+    return file.checksum or file.state
+
+
+def facts(order: Order, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest tells of an item, whatever became of it.
+
+    :param carried: see :func:`carried_on`.
+    """
+    picture = {} if order.input is None else {"input": order.input, "version": order.version}
+    return {"name": order.name, "prompt": order.prompt, **carried, **picture, "fingerprint": order.fingerprint}
+
+
+def _without_order(row: ItemRow) -> dict[str, Any]:
+    name, prompt = _shown(row.name, _NAME_CHARACTERS), _shown(row.values.get("prompt"), _PROMPT_CHARACTERS)
+    return {"name": name, "prompt": prompt, **carried_on(row), "fingerprint": None}

@@ -53,6 +53,11 @@ class CreationOrder(Order):
         return self.subject
 
     @property
+    def version(self) -> str | None:
+        """Which content the input has."""
+        return self.source.version
+
+    @property
     def number_of_images(self) -> int:
         """How many pictures are asked for; Claid's default is 1 where an output need not say."""
         return self.output.number_of_images or 1

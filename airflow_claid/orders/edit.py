@@ -67,6 +67,11 @@ class EditOrder(Order):
         return f"{self.operation} at once" if self.at_once else self.operation
 
     @property
+    def version(self) -> str | None:
+        """Which content the input has."""
+        return self.source.version
+
+    @property
     def suffix(self) -> str:
         """The suffix of the file that is written."""
         return PICTURE_SUFFIXES[format_name(self.output.format, _DEFAULT_FORMAT)]

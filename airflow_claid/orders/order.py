@@ -83,6 +83,11 @@ class Order(ABC):
         return None
 
     @property
+    def version(self) -> str | None:
+        """Which content that picture has; ``None`` where there is no picture, or only Claid reads it."""
+        return None
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """All addresses that it starts from."""
         return (self.input,) if self.input is not None else ()

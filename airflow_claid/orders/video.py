@@ -46,6 +46,11 @@ class VideoOrder(Order):
         return self.subject
 
     @property
+    def version(self) -> str | None:
+        """Which content the input has."""
+        return self.source.version
+
+    @property
     def prompt(self) -> str | None:
         """The prompt, or what Claid is to write one by."""
         prompt = self.options.prompt

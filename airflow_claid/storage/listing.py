@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow_claid.storage import local_files
 from airflow_claid.storage.addresses import local_path, scheme_of, without_connection
+from airflow_claid.storage.compact_map import CompactMap
 from airflow_claid.storage.object_storage import is_forbidden, listing_refused, located
 from airflow_claid.storage.stored_files import StoredFile, checksum_in, moment_of, stored_file
 
@@ -48,8 +49,8 @@ def stream_files(
 class Inventory:
     """The files in a folder, by the path in it, with what tells one content from another.
 
-    That is the bucket's checksum where it has one, else (a local folder) the size in bytes. Kept as numbers, some
-    hundred bytes a file. The folder is listed when the first file is asked for, which may be done from any thread.
+    That is the bucket's checksum where it has one, else (a local folder) the size in bytes. Kept as numbers, less than
+    fifty bytes a file. The folder is listed when the first file is asked for, which may be done from any thread.
 
     :param folder: address, ending with ``/``; a folder that is not there is empty.
     :param recursive: whether the folders in it count as well.
@@ -59,7 +60,7 @@ class Inventory:
         self._folder = folder
         self._recursive = recursive
         self._lock = threading.Lock()
-        self._listed: dict[int, int] | None = None
+        self._listed: CompactMap | None = None
 
     def __len__(self) -> int:
         return len(self._files)
@@ -81,11 +82,13 @@ class Inventory:
         return state is not None and state in known
 
     @property
-    def _files(self) -> dict[int, int]:
+    def _files(self) -> CompactMap:
         with self._lock:
             if self._listed is None:
-                infos = _infos(self._folder, recursive=self._recursive)
-                self._listed = {hash(name): hash(checksum_in(info) or int(info["size"])) for name, info in infos}
+                listed = CompactMap()
+                for name, info in _infos(self._folder, recursive=self._recursive):
+                    listed.setdefault(hash(name), hash(checksum_in(info) or int(info["size"])))
+                self._listed = listed
             return self._listed
 
 

@@ -320,6 +320,12 @@ def test_names_are_one_prompts_each(tmp_path: Path) -> None:
     assert "of row 1" in world.lines[1]["error"]
 
 
+def test_the_row_of_a_prompt_tells_of_no_picture(tmp_path: Path) -> None:
+    world = World(tmp_path, prompts=lamps(1))
+    world.run()
+    assert world.lines[0].keys().isdisjoint({"input", "version", "listed", "from", "was"})
+
+
 def test_a_row_that_is_no_good_says_what_it_had_and_why(tmp_path: Path) -> None:
     world = World(tmp_path, prompts=["ab", {"name": "X"}, *lamps(1)])
     world.run()
