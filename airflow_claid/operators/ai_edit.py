@@ -10,9 +10,10 @@ from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.base import RequestModel, check_known, checked
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.inputs import check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.orders.ai_edit import AIEditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, known, number, optional, refusing_at_once, without_none
@@ -50,7 +51,49 @@ def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
+class AIEditParameters(CreatingParameters):
+    """What the AI edit of one picture, of several and of a catalogue have in common.
+
+    The parameters are those of :class:`ImageAIEditOperator`.
+    """
+
+    request_fields = (
+        "prompt",
+        "model",
+        "aspect_ratio",
+        "inference_steps",
+        "guidance_scale",
+        *CreatingParameters.creating_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        model: str | None = None,
+        aspect_ratio: str | None = None,
+        inference_steps: int | str | None = None,
+        guidance_scale: float | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.model = model
+        self.aspect_ratio = aspect_ratio
+        self.inference_steps = inference_steps
+        self.guidance_scale = guidance_scale
+        with refusing_at_once():
+            check_known(_Asked, _asked(known(self, AIEditParameters.request_fields)), _NAMES)
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> AIEditOrder:
+        asked = checked(_Asked, _asked(parameters), _NAMES)
+        source = self._reachable(parameters["input"], version=version)
+        order = AIEditOrder(**where, source=source, options=asked.options, output=asked.output)
+        self._refuse_overwriting(order, [source])
+        return order
+
+
+class ImageAIEditOperator(AIEditParameters, CreatingOperator, ClaidJobOperator):
     """Change one picture or several as a prompt says.
 
     Costs 2 credits an image (docs.claid.ai). Each input is a request, and a job, of its own; all are submitted, then
@@ -81,11 +124,7 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
 
     template_fields: Sequence[str] = (
         "input",
-        "prompt",
-        "model",
-        "aspect_ratio",
-        "inference_steps",
-        "guidance_scale",
+        *AIEditParameters.request_fields,
         *CreatingOperator.creating_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
@@ -97,38 +136,22 @@ class ImageAIEditOperator(CreatingOperator, ClaidJobOperator):
         self,
         *,
         input: str | list[str],  # noqa: A002 - Claid's own name
-        prompt: str,
-        model: str | None = None,
-        aspect_ratio: str | None = None,
-        inference_steps: int | str | None = None,
-        guidance_scale: float | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.input = input
-        self.prompt = prompt
-        self.model = model
-        self.aspect_ratio = aspect_ratio
-        self.inference_steps = inference_steps
-        self.guidance_scale = guidance_scale
         with refusing_at_once():
             check_inputs(input)
-            check_known(_Asked, _asked(known(self, ImageAIEditOperator.template_fields)), _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"prompt={shortened(self.prompt)}"
 
     def _orders(self) -> list[Order]:
-        asked = checked(_Asked, _asked(given(self, ImageAIEditOperator.template_fields)), _NAMES)
-        inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
-        where = self._where()
+        self._check_on_blocked()
+        place = folder_place(self.output_path)
+        inputs = inputs_of(self.input, place, self.name)
+        parameters, where = given(self, self.request_fields), self._where(place, self.name)
         if not inputs:
             self.log.info("There are no pictures to edit")
-        orders: list[Order] = []
-        for path in inputs:
-            source = self._reachable(path)
-            order = AIEditOrder(**where, source=source, options=asked.options, output=asked.output)
-            self._refuse_overwriting(order, [source])
-            orders.append(order)
-        return orders
+        return [self._order({**parameters, "input": path}, where) for path in inputs]

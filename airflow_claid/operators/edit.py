@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,18 @@ from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
     format_or_options,
+    given,
     is_literal,
     metadata_of,
     paths,
     refusing_at_once,
     sides_as_numbers,
 )
-from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.file_names import FileNames
 from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
 from airflow_claid.storage.signed_links import shown_in
@@ -34,7 +36,193 @@ if TYPE_CHECKING:
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
 
 
-class ImageEditOperator(InputOperator, ClaidJobOperator):
+class EditParameters(InputOperator):
+    """What the edit of one picture, of several and of a catalogue have in common.
+
+    The parameters are those of :class:`ImageEditOperator`.
+    """
+
+    edit_fields: tuple[str, ...] = ("output_format", "metadata")
+
+    def __init__(
+        self,
+        *,
+        output_format: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_format = output_format
+        self.metadata = metadata
+
+    @abstractmethod
+    def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return Claid's operations."""
+
+    def _check_known(self) -> None:
+        """Check, when the DAG is parsed, an edit that is known whole."""
+        parameters = given(self, self.request_fields)
+        output: str | None = getattr(self, "output_path")  # noqa: B009 - of the operator that this is a part of
+        with refusing_at_once():
+            if is_literal([*parameters.values(), output]):
+                self._edit(parameters, edit_place(output))
+
+    def _edit(self, parameters: Mapping[str, Any], place: Place) -> Edit:
+        """Return what is done to each picture, checked."""
+        output = {
+            "format": _format(parameters["output_format"], place),
+            "metadata": metadata_of(parameters["metadata"]),
+        }
+        return checked(Edit, {"operations": sides_as_numbers(self._operations(parameters)), "output": output})
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> EditOrder:
+        edit, picture = self._edit(parameters, where["place"]), self._source(parameters["input"], version=version)
+        order = EditOrder(
+            base_url=where["base_url"],
+            place=where["place"],
+            landing=where["landing"],
+            name=where["name"] or picture.stem,
+            source=picture,
+            operations=edit.operations,
+            output=edit.output,
+        )
+        self._refuse_overwriting(order, [picture])
+        return order
+
+
+class AnyEditParameters(EditParameters):
+    """What the operators have in common that do any edit.
+
+    The parameters are those of :class:`ImageEditOperator`.
+    """
+
+    request_fields = ("operations", *EditParameters.edit_fields)
+
+    def __init__(self, *, operations: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.operations = operations
+        self._check_known()
+
+    def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        operations: Mapping[str, Any] = parameters["operations"]
+        return operations
+
+
+class UpscaleParameters(EditParameters):
+    """What the operators have in common that enlarge.
+
+    The parameters are those of :class:`ImageUpscaleOperator`.
+    """
+
+    request_fields = ("scale", "mode", *EditParameters.edit_fields)
+
+    def __init__(self, *, scale: str | int = "200%", mode: str = "smart_enhance", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.mode = mode
+        self._check_known()
+
+    def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            "restorations": {"upscale": parameters["mode"]},
+            "resizing": {"width": parameters["scale"], "height": "auto", "fit": "bounds"},
+        }
+
+
+class ResizeParameters(EditParameters):
+    """What the operators have in common that bring pictures to a size.
+
+    The parameters are those of :class:`ImageResizeOperator`.
+    """
+
+    request_fields = ("width", "height", "fit", *EditParameters.edit_fields)
+
+    def __init__(
+        self,
+        *,
+        width: str | int = "auto",
+        height: str | int = "auto",
+        fit: str | Mapping[str, Any] = "bounds",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+        self.height = height
+        self.fit = fit
+        self._check_known()
+
+    def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"resizing": {name: parameters[name] for name in ("width", "height", "fit")}}
+
+
+class EditOperator(EditParameters, ClaidJobOperator):
+    """Base of the operators that edit one picture or several.
+
+    :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
+        ``storage://NAME/…``, or any path of Airflow's object storage.
+    :param output: (templated) a folder (``s3://…/``, ``gs://…/``, ``file:///…/``, ``storage://NAME/…/``), where the
+        files keep the inputs' names with the format's suffix; or, for one input, the file. ``None``: links that
+        live 24 hours.
+    :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
+    """
+
+    edited_fields: tuple[str, ...] = (
+        "input",
+        "output_path",
+        "name",
+        *InputOperator.input_template_fields,
+        *ClaidJobOperator.waiting_template_fields,
+        *ClaidJobOperator.terms_template_fields,
+    )
+    ui_color = "#e9f7ef"
+    job_kind = JobKind.EDIT
+
+    def __init__(
+        self,
+        *,
+        input: str | list[str],  # noqa: A002 - Claid's own name
+        output: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input = input
+        self.output_path = output
+        self.name = name
+        with refusing_at_once():
+            if is_literal(input) and not paths(input, "input"):
+                raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
+            if name is not None and is_literal(name):
+                checked_name(name)
+
+    @property
+    def _subject(self) -> str:
+        return f"input={shortened(shown_in(self.input))}"
+
+    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
+        """Return the paths in the order of the inputs."""
+        super()._end(context, task_orders, results)
+        inputs = paths(self.input, "input")
+        edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
+        return [path for path in (edited[one] for one in inputs) if path]
+
+    def _orders(self) -> list[Order]:
+        inputs = list(dict.fromkeys(paths(self.input, "input")))
+        place = edit_place(self.output_path)
+        if not inputs:
+            self.log.info("There are no pictures to edit")
+        if (place.file or self.name) and len(inputs) > 1:
+            raise ClaidValidationError(
+                f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
+                "folder that ends with '/', and no name"
+            )
+        parameters, where = given(self, self.request_fields), self._where(place, self.name)
+        orders = [self._order({**parameters, "input": path}, where) for path in inputs]
+        _check_files(orders)
+        return list(orders)
+
+
+class ImageEditOperator(AnyEditParameters, EditOperator):
     """Edit one picture or several with any of Claid's operations.
 
     We count 1 credit a picture (Claid publishes no price for editing). Pictures that Claid
@@ -66,115 +254,11 @@ class ImageEditOperator(InputOperator, ClaidJobOperator):
         kept first.
     """
 
-    template_fields: Sequence[str] = (
-        "input",
-        "operations",
-        "output_path",
-        "output_format",
-        "metadata",
-        "name",
-        *InputOperator.input_template_fields,
-        *ClaidJobOperator.waiting_template_fields,
-        *ClaidJobOperator.terms_template_fields,
-    )
+    template_fields: Sequence[str] = (*AnyEditParameters.request_fields, *EditOperator.edited_fields)
     template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
-    ui_color = "#e9f7ef"
-    job_kind = JobKind.EDIT
-
-    def __init__(
-        self,
-        *,
-        input: str | list[str],  # noqa: A002 - Claid's own name
-        operations: Mapping[str, Any],
-        output: str | None = None,
-        output_format: str | Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.input = input
-        self.operations = operations
-        self.output_path = output
-        self.output_format = output_format
-        self.metadata = metadata
-        self.name = name
-        with refusing_at_once():
-            if is_literal([operations, output, output_format, metadata]):
-                self._edit(edit_place(output))
-            if is_literal(input) and not paths(input, "input"):
-                raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
-            if name is not None and is_literal(name):
-                checked_name(name)
-
-    @property
-    def _subject(self) -> str:
-        return f"input={shortened(shown_in(self.input))}"
-
-    def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
-        """Return the paths in the order of the inputs."""
-        super()._end(context, task_orders, results)
-        inputs = paths(self.input, "input")
-        edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
-        return [path for path in (edited[one] for one in inputs) if path]
-
-    def _edit(self, place: Place) -> Edit:
-        """Return what is done to each picture, checked."""
-        output = {"format": self._format(place), "metadata": metadata_of(self.metadata)}
-        return checked(Edit, {"operations": sides_as_numbers(self.operations), "output": output})
-
-    def _format(self, place: Place) -> str | Mapping[str, Any] | None:
-        """Return the format asked for; a file's suffix says it where nothing else does."""
-        asked: str | Mapping[str, Any] | None = format_or_options(self.output_format) or None
-        if place.file is None:
-            return asked
-        suffix = "." + place.file.lower().rpartition(".")[2]
-        named = _FORMAT_OF_SUFFIX.get(suffix)
-        if named is None:
-            raise ClaidValidationError(
-                f"output={self.output_path!r} names a {suffix} file, which Claid does not write: use one of "
-                f"{', '.join(_FORMAT_OF_SUFFIX)}"
-            )
-        if asked and _format_name(asked) != named:
-            raise ClaidValidationError(
-                f"output_format={self.output_format!r} does not go with the file name in "
-                f"output={self.output_path!r}: leave one of them out, or make "
-                "them the same"
-            )
-        return asked or named
-
-    def _orders(self) -> list[Order]:
-        inputs = list(dict.fromkeys(paths(self.input, "input")))
-        place = edit_place(self.output_path)
-        if not inputs:
-            self.log.info("There are no pictures to edit")
-        if (place.file or self.name) and len(inputs) > 1:
-            raise ClaidValidationError(
-                f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
-                "folder that ends with '/', and no name"
-            )
-        edit = self._edit(place)
-        self._check_place(place)
-        landing = self._landing(place)
-        orders = []
-        for path in inputs:
-            picture = self._source(path)
-            orders.append(
-                EditOrder(
-                    base_url=self.hook.client.base_url,
-                    place=place,
-                    landing=landing,
-                    name=checked_name(self.name) if self.name not in (None, "") else picture.stem,
-                    source=picture,
-                    operations=edit.operations,
-                    output=edit.output,
-                )
-            )
-        _check_files(orders, self.hook.storages)
-        return list(orders)
 
 
-class ImageUpscaleOperator(ImageEditOperator):
+class ImageUpscaleOperator(UpscaleParameters, EditOperator):
     """Enlarge pictures with Claid's upscaler.
 
     Sends ``restorations.upscale`` together with ``resizing``, because resizing alone only interpolates
@@ -185,22 +269,11 @@ class ImageUpscaleOperator(ImageEditOperator):
     :param mode: (templated) ``"smart_enhance"``, ``"smart_resize"``, ``"faces"``, ``"digital_art"`` or ``"photo"``.
     """
 
-    def __init__(
-        self,
-        *,
-        input: str | list[str],  # noqa: A002 - Claid's own name
-        scale: str | int = "200%",
-        mode: str = "smart_enhance",
-        **kwargs: Any,
-    ) -> None:
-        operations = {
-            "restorations": {"upscale": mode},
-            "resizing": {"width": scale, "height": "auto", "fit": "bounds"},
-        }
-        super().__init__(input=input, operations=operations, **kwargs)
+    template_fields: Sequence[str] = (*UpscaleParameters.request_fields, *EditOperator.edited_fields)
+    template_fields_renderers = {"metadata": "json"}  # noqa: RUF012 - Airflow's own form
 
 
-class ImageResizeOperator(ImageEditOperator):
+class ImageResizeOperator(ResizeParameters, EditOperator):
     """Bring pictures to a size.
 
     All else, and all other parameters, are those of :class:`ImageEditOperator`.
@@ -212,17 +285,28 @@ class ImageResizeOperator(ImageEditOperator):
         ``"crop"``, which cuts. Others: ``"cover"``, ``"canvas"``, ``"outpaint"``, or a dict with options.
     """
 
-    def __init__(
-        self,
-        *,
-        input: str | list[str],  # noqa: A002 - Claid's own name
-        width: str | int = "auto",
-        height: str | int = "auto",
-        fit: str | Mapping[str, Any] = "bounds",
-        **kwargs: Any,
-    ) -> None:
-        operations = {"resizing": {"width": width, "height": height, "fit": fit}}
-        super().__init__(input=input, operations=operations, **kwargs)
+    template_fields: Sequence[str] = (*ResizeParameters.request_fields, *EditOperator.edited_fields)
+    template_fields_renderers = {"metadata": "json"}  # noqa: RUF012 - Airflow's own form
+
+
+def _format(output_format: object, place: Place) -> str | Mapping[str, Any] | None:
+    """Return the format asked for; a file's suffix says it where nothing else does."""
+    asked: str | Mapping[str, Any] | None = format_or_options(output_format) or None
+    if place.file is None:
+        return asked
+    suffix = "." + place.file.lower().rpartition(".")[2]
+    named = _FORMAT_OF_SUFFIX.get(suffix)
+    if named is None:
+        raise ClaidValidationError(
+            f"output={place.folder + place.file!r} names a {suffix} file, which Claid does not write: use one of "
+            f"{', '.join(_FORMAT_OF_SUFFIX)}"
+        )
+    if asked and _format_name(asked) != named:
+        raise ClaidValidationError(
+            f"output_format={output_format!r} does not go with the file name in "
+            f"output={place.folder + place.file!r}: leave one of them out, or make them the same"
+        )
+    return asked or named
 
 
 def _format_name(output_format: object) -> str:
@@ -233,19 +317,14 @@ def _format_name(output_format: object) -> str:
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
 
-def _check_files(orders: Sequence[EditOrder], storages: ConnectedStorages) -> None:
-    """Refuse inputs that would be written to one file, or over themselves."""
+def _check_files(orders: Sequence[EditOrder]) -> None:
+    """Refuse inputs that would be written to one file."""
     written: dict[str, str] = {}
     names = FileNames(orders[0].place.folder if len(orders) > 1 else "")
     for order in orders:
         if not order.place.folder:
             continue
         target = order.place.folder + order.file_name(1)
-        if storages.plain_uri(target) == storages.plain_uri(order.source.path):
-            raise ClaidValidationError(
-                f"output={order.place.folder!r} would overwrite the input {order.subject!r}: give another folder or a "
-                "name"
-            )
         first = written.setdefault(names.key(target), order.subject)
         if first != order.subject:
             raise ClaidValidationError(

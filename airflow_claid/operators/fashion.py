@@ -10,12 +10,14 @@ from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known,
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.models.fashion import FashionOptions, garments
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.inputs import one_path
 from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.orders.fashion import FashionOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, known, optional, paths, refusing_at_once, without_none
+from airflow_claid.storage.places import folder_place
 from airflow_claid.storage.signed_links import shown_in
 
 _NAMES = {
@@ -44,7 +46,57 @@ def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class FashionModelOperator(CreatingOperator, ClaidJobOperator):
+class FashionParameters(CreatingParameters):
+    """What one outfit and a catalogue of them have in common.
+
+    The parameters are those of :class:`FashionModelOperator`.
+    """
+
+    request_fields = ("model", "pose", "background", "aspect_ratio", *CreatingParameters.creating_fields)
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        pose: str | None = None,
+        background: str | None = None,
+        aspect_ratio: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.pose = pose
+        self.background = background
+        self.aspect_ratio = aspect_ratio
+        with refusing_at_once():
+            self._check_known(UNKNOWN)
+
+    def _check_known(self, clothing: object) -> None:
+        """Check, when the DAG is parsed, what is known then."""
+        asked = known(self, FashionParameters.request_fields)
+        check_known(_Asked, _asked({**asked, "clothing": clothing}), _NAMES)
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> FashionOrder:
+        asked = checked(_Asked, _asked(parameters), _NAMES)
+        first, *others = asked.clothing
+        sources = (
+            self._reachable(first, "clothing", version=version),
+            *(self._reachable(path, "clothing") for path in others),
+        )
+        person = one_path(parameters["model"], "model")
+        order = FashionOrder(
+            **where,
+            source=sources[0],
+            garments=sources,
+            person=self._shared(person, "model") if person else None,
+            options=asked.options,
+            output=asked.output,
+        )
+        self._refuse_overwriting(order, [*sources, *([order.person] if order.person else [])])
+        return order
+
+
+class FashionModelOperator(FashionParameters, CreatingOperator, ClaidJobOperator):
     """Show 1 to 5 garments together on a person.
 
     Costs 2 credits an image (docs.claid.ai). One request, and one job, for all garments; map over it for outfits of
@@ -73,10 +125,7 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
 
     template_fields: Sequence[str] = (
         "clothing",
-        "model",
-        "pose",
-        "background",
-        "aspect_ratio",
+        *FashionParameters.request_fields,
         *CreatingOperator.creating_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
@@ -84,41 +133,18 @@ class FashionModelOperator(CreatingOperator, ClaidJobOperator):
     ui_color = "#ffeaf2"
     job_kind = JobKind.FASHION_MODEL
 
-    def __init__(
-        self,
-        *,
-        clothing: str | list[str],
-        model: str | None = None,
-        pose: str | None = None,
-        background: str | None = None,
-        aspect_ratio: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, clothing: str | list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.clothing = clothing
-        self.model = model
-        self.pose = pose
-        self.background = background
-        self.aspect_ratio = aspect_ratio
         with refusing_at_once():
-            check_known(_Asked, _asked(known(self, FashionModelOperator.template_fields)), _NAMES)
+            self._check_known(known(self, ("clothing",))["clothing"])
 
     @property
     def _subject(self) -> str:
         return f"clothing={shortened(shown_in(self.clothing))}"
 
     def _orders(self) -> list[Order]:
-        asked = checked(_Asked, _asked(given(self, FashionModelOperator.template_fields)), _NAMES)
-        where = self._where()
-        sources = tuple(self._reachable(path, "clothing") for path in asked.clothing)
-        person = one_path(self.model, "model")
-        order = FashionOrder(
-            **where,
-            source=sources[0],
-            garments=sources,
-            person=self._reachable(person, "model") if person else None,
-            options=asked.options,
-            output=asked.output,
-        )
-        self._refuse_overwriting(order, [*sources, *([order.person] if order.person else [])])
-        return [order]
+        self._check_on_blocked()
+        parameters = given(self, (*self.request_fields, "clothing"))
+        checked(_Asked, _asked(parameters), _NAMES)
+        return [self._order(parameters, self._where(folder_place(self.output_path), self.name))]

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
+from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.blocked import FilteredOperator
-from airflow_claid.operators.bases.paying import ClaidPayingOperator
+from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import is_literal, known, number, refusing_at_once
+from airflow_claid.parameters import given, is_literal, known, number, refusing_at_once
 from airflow_claid.storage.places import checked_name, generation_place
 
 
-class ImageGenerationOperator(FilteredOperator):
+class GenerationParameters(ClaidPayingOperator):
+    """What one prompt and a catalogue of them have in common.
+
+    The parameters are those of :class:`ImageGenerationOperator`.
+    """
+
+    request_fields = ("number_of_images", "guidance_scale")
+
+    def __init__(self, *, number_of_images: int | str = 1, guidance_scale: float | str = 5.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.number_of_images = number_of_images
+        self.guidance_scale = guidance_scale
+        with refusing_at_once():
+            self._check_known(UNKNOWN)
+
+    def _check_known(self, prompt: object) -> None:
+        """Check, when the DAG is parsed, what is known then."""
+        asked = known(self, GenerationParameters.request_fields)
+        GenerateRequest.check_known(prompt, number(asked["number_of_images"]), number(asked["guidance_scale"]))
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> GenerateOrder:
+        request = GenerateRequest.of(
+            parameters["prompt"],
+            number_of_images=number(parameters["number_of_images"]),
+            guidance_scale=number(parameters["guidance_scale"]),
+        )
+        return GenerateOrder(**where, request=request)
+
+
+class ImageGenerationOperator(GenerationParameters, FilteredOperator):
     """Generate 1024x1024 PNG images from a prompt.
 
     Costs 1 credit an image. Claid's own default is 4 images, which is 4 credits; here it is 1.
@@ -59,8 +89,6 @@ class ImageGenerationOperator(FilteredOperator):
         self,
         *,
         prompt: str,
-        number_of_images: int | str = 1,
-        guidance_scale: float | str = 5.0,
         output: str | None = None,
         name: str | None = None,
         on_blocked: str = "fail",
@@ -68,15 +96,10 @@ class ImageGenerationOperator(FilteredOperator):
     ) -> None:
         super().__init__(on_blocked=on_blocked, **kwargs)
         self.prompt = prompt
-        self.number_of_images = number_of_images
-        self.guidance_scale = guidance_scale
         self.output_path = output
         self.name = name
         with refusing_at_once():
-            asked = known(self, ("prompt", "number_of_images", "guidance_scale"))
-            GenerateRequest.check_known(
-                asked["prompt"], number(asked["number_of_images"]), number(asked["guidance_scale"])
-            )
+            self._check_known(known(self, ("prompt",))["prompt"])
             if is_literal(output):
                 generation_place(output)
             if name is not None and is_literal(name):
@@ -92,32 +115,15 @@ class ImageGenerationOperator(FilteredOperator):
 
     def _orders(self) -> list[Order]:
         self._check_on_blocked()
-        requests = [self._request(prompt) for prompt in self._prompts()]
-        place = generation_place(self.output_path)
-        if not requests:
+        parameters = given(self, self.request_fields)
+        prompts = self._prompts()
+        where = self._where(generation_place(self.output_path), self.name)
+        if not prompts:
             self.log.info("There are no prompts to generate from")
-        self._check_place(place)
-        name = checked_name(self.name) if self.name not in (None, "") else None
-        orders = [
-            GenerateOrder(
-                base_url=self.hook.client.base_url,
-                place=place,
-                landing=self._landing(place),
-                name=name,
-                request=request,
-            )
-            for request in requests
-        ]
+        orders = [self._order({**parameters, "prompt": prompt}, where) for prompt in prompts]
         different = list({order.fingerprint: order for order in orders}.values())
-        if name is not None and len(different) > 1:
+        if where["name"] is not None and len(different) > 1:
             raise ClaidValidationError(
-                f"name={name!r} names the pictures of one prompt, and there are {len(different)}: leave it out"
+                f"name={where['name']!r} names the pictures of one prompt, and there are {len(different)}: leave it out"
             )
         return list(different)
-
-    def _request(self, prompt: str) -> GenerateRequest:
-        return GenerateRequest.of(
-            prompt,
-            number_of_images=number(self.number_of_images),
-            guidance_scale=number(self.guidance_scale),
-        )

@@ -10,8 +10,9 @@ from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known,
 from airflow_claid.client.models.scene import AfterTemplate, EffectScene, Placement, PromptScene, SceneOutput
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import written_out
-from airflow_claid.operators.bases.creating import CreatingOperator, output_of
+from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.inputs import check_inputs, inputs_of, one_path
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.scene import SceneOrder
 from airflow_claid.parameters import (
@@ -80,7 +81,95 @@ _ASKED: Mapping[str, type[_Asked[Any]]] = {
 }
 
 
-class BackgroundGenerationOperator(CreatingOperator):
+class SceneParameters(CreatingParameters):
+    """What the scene of one product, of several and of a catalogue have in common.
+
+    The parameters are those of :class:`BackgroundGenerationOperator`.
+    """
+
+    request_fields = (
+        "prompt",
+        "template",
+        "effect",
+        "view",
+        "template_mode",
+        "placement",
+        "position",
+        "scale",
+        "rotation",
+        "padding",
+        "color",
+        "aspect_ratio",
+        "negative_prompt",
+        "write_prompt",
+        "guidelines",
+        "options",
+        *CreatingParameters.creating_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        prompt: str | None = None,
+        template: str | None = None,
+        effect: str | None = None,
+        view: str | None = None,
+        template_mode: str | None = None,
+        placement: str | None = None,
+        position: Sequence[float | str] | None = None,
+        scale: float | str | None = None,
+        rotation: float | str | None = None,
+        padding: str | None = None,
+        color: str | None = None,
+        aspect_ratio: str | None = None,
+        negative_prompt: str | None = None,
+        write_prompt: bool | str = False,
+        guidelines: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.template = template
+        self.effect = effect
+        self.view = view
+        self.template_mode = template_mode
+        self.placement = placement
+        self.position = position
+        self.scale = scale
+        self.rotation = rotation
+        self.padding = padding
+        self.color = color
+        self.aspect_ratio = aspect_ratio
+        self.negative_prompt = negative_prompt
+        self.write_prompt = write_prompt
+        self.guidelines = guidelines
+        self.options = options
+        with refusing_at_once():
+            if is_literal([template, effect, write_prompt]):
+                parameters = known(self, SceneParameters.request_fields)
+                check_known(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> SceneOrder:
+        asked = checked(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
+        source, template = (
+            self._reachable(parameters["input"], version=version),
+            one_path(parameters["template"], "template"),
+        )
+        drawn_after = self._shared(template, "template") if template else None
+        order = SceneOrder(
+            **where,
+            source=source,
+            placement=asked.object,
+            scene=asked.scene,
+            template=drawn_after,
+            output=asked.output,
+        )
+        self._refuse_overwriting(order, [source, *([drawn_after] if drawn_after else [])])
+        return order
+
+
+class BackgroundGenerationOperator(SceneParameters, CreatingOperator):
     """Put one product or several into a scene: from a prompt, after a template picture, or on a colour with a shadow.
 
     We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose
@@ -124,22 +213,7 @@ class BackgroundGenerationOperator(CreatingOperator):
 
     template_fields: Sequence[str] = (
         "input",
-        "prompt",
-        "template",
-        "effect",
-        "view",
-        "template_mode",
-        "placement",
-        "position",
-        "scale",
-        "rotation",
-        "padding",
-        "color",
-        "aspect_ratio",
-        "negative_prompt",
-        "write_prompt",
-        "guidelines",
-        "options",
+        *SceneParameters.request_fields,
         *CreatingOperator.creating_template_fields,
         *CreatingOperator.terms_template_fields,
     )
@@ -150,157 +224,112 @@ class BackgroundGenerationOperator(CreatingOperator):
         self,
         *,
         input: str | list[str],  # noqa: A002 - Claid's own name
-        prompt: str | None = None,
-        template: str | None = None,
-        effect: str | None = None,
-        view: str | None = None,
-        template_mode: str | None = None,
-        placement: str | None = None,
-        position: Sequence[float | str] | None = None,
-        scale: float | str | None = None,
-        rotation: float | str | None = None,
-        padding: str | None = None,
-        color: str | None = None,
-        aspect_ratio: str | None = None,
-        negative_prompt: str | None = None,
-        write_prompt: bool | str = False,
-        guidelines: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        output_format: str | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(output_format=output_format, **kwargs)
+        super().__init__(**kwargs)
         self.input = input
-        self.prompt = prompt
-        self.template = template
-        self.effect = effect
-        self.view = view
-        self.template_mode = template_mode
-        self.placement = placement
-        self.position = position
-        self.scale = scale
-        self.rotation = rotation
-        self.padding = padding
-        self.color = color
-        self.aspect_ratio = aspect_ratio
-        self.negative_prompt = negative_prompt
-        self.write_prompt = write_prompt
-        self.guidelines = guidelines
-        self.options = options
         with refusing_at_once():
             check_inputs(input)
-            if is_literal([template, effect, write_prompt]):
-                asked = self._asked(known(self, BackgroundGenerationOperator.template_fields))
-                check_known(_ASKED[self._kind()], asked, _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"input={shortened(shown_in(self.input))}"
 
-    def _asked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "object": self._placement(parameters),
-            "scene": self._scene(parameters),
-            "output": output_of(parameters),
-        }
-
-    def _placement(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        absolute = {name: optional(parameters[name]) for name in _OF_ABSOLUTE}
-        padding, placement = optional(parameters["padding"]), optional(parameters["placement"])
-        kind = placement
-        if kind in (None, UNKNOWN):
-            kind = "absolute" if padding is None else "padding"
-        choice(kind, "placement", PLACEMENTS)
-        stray = [name for name, value in absolute.items() if value not in (None, UNKNOWN) and kind != "absolute"]
-        stray += ["padding"] if padding and kind != "padding" else []
-        if stray and placement is not UNKNOWN:
-            raise ClaidValidationError(
-                f"{stray[0]}={getattr(self, stray[0])!r} does not go with placement={kind!r}: leave one of them out"
-            )
-        if kind == "padding" and padding is None:
-            raise ClaidValidationError("placement='padding' needs padding, such as '10%'")
-        if kind != "absolute":
-            return {"placement_type": kind, **({"padding": padding} if kind == "padding" else {})}
-        position = absolute.pop("position")
-        numbers = {_OF_ABSOLUTE[name]: number(value) for name, value in absolute.items()}
-        return without_none({"placement_type": kind, **numbers, "position": _point(position)})
-
-    def _scene(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        kind = self._kind()
-        asked = {
-            name: optional(parameters[name])
-            for name in ("view", "template_mode", "color", "aspect_ratio", "negative_prompt", "guidelines")
-        }
-        asked["write_prompt"] = truth(parameters["write_prompt"], "write_prompt") or None
-        asked["prompt"] = optional(parameters["prompt"])
-        for name, value in asked.items():
-            is_given = value is not None and (value is not UNKNOWN or name == "prompt")
-            if is_given and name not in (*_GOES_WITH[kind], kind):
-                raise ClaidValidationError(
-                    f"{name}={shortened(getattr(self, name))} does not go with {_KIND_NAMES[kind]}: leave it out"
-                )
-        write, guidelines = asked.pop("write_prompt"), asked.pop("guidelines")
-        if guidelines not in (None, UNKNOWN) and not write:
-            raise ClaidValidationError(
-                f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
-                "half a credit more, or leave them out"
-            )
-        if write and asked["prompt"] not in (None, UNKNOWN):
-            raise ClaidValidationError(
-                f"prompt={shortened(asked['prompt'])} and write_prompt=True do not go together: leave one of them out; "
-                "what Claid is to write the prompt after goes into guidelines"
-            )
-        if write:
-            asked["prompt"] = without_none({"generate": True, "text": asked["prompt"], "guidelines": guidelines})
-        if kind == "template" and asked["view"] is None:
-            raise ClaidValidationError("view=None: a scene after a template needs view='front' or view='top'")
-        scene = {**_options(parameters["options"]), **asked, "effect": optional(self.effect)}
-        return without_none(scene)
-
-    def _kind(self) -> str:
-        """Return what the scene is made from.
-
-        :raises ClaidValidationError: if nothing, or several things, say so.
-        """
-        prompt, template, effect = (optional(value) for value in (self.prompt, self.template, self.effect))
-        if effect is not None and template is not None:
-            raise ClaidValidationError(
-                f"effect={effect!r} and template={shortened(template)} do not go together: leave one of them out"
-            )
-        if effect is not None:
-            return "effect"
-        if template is not None:
-            return "template"
-        if prompt is None and not truth(self.write_prompt, "write_prompt"):
-            raise ClaidValidationError(
-                "prompt=None: say what is around the product by prompt (or write_prompt=True), template, or "
-                "effect='shadows'"
-            )
-        return "prompt"
-
     def _orders(self) -> list[Order]:
-        parameters = self._asked(given(self, BackgroundGenerationOperator.template_fields))
-        asked = checked(_ASKED[self._kind()], parameters, _NAMES)
-        inputs = inputs_of(self.input, folder_place(self.output_path), self.name)
-        where = self._where()
+        self._check_on_blocked()
+        place = folder_place(self.output_path)
+        inputs = inputs_of(self.input, place, self.name)
+        parameters = given(self, self.request_fields)
+        checked(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
+        where = self._where(place, self.name)
         if not inputs:
             self.log.info("There are no products to put into a scene")
-        template = one_path(self.template, "template")
-        drawn_after = self._reachable(template, "template") if template else None
-        orders: list[Order] = []
-        for path in inputs:
-            source = self._reachable(path)
-            order = SceneOrder(
-                **where,
-                source=source,
-                placement=asked.object,
-                scene=asked.scene,
-                template=drawn_after,
-                output=asked.output,
+        return [self._order({**parameters, "input": path}, where) for path in inputs]
+
+
+def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "object": _placement(parameters),
+        "scene": _scene(parameters),
+        "output": output_of(parameters),
+    }
+
+
+def _placement(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    absolute = {name: optional(parameters[name]) for name in _OF_ABSOLUTE}
+    padding, placement = optional(parameters["padding"]), optional(parameters["placement"])
+    kind = placement
+    if kind in (None, UNKNOWN):
+        kind = "absolute" if padding is None else "padding"
+    choice(kind, "placement", PLACEMENTS)
+    stray = [name for name, value in absolute.items() if value not in (None, UNKNOWN) and kind != "absolute"]
+    stray += ["padding"] if padding and kind != "padding" else []
+    if stray and placement is not UNKNOWN:
+        raise ClaidValidationError(
+            f"{stray[0]}={parameters[stray[0]]!r} does not go with placement={kind!r}: leave one of them out"
+        )
+    if kind == "padding" and padding is None:
+        raise ClaidValidationError("placement='padding' needs padding, such as '10%'")
+    if kind != "absolute":
+        return {"placement_type": kind, **({"padding": padding} if kind == "padding" else {})}
+    position = absolute.pop("position")
+    numbers = {_OF_ABSOLUTE[name]: number(value) for name, value in absolute.items()}
+    return without_none({"placement_type": kind, **numbers, "position": _point(position)})
+
+
+def _scene(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    kind = _kind_of(parameters)
+    asked = {
+        name: optional(parameters[name])
+        for name in ("view", "template_mode", "color", "aspect_ratio", "negative_prompt", "guidelines")
+    }
+    asked["write_prompt"] = truth(parameters["write_prompt"], "write_prompt") or None
+    asked["prompt"] = optional(parameters["prompt"])
+    for name, value in asked.items():
+        is_given = value is not None and (value is not UNKNOWN or name == "prompt")
+        if is_given and name not in (*_GOES_WITH[kind], kind):
+            raise ClaidValidationError(
+                f"{name}={shortened(parameters[name])} does not go with {_KIND_NAMES[kind]}: leave it out"
             )
-            self._refuse_overwriting(order, [source, *([drawn_after] if drawn_after else [])])
-            orders.append(order)
-        return orders
+    write, guidelines = asked.pop("write_prompt"), asked.pop("guidelines")
+    if guidelines not in (None, UNKNOWN) and not write:
+        raise ClaidValidationError(
+            f"guidelines={shortened(guidelines)} are for a prompt that Claid writes: add write_prompt=True, for "
+            "half a credit more, or leave them out"
+        )
+    if write and asked["prompt"] not in (None, UNKNOWN):
+        raise ClaidValidationError(
+            f"prompt={shortened(asked['prompt'])} and write_prompt=True do not go together: leave one of them out; "
+            "what Claid is to write the prompt after goes into guidelines"
+        )
+    if write:
+        asked["prompt"] = without_none({"generate": True, "text": asked["prompt"], "guidelines": guidelines})
+    if kind == "template" and asked["view"] is None:
+        raise ClaidValidationError("view=None: a scene after a template needs view='front' or view='top'")
+    scene = {**_options(parameters["options"]), **asked, "effect": optional(parameters["effect"])}
+    return without_none(scene)
+
+
+def _kind_of(parameters: Mapping[str, Any]) -> str:
+    """Return what the scene is made from.
+
+    :raises ClaidValidationError: if nothing, or several things, say so.
+    """
+    prompt, template, effect = (optional(parameters[name]) for name in ("prompt", "template", "effect"))
+    if effect is not None and template is not None:
+        raise ClaidValidationError(
+            f"effect={effect!r} and template={shortened(template)} do not go together: leave one of them out"
+        )
+    if effect is not None:
+        return "effect"
+    if template is not None:
+        return "template"
+    if prompt is None and not truth(parameters["write_prompt"], "write_prompt"):
+        raise ClaidValidationError(
+            "prompt=None: say what is around the product by prompt (or write_prompt=True), template, or "
+            "effect='shadows'"
+        )
+    return "prompt"
 
 
 def _point(position: object) -> object:

@@ -11,6 +11,7 @@ from airflow_claid.client.models.video import VideoOptions
 from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.inputs import InputOperator, check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.video import VideoOrder
 from airflow_claid.parameters import given, is_literal, known, number, optional, refusing_at_once, truth, without_none
@@ -68,7 +69,43 @@ def _prompt(parameters: Mapping[str, Any]) -> Any:
     return prompt
 
 
-class ImageToVideoOperator(InputOperator, ClaidJobOperator):
+class VideoParameters(InputOperator):
+    """What the video of one picture, of several and of a catalogue have in common.
+
+    The parameters are those of :class:`ImageToVideoOperator`.
+    """
+
+    request_fields = ("prompt", "duration", "negative_prompt", "guidance_scale", "write_prompt", "guidelines")
+
+    def __init__(
+        self,
+        *,
+        prompt: str | None = None,
+        duration: int | str = 5,
+        negative_prompt: str | None = None,
+        guidance_scale: float | str | None = None,
+        write_prompt: bool | str = False,
+        guidelines: str | None = None,
+        on_lost_response: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(on_lost_response=on_lost_response, **kwargs)
+        self.prompt = prompt
+        self.duration = duration
+        self.negative_prompt = negative_prompt
+        self.guidance_scale = guidance_scale
+        self.write_prompt = write_prompt
+        self.guidelines = guidelines
+        with refusing_at_once():
+            if is_literal(write_prompt):
+                check_known(_Asked, _asked(known(self, VideoParameters.request_fields)), _NAMES)
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> VideoOrder:
+        asked = checked(_Asked, _asked(parameters), _NAMES)
+        return VideoOrder(**where, source=self._reachable(parameters["input"], version=version), options=asked.options)
+
+
+class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
     """Set one picture or several in motion: an MP4 of 5 or 10 seconds each.
 
     Costs 35 credits for 5 seconds, 70 for 10 (docs.claid.ai). Each input is a request, and a job, of its own; all are
@@ -102,12 +139,7 @@ class ImageToVideoOperator(InputOperator, ClaidJobOperator):
 
     template_fields: Sequence[str] = (
         "input",
-        "prompt",
-        "duration",
-        "negative_prompt",
-        "guidance_scale",
-        "write_prompt",
-        "guidelines",
+        *VideoParameters.request_fields,
         "output_path",
         "name",
         *InputOperator.input_template_fields,
@@ -121,25 +153,12 @@ class ImageToVideoOperator(InputOperator, ClaidJobOperator):
         self,
         *,
         input: str | list[str],  # noqa: A002 - Claid's own name
-        prompt: str | None = None,
-        duration: int | str = 5,
-        negative_prompt: str | None = None,
-        guidance_scale: float | str | None = None,
-        write_prompt: bool | str = False,
-        guidelines: str | None = None,
         output: str | None = None,
         name: str | None = None,
-        on_lost_response: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(on_lost_response=on_lost_response, **kwargs)
+        super().__init__(**kwargs)
         self.input = input
-        self.prompt = prompt
-        self.duration = duration
-        self.negative_prompt = negative_prompt
-        self.guidance_scale = guidance_scale
-        self.write_prompt = write_prompt
-        self.guidelines = guidelines
         self.output_path = output
         self.name = name
         with refusing_at_once():
@@ -148,33 +167,18 @@ class ImageToVideoOperator(InputOperator, ClaidJobOperator):
                 video_place(output)
             if name is not None and is_literal(name):
                 checked_name(name)
-            if is_literal(write_prompt):
-                check_known(_Asked, _asked(known(self, ImageToVideoOperator.template_fields)), _NAMES)
 
     @property
     def _subject(self) -> str:
         return f"input={shortened(shown_in(self.input))}"
 
     def _orders(self) -> list[Order]:
-        asked = checked(_Asked, _asked(given(self, ImageToVideoOperator.template_fields)), _NAMES)
         place = video_place(self.output_path)
         inputs = inputs_of(self.input, place, self.name)
-        self._check_place(place)
+        parameters, where = given(self, self.request_fields), self._where(place, self.name)
         if not inputs:
             self.log.info("There are no pictures to set in motion")
-        landing = self._landing(place)
-        name = checked_name(self.name) if self.name not in (None, "") else None
-        return [
-            VideoOrder(
-                base_url=self.hook.client.base_url,
-                place=place,
-                landing=landing,
-                name=name,
-                source=self._reachable(path),
-                options=asked.options,
-            )
-            for path in inputs
-        ]
+        return [self._order({**parameters, "input": path}, where) for path in inputs]
 
 
 def _seconds(duration: object) -> Any:

@@ -85,7 +85,7 @@ class Source:
         """
         address = self.address()
         if address is None:
-            raise ClaidValidationError(f"{self.shown!r} can no longer be signed for Claid")
+            raise self.out_of_reach()
         if _is_long(address):
             _warn_of_length(self.shown, address)
         return address
@@ -104,6 +104,14 @@ class Source:
         log.info("The signed link of %s has %d characters; it is uploaded instead", self.shown, len(address))
         return None
 
+    def out_of_reach(self, parameter: str = "input") -> ClaidValidationError:
+        """Return the error that says that Claid cannot get at it, and what to do."""
+        return ClaidValidationError(
+            f"{parameter}={self.shown!r} is out of Claid's reach, and this kind of request takes no picture along: "
+            "connect its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or "
+            "give the temporary link or storage:// path of an upstream task"
+        )
+
     def content(self) -> bytes:
         """Return the bytes to send along.
 
@@ -120,6 +128,7 @@ def source(
     storages: CoveringStorages,
     parameter: str = "input",
     *,
+    version: str | None = None,
     removed: Mapping[str, str] | None = None,
     ignored: tuple[str, ...] = (),
 ) -> Source:
@@ -130,6 +139,7 @@ def source(
 
     :param path: as a task gave it.
     :param parameter: where it gave it, for errors.
+    :param version: what tells its content from another, where that is known already; it is not looked for then.
     :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
     :param ignored: names of parts of a link's query that do not say which picture is meant.
     :raises ClaidValidationError: if it is no such address, or there is no such file.
@@ -140,7 +150,7 @@ def source(
         )
     if is_link(path) or is_connected(path):
         return Source(path, None, lambda: path, ignored)
-    version = checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
+    version = version or checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
     if version is None:
         raise _missing(path, parameter)
     covered = storages.covering(path)
@@ -159,28 +169,14 @@ def versions_in(asked: object) -> Iterator[tuple[str, str]]:
             yield from versions_in(part)
 
 
-def reachable_source(
-    path: str,
-    storages: CoveringStorages,
-    parameter: str = "input",
-    *,
-    removed: Mapping[str, str] | None = None,
-    ignored: tuple[str, ...] = (),
-) -> Source:
-    """Find out how Claid gets at a picture that cannot be uploaded.
+def reachable(picture: Source, parameter: str = "input") -> Source:
+    """Return a picture if Claid can get at it without taking it along.
 
-    Takes and raises what :func:`source` does.
-
-    :raises ClaidValidationError: if Claid cannot get at it, naming the remedy.
+    :raises ClaidValidationError: if Claid cannot, naming the remedy.
     """
-    reachable = source(path, storages, parameter, removed=removed, ignored=ignored)
-    if reachable.address() is None:
-        raise ClaidValidationError(
-            f"{parameter}={shown(path)!r} is out of Claid's reach, and this kind of request takes no picture along: "
-            "connect its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or "
-            "give the temporary link or storage:// path of an upstream task"
-        )
-    return reachable
+    if picture.address() is None:
+        raise picture.out_of_reach(parameter)
+    return picture
 
 
 def _signed(path: str) -> str | None:

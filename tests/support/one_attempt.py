@@ -10,7 +10,8 @@ import sys
 from functools import partial
 
 from airflow_claid.batch.batch import BatchTerms
-from airflow_claid.operators import ImageGenerationBatchOperator, generate_batch
+from airflow_claid.operators import ImageGenerationBatchOperator
+from airflow_claid.operators.bases import batch_parameters
 
 PROMPTS = 40
 
@@ -29,7 +30,7 @@ class TaskInstance:
 
 def main(output: str, try_number: int, grace: float) -> None:
     """Run the batch, with short pauses, and print its summary."""
-    generate_batch.BatchTerms = partial(BatchTerms, pause=0.1)  # type: ignore[misc,assignment]
+    batch_parameters.BatchTerms = partial(BatchTerms, pause=0.1)  # type: ignore[misc,assignment]
     operator = ImageGenerationBatchOperator(
         task_id="pictures",
         prompts=[f"Lamp number {number}" for number in range(PROMPTS)],

@@ -8,7 +8,8 @@ from typing import Any
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
-from airflow_claid.orders.source import Source, reachable_source, source
+from airflow_claid.orders.order import Order
+from airflow_claid.orders.source import Source, reachable, source
 from airflow_claid.parameters import is_literal, optional, paths, refusing_at_once
 from airflow_claid.storage.places import Place
 
@@ -27,22 +28,53 @@ class InputOperator(ClaidPayingOperator):
     def __init__(self, *, ignored_query_parameters: str | Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ignored_query_parameters = ignored_query_parameters
+        self._shared_sources: dict[str, Source] = {}
         with refusing_at_once():
             if is_literal(ignored_query_parameters):
                 self._ignored()
 
-    def _source(self, path: str, parameter: str = "input") -> Source:
-        """Return a picture that can be uploaded where Claid cannot reach it."""
-        return source(path, self.hook.storages, parameter, removed=self._removed, ignored=self._ignored())
+    def _source(self, path: str, parameter: str = "input", version: str | None = None) -> Source:
+        """Return a picture that can be uploaded where Claid cannot reach it.
 
-    def _reachable(self, path: str, parameter: str = "input") -> Source:
+        :param version: what tells its content from another, where that is known already.
+        """
+        return source(
+            path, self.hook.storages, parameter, version=version, removed=self._removed, ignored=self._ignored()
+        )
+
+    def _reachable(self, path: str, parameter: str = "input", version: str | None = None) -> Source:
         """Return a picture that Claid must reach."""
-        return reachable_source(path, self.hook.storages, parameter, removed=self._removed, ignored=self._ignored())
+        return reachable(self._source(path, parameter, version), parameter)
+
+    def _shared(self, path: str, parameter: str) -> Source:
+        """Return a picture that Claid must reach and that many requests have in common; it is looked at once."""
+        if path not in self._shared_sources:
+            self._shared_sources[path] = self._reachable(path, parameter)
+        return self._shared_sources[path]
+
+    def _refuse_overwriting(self, order: Order, sources: Sequence[Source]) -> None:
+        """Refuse an order whose pictures would be written over those that it starts from."""
+        storages = self.hook.storages
+        there = {storages.plain_uri(source.path): source.shown for source in sources}
+        for target in map(storages.plain_uri, _files_of(order)):
+            if target in there:
+                raise ClaidValidationError(
+                    f"output={order.place.folder!r}, name={order.name!r} would overwrite the input {there[target]!r}: "
+                    "give another folder or name"
+                )
 
     def _ignored(self) -> tuple[str, ...]:
         if optional(self.ignored_query_parameters) is None:
             return ()
         return tuple(paths(self.ignored_query_parameters, "ignored_query_parameters"))
+
+
+def _files_of(order: Order) -> list[str]:
+    """Return the addresses of the files that an order writes, as far as they are known before."""
+    if order.place.is_written_by_airflow:
+        return [order.place.folder + order.file_name(position) for position in range(1, order.number_of_images + 1)]
+    destination = order.destination(1)
+    return [destination] if destination and not destination.endswith("/") else []
 
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:

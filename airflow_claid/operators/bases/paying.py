@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator
 
@@ -39,9 +39,18 @@ from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import ceiling, choice, is_literal, none_means_default, refusing_at_once, seconds, truth
+from airflow_claid.parameters import (
+    ceiling,
+    choice,
+    is_literal,
+    none_means_default,
+    optional,
+    refusing_at_once,
+    seconds,
+    truth,
+)
 from airflow_claid.storage.object_storage import located
-from airflow_claid.storage.places import Place
+from airflow_claid.storage.places import Place, checked_name
 from airflow_claid.version_compat import (
     THREADS_AT_ONCE,
     AirflowException,
@@ -56,6 +65,15 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 ON_LOST_RESPONSE = ("resubmit", "fail")
+
+
+class Where(TypedDict):
+    """The part of an order that says where its pictures go and under which name."""
+
+    base_url: str
+    place: Place
+    landing: str | None
+    name: str | None
 
 
 class ClaidPayingOperator(BaseOperator):
@@ -78,6 +96,9 @@ class ClaidPayingOperator(BaseOperator):
         "max_credits",
         "claid_conn_id",
     )
+    request_fields: tuple[str, ...] = ()
+    """The templated parameters of a request; a batch's rows may say them for themselves."""
+
     operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
     pictures_page: str = ""
     _removed: Mapping[str, str] = MappingProxyType({})
@@ -137,6 +158,25 @@ class ClaidPayingOperator(BaseOperator):
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
         raise NotImplementedError
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> Order:
+        """Return the order of one item, checked: what the operation is, for one picture and for a million.
+
+        :param parameters: values of ``request_fields``, and the item itself: its prompt, or its picture's path.
+        :param version: what tells the picture's content from another, where that is known already.
+        :raises ClaidValidationError: naming the parameter, its value and the remedy.
+        """
+        raise NotImplementedError
+
+    def _where(self, place: Place, name: object) -> Where:
+        """Check, before credits are spent, that a place can be written to, and a name."""
+        self._check_place(place)
+        return {
+            "base_url": self.hook.client.base_url,
+            "place": place,
+            "landing": self._landing(place),
+            "name": checked_name(name) if optional(name) is not None else None,
+        }
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Push the results, then raise if an order failed."""

@@ -69,7 +69,7 @@ def test_a_width_that_a_template_made_text_is_pixels_again(
 ) -> None:
     operator = ImageResizeOperator(task_id="r", input="x", width="{{ params.w }}", output=f"file://{tmp_path}/s/")
     operator.input = str(pictures[:1])
-    operator.operations = {"resizing": {"width": "640", "height": "auto", "fit": "bounds"}}
+    operator.width = "640"
     assert opened(new_try()(operator)[0]).size == (640, 640)
 
 

@@ -55,7 +55,7 @@ def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.generate_batch.BatchTerms", partial(BatchTerms, pause=0.02))
+    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def sandbox(small_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.generate_batch.BatchTerms", partial(BatchTerms, pause=0.02))
+    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

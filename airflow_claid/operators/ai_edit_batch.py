@@ -1,0 +1,33 @@
+"""AI edits of a whole catalogue in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_claid.batch.items import ItemKind
+from airflow_claid.operators.ai_edit import AIEditParameters
+from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
+from airflow_claid.operators.bases.picture_batch import InputBatchOperator
+
+
+class ImageAIEditBatchOperator(AIEditParameters, InputBatchOperator, FilteredBatchOperator):
+    """Change a whole catalogue of pictures as a prompt says, in one task.
+
+    Costs 2 credits an image (docs.claid.ai).
+
+    :param prompt: as for :class:`ImageAIEditOperator`; so are ``model``, ``aspect_ratio``, ``inference_steps``,
+        ``guidance_scale``, ``number_of_images`` and ``output_format``.
+    :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
+    :param on_blocked: see :class:`FilteredBatchOperator`.
+    :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
+    """
+
+    template_fields: Sequence[str] = (
+        "input",
+        *AIEditParameters.request_fields,
+        *FilteredBatchOperator.filtered_fields,
+        *InputBatchOperator.picture_fields,
+    )
+    ui_color = "#f3e8ff"
+    operation = "submit_ai_edit"
+    item_kind = ItemKind("input", "input", AIEditParameters.request_fields)

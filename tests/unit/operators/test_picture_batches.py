@@ -1,0 +1,187 @@
+"""One operation over a catalogue of pictures: each kind of batch, and that it pays as the single operator does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.operators import (
+    BackgroundGenerationBatchOperator,
+    BackgroundGenerationOperator,
+    FashionModelBatchOperator,
+    FashionModelOperator,
+    ImageAIEditBatchOperator,
+    ImageAIEditOperator,
+    ImageEditBatchOperator,
+    ImageEditOperator,
+    ImageResizeBatchOperator,
+    ImageResizeOperator,
+    ImageToVideoBatchOperator,
+    ImageToVideoOperator,
+    ImageUpscaleBatchOperator,
+    ImageUpscaleOperator,
+)
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.conftest import Connect
+from tests.support.pictures import picture
+from tests.unit.operators.conftest import NewTry
+
+REMOVE = {"background": {"remove": True}}
+
+
+@pytest.fixture(scope="module")
+def quick_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxSettings(quota="100000/1", image_size=32)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """A Claid without limits, as new for each test."""
+    quick_sandbox.reset()
+    yield quick_sandbox
+    quick_sandbox.release()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
+
+
+@pytest.fixture
+def shop(sandbox: Sandbox, connect: Connect, tmp_path: Path, new_try: NewTry) -> Path:
+    """A connected storage with the pictures ``photos/1.png`` to ``photos/3.png``, of 320 pixels."""
+    (tmp_path / "photos").mkdir()
+    for number in range(1, 4):
+        (tmp_path / f"photos/{number}.png").write_bytes(picture(320, 320, (number * 70, 90, 120)))
+    sandbox.connect_storage("shop", bucket="pictures", where=tmp_path)
+    extra = {"storages": {"shop": f"file://{tmp_path}"}}
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
+    return tmp_path
+
+
+BATCHES: dict[str, tuple[type[Any], type[Any], dict[str, Any], float]] = {
+    "edit": (ImageEditBatchOperator, ImageEditOperator, {"operations": REMOVE, "output_format": "png"}, 1),
+    "upscale": (ImageUpscaleBatchOperator, ImageUpscaleOperator, {"scale": "150%"}, 1),
+    "resize": (ImageResizeBatchOperator, ImageResizeOperator, {"width": 20}, 1),
+    "ai_edit": (ImageAIEditBatchOperator, ImageAIEditOperator, {"prompt": "Make it blue"}, 2),
+    "scene": (BackgroundGenerationBatchOperator, BackgroundGenerationOperator, {"prompt": "On a beach"}, 1),
+    "fashion": (FashionModelBatchOperator, FashionModelOperator, {"pose": "standing"}, 2),
+    "video": (ImageToVideoBatchOperator, ImageToVideoOperator, {"prompt": "It turns"}, 35),
+}
+
+
+def rows_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ObjectStoragePath(summary["manifest"]).read_bytes().splitlines()]
+
+
+def subject(kind: str) -> str:
+    return "clothing" if kind == "fashion" else "input"
+
+
+def photos() -> list[str]:
+    return [f"storage://shop/photos/{number}.png" for number in range(1, 4)]
+
+
+def items(kind: str) -> list[dict[str, str]]:
+    return [{subject(kind): path} for path in photos()]
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_each_kind_of_batch_makes_a_picture_of_each_item_and_pays_once(
+    kind: str, shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    batch, _, parameters, price = BATCHES[kind]
+
+    def run(run_id: str) -> dict[str, Any]:
+        operator = batch(task_id="pictures", **{subject(kind): items(kind)}, output=f"file://{shop}/out/", **parameters)
+        summary: dict[str, Any] = new_try(run_id=run_id)(operator)
+        return summary
+
+    summary = run("monday")
+    assert (summary["items"], summary["done"], summary["images"], summary["credits"]) == (3, 3, 3, 3 * price)
+    rows = rows_of(summary)
+    assert [row["status"] for row in rows] == ["done"] * 3
+    assert all(Path(row["paths"][0].removeprefix("file://")).stat().st_size for row in rows)
+    again = run("tuesday")
+    assert (again["done"], again["reused"], again["credits"]) == (3, 3, 0)
+    assert sandbox.charged() == 3 * price
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_a_batch_does_not_pay_again_for_what_the_single_operator_paid(
+    kind: str, shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    batch, single, parameters, price = BATCHES[kind]
+    place = f"file://{shop}/out/"
+    new_try()(single(task_id="pictures", **{subject(kind): photos()[0]}, output=place, **parameters))
+    assert sandbox.charged() == price
+    operator = batch(task_id="pictures", **{subject(kind): items(kind)}, output=place, **parameters)
+    summary = new_try(run_id="tuesday")(operator)
+    assert (summary["done"], summary["reused"], summary["credits"]) == (3, 1, 2 * price)
+    assert sandbox.charged() == 3 * price
+
+
+def test_a_row_replaces_a_parameter_for_itself(shop: Path, new_try: NewTry) -> None:
+    items = [{"input": photos()[0]}, {"input": photos()[1], "scale": "200%", "name": "large"}]
+    operator = ImageUpscaleBatchOperator(
+        task_id="pictures", input=items, scale="100%", output=f"file://{shop}/out/", output_format="png"
+    )
+    first, second = rows_of(new_try()(operator))
+    sizes = [_size(row["paths"][0]) for row in (first, second)]
+    assert sizes == [(320, 320), (640, 640)]
+    assert second["name"] == "large"
+    assert second["paths"] == [f"file://{shop}/out/large.png"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "row", "message"),
+    [
+        (partial(ImageUpscaleBatchOperator, output_format="png"), {"scale": "12x"}, "width"),
+        (partial(ImageUpscaleBatchOperator, output_format="png"), {"mode": "better"}, "upscale"),
+        (partial(ImageResizeBatchOperator, width=20), {"fit": "squeeze"}, "fit"),
+        (partial(ImageAIEditBatchOperator, prompt="Make it blue"), {"prompt": "x"}, "prompt"),
+        (partial(ImageToVideoBatchOperator, prompt="It turns"), {"duration": 7}, "duration"),
+        (partial(ImageEditBatchOperator, operations=REMOVE), {"category": "chairs"}, "category"),
+    ],
+)
+def test_what_a_row_says_is_checked_as_the_parameter_is(
+    batch: Callable[..., Any], row: dict[str, Any], message: str, shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    items = [{"input": photos()[0], **row}, {"input": photos()[1]}]
+    summary = new_try()(batch(task_id="pictures", input=items, output=f"file://{shop}/out/", error_threshold=1))
+    wrong, right = rows_of(summary)
+    assert (wrong["status"], right["status"]) == ("invalid", "done")
+    assert message in wrong["error"]
+    assert len([entry for entry in sandbox.ledger() if entry.credits]) == 1
+
+
+def test_a_picture_that_is_not_there_stops_no_other(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    items = [{"input": f"file://{shop}/photos/{path}"} for path in ("1.png", "none.png")] + [{"input": "photos/2.png"}]
+    operator = ImageUpscaleBatchOperator(
+        task_id="pictures", input=items, output=f"file://{shop}/out/", error_threshold=1
+    )
+    summary = new_try()(operator)
+    assert (summary["done"], summary["invalid"], summary["credits"]) == (1, 2, 1)
+
+
+def test_a_wrong_parameter_fails_when_the_dag_is_parsed() -> None:
+    with pytest.raises(AirflowFailException, match="width"):
+        ImageUpscaleBatchOperator(task_id="pictures", input="s3://b/photos/", scale="big", output="s3://b/out/")
+    with pytest.raises(AirflowFailException, match="prompt"):
+        ImageAIEditBatchOperator(task_id="pictures", input="s3://b/photos/", prompt="x", output="s3://b/out/")
+
+
+def _size(path: str) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(path.removeprefix("file://")) as image:
+        return image.size
