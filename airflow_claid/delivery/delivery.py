@@ -25,7 +25,6 @@ from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.checksums import is_of_content, is_unchanged
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.object_storage import (
-    find,
     read,
     read_if_there,
     reader,
@@ -172,11 +171,10 @@ class Delivery:
             facts = self._inspected(order, image, content)
             name = f"{image.position}{mimetypes.guess_extension(facts.mime) or ''}" if destination.endswith("/") else ""
             written = write_beside(readable + name, content)
-        file = find(written)
         return image.evolve(
-            path=destination + written.rpartition("/")[2] if destination.endswith("/") else destination,
+            path=destination + written.uri.rpartition("/")[2] if destination.endswith("/") else destination,
             blocked=order.filtered and facts.blocked,
-            checksum=file.checksum or facts.sha256 if file else None,
+            checksum=written.checksum or facts.sha256,
             bytes=facts.bytes,
             tmp_url=None,
             expires_at=None,
@@ -209,20 +207,18 @@ class Delivery:
         """Check a picture, and write it to its place."""
         facts = self._inspected(order, image, content)
         blocked = order.filtered and facts.blocked
-        path = None if blocked else order.place.folder + order.file_name(image.position)
-        file = None
-        if path is not None:
-            path = write_beside(path, content)
-            file = find(path)
+        written = None
+        if not blocked:
+            written = write_beside(order.place.folder + order.file_name(image.position), content)
         return image.evolve(
-            path=path,
+            path=written.uri if written else None,
             blocked=blocked,
             width=facts.width,
             height=facts.height,
             mime=facts.mime,
             bytes=facts.bytes,
             sha256=facts.sha256,
-            checksum=file.checksum or facts.sha256 if file else None,
+            checksum=(written.checksum or facts.sha256) if written else None,
             tmp_url=None,
             expires_at=None,
             object_key=None,

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import errno
 import logging
+import mimetypes
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined,unused-ignore]
 from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
 from airflow_claid.storage import local_files
-from airflow_claid.storage.addresses import BUCKETS, local_path, without_connection
+from airflow_claid.storage.addresses import BUCKETS, local_path, scheme_of, without_connection
 from airflow_claid.storage.local_files import in_blocks
-from airflow_claid.storage.stored_files import StoredFile, stored_file
+from airflow_claid.storage.stored_files import StoredFile, WrittenFile, checksum_in, stored_file
 
 log = logging.getLogger(__name__)
+
+_Told = TypeVar("_Told")
 
 BLOCK_BYTES = 8 << 20
 """Bytes that are read or sent at once; S3 takes no less than 5 MiB, Google wants a multiple of 256 KiB."""
 
 _PASSING = {errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}
 """What s3fs makes of the answers 503, 500 and unknown ones."""
+
+_TELLING = {bucket.scheme for bucket in BUCKETS}
+"""Buckets that answer an upload with the checksum of what was written."""
 
 _PROVIDERS = ", ".join(f"airflow-claid[{bucket.extra}] for {bucket.scheme}://" for bucket in BUCKETS)
 
@@ -69,36 +75,40 @@ def next_name(uri: str, number: int) -> str:
     return f"{stem}.{number}{dot}{suffix}"
 
 
-def write_whole(uri: str, content: bytes) -> None:
+def write_whole(uri: str, content: bytes) -> str | None:
     """Write a file that appears under its name only when it is whole.
 
     A file of the same content that may not be overwritten is as good as written.
 
+    :returns: the checksum that the bucket told of it; ``None`` where it told none.
     :raises OverwriteRefusedError: if there is another content that may not be overwritten.
     """
     local = local_path(uri)
     if local is not None:
         local_files.write_whole(local, content)
-    else:
-        _upload_or_create(uri, lambda: (content,), None)
+        return None
+    return _upload_or_create(uri, lambda: (content,), None)
 
 
-def write_beside(uri: str, content: bytes) -> str:
-    """Write a file whole; where its name cannot be overwritten, under the next free one. Return its address."""
-    return _beside(uri, lambda address: write_whole(address, content))
+def write_beside(uri: str, content: bytes) -> WrittenFile:
+    """Write a file whole; where its name cannot be overwritten, under the next free one."""
+    address, checksum = _beside(uri, lambda address: write_whole(address, content))
+    if checksum is None and local_path(uri) is None:
+        file = find(address)
+        checksum = file.checksum if file else None
+    return WrittenFile(address, checksum)
 
 
-def _beside(uri: str, write: Callable[[str], None]) -> str:
-    """Write a file under the first name that can be written, and return its address."""
+def _beside(uri: str, write: Callable[[str], _Told]) -> tuple[str, _Told]:
+    """Write a file under the first name that can be written; return its address, and what the writing returned."""
     number = 1
     while True:
+        address = next_name(uri, number)
         try:
-            write(address := next_name(uri, number))
+            return address, write(address)
         except OverwriteRefusedError as error:
             log.warning("%s: what is new is written under the next name", error)
             number += 1
-        else:
-            return address
 
 
 def latest(uri: str) -> str:
@@ -236,7 +246,7 @@ def write_streamed(uri: str, lines: Callable[[], Iterable[bytes]]) -> None:
 
 def write_streamed_beside(uri: str, lines: Callable[[], Iterable[bytes]]) -> str:
     """Write a file as :func:`write_streamed` does, where its name cannot be overwritten under the next free one."""
-    return _beside(uri, lambda address: write_streamed(address, lines))
+    return _beside(uri, lambda address: write_streamed(address, lines))[0]
 
 
 def check_writable(uri: str) -> None:
@@ -258,13 +268,17 @@ def check_writable(uri: str) -> None:
         upload.closed = True
 
 
-def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_size: int | None) -> None:
+def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_size: int | None) -> str | None:
     """Upload a file; if that is refused, create it exclusively, which a bucket may allow that never overwrites.
 
     :param block_size: bytes that are sent at once; ``None``: the file as a whole.
+    :returns: the checksum that the bucket told of it; ``None`` where it told none.
     """
     path = located(uri)
     try:
+        scheme = scheme_of(without_connection(uri))
+        if block_size is None and scheme in _TELLING:
+            return _put(path, b"".join(blocks()), scheme)
         _upload(path, blocks(), "wb", block_size)
     except OSError as refusal:
         if may_pass(refusal):
@@ -278,6 +292,17 @@ def _upload_or_create(uri: str, blocks: Callable[[], Iterable[bytes]], block_siz
                 raise OverwriteRefusedError(
                     f"{uri} is there with another content, and its storage refuses to overwrite it ({refusal})"
                 ) from refusal
+    return None
+
+
+def _put(path: ObjectStoragePath, content: bytes, scheme: str) -> str | None:
+    """Upload a file in one request; return the checksum that its answer tells, which spares another look at the file.
+
+    A very large file goes in parts, whose answers tell none.
+    """
+    kind = {"content_type": mimetypes.guess_type(path.path)[0] or "application/octet-stream"} if scheme == "gs" else {}
+    answer = path.fs.pipe_file(path.path, content, **kind)
+    return checksum_in(answer) if isinstance(answer, Mapping) else None
 
 
 def _upload(path: ObjectStoragePath, blocks: Iterable[bytes], mode: str, block_size: int | None) -> None:

@@ -30,6 +30,18 @@ class StoredFile:
     modified: datetime | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that was just written.
+
+    :param uri: its address.
+    :param checksum: as a later look at the file tells it; ``None`` where the storage tells none.
+    """
+
+    uri: str
+    checksum: str | None
+
+
 def stored_file(uri: str, info: Mapping[str, Any]) -> StoredFile:
     """Read what a file system tells of a file."""
     state = "|".join(str(info[name]) for name in (*_CHECKSUM_KEYS, *_TIMES, "size") if info.get(name))

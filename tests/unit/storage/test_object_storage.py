@@ -18,6 +18,7 @@ from airflow_claid.storage.object_storage import (
     find,
     located,
     read_if_there,
+    write_beside,
     write_whole,
 )
 from airflow_claid.storage.stored_files import StoredFile
@@ -142,6 +143,32 @@ def test_many_threads_write_files_of_their_own(folder: str) -> None:
     assert {file.uri: read_if_there(file.uri) for file in list_files(folder)} == {
         f"{folder}{number}.png": str(number).encode() for number in range(12)
     }
+
+
+def test_the_checksum_of_a_written_file_is_the_one_that_a_later_look_tells(folder: str) -> None:
+    for content in (b"first", b"second", b""):
+        written = write_beside(f"{folder}a.png", content)
+        found = find(written.uri)
+        assert found is not None
+        assert (written.uri, written.checksum) == (f"{folder}a.png", found.checksum)
+        assert (written.checksum is None) is folder.startswith("file://")
+
+
+def test_a_google_bucket_knows_what_kind_of_file_was_written(gcs: str) -> None:
+    for name, kind in (("a.png", "image/png"), ("a.json", "application/json"), ("a", "application/octet-stream")):
+        write_whole(f"{gcs}/{name}", b"content")
+        path = located(f"{gcs}/{name}")
+        assert path.fs.info(path.path)["contentType"] == kind
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_written_file_is_looked_at_only_where_the_answer_tells_no_checksum(
+    refusing_s3: str, scripted: ScriptedServer, told: bool
+) -> None:
+    tag = {"ETag": '"of an encrypted file"', "x-amz-server-side-encryption": "aws:kms"}
+    scripted.replies(Reply(200, headers=tag if told else {}), Reply(200, headers=tag))
+    assert write_beside(f"s3://{refusing_s3}@bucket/a.png", b"content").checksum == '"of an encrypted file"'
+    assert [request.method for request in scripted.received] == (["PUT"] if told else ["PUT", "HEAD"])
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_part_of_the_new_one(

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import (
     OverwriteRefusedError,
@@ -67,7 +68,9 @@ def test_another_content_is_refused_and_nothing_is_changed(bucket: str) -> None:
 
 
 def test_another_content_goes_under_the_next_name_and_stays_there(bucket: str) -> None:
-    names = [write_beside(f"{bucket}/a.png", content) for content in (b"1", b"2", b"1", b"3", b"2")]
+    written = [write_beside(f"{bucket}/a.png", content) for content in (b"1", b"2", b"1", b"3", b"2")]
+    assert [one.checksum for one in written] == [checksum_if_there(one.uri) for one in written]
+    names = [one.uri for one in written]
     assert [name.rpartition("/")[2] for name in names] == ["a.png", "a.2.png", "a.png", "a.3.png", "a.2.png"]
     assert [read(name) for name in names] == [b"1", b"2", b"1", b"3", b"2"]
 
@@ -110,7 +113,7 @@ def test_a_google_bucket_under_retention_is_written_under_the_next_name(
     conn_id = connect(f"retained_{proxy.port}", conn_type="google_cloud_platform", extra=extra)
     folder = f"gs://{conn_id}@{GCS_BUCKET}/retained-{proxy.port}"
     try:
-        names = [write_beside(f"{folder}/a.png", content) for content in (b"1", b"2", b"1")]
+        names = [write_beside(f"{folder}/a.png", content).uri for content in (b"1", b"2", b"1")]
         assert [name.rpartition("/")[2] for name in names] == ["a.png", "a.2.png", "a.png"]
         assert [read(name) for name in names] == [b"1", b"2", b"1"]
         assert create_whole(f"{folder}/a.json", b"first")
