@@ -39,7 +39,7 @@ def stream_files(
 
     :param folder: address, ending with ``/``.
     :param recursive: whether the folders in it count as well.
-    :param beginning: what their paths in the folder begin with; a bucket lists no others.
+    :param beginning: what their paths in the folder begin with, without a ``/``; others are not even listed.
     :param parameter: the parameter that the address came from, for the error.
     """
     for name, info in _infos(folder, recursive=recursive, beginning=beginning, parameter=parameter):
@@ -99,7 +99,7 @@ def _infos(
     infos: Iterator[tuple[str, _Info]]
     local = local_path(folder)
     if local is not None:
-        infos = local_files.infos_in(local, recursive=recursive)
+        infos = local_files.infos_in(local, recursive=recursive, beginning=beginning)
     else:
         infos = _in_bucket(folder, beginning, recursive=recursive, parameter=parameter)
     for name, info in infos:

@@ -159,12 +159,13 @@ def info_of(path: str) -> dict[str, Any] | None:
     return _facts(status)
 
 
-def infos_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def infos_in(folder: str, *, recursive: bool, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """List the files in a folder, one after the other: their paths in it, and what :func:`info_of` tells of each.
 
     Links are not followed. What is gone when its turn comes is passed over.
 
-    :raises OSError: if the folder, or one in it, cannot be read.
+    :param beginning: what the names in the folder itself begin with, of files and of folders; others are not entered.
+    :raises OSError: if the folder, or one in it that is entered, cannot be read.
     """
     folders = [""]
     while folders:
@@ -175,11 +176,14 @@ def infos_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, dict[str, A
             continue
         with entries:
             for entry in entries:
+                path = below + entry.name
+                if not path.startswith(beginning):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders += [f"{below}{entry.name}/"] if recursive else []
+                    folders += [f"{path}/"] if recursive else []
                 elif entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
-                        yield below + entry.name, _facts(entry.stat(follow_symlinks=False))
+                        yield path, _facts(entry.stat(follow_symlinks=False))
 
 
 def _facts(status: os.stat_result) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_failing_polls_end_alike_in_every_mode(
 ) -> None:
     polls = []
 
-    def refuse(path: str, *, recursive: bool) -> object:
+    def refuse(path: str, **options: Any) -> object:
         polls.append(path)
         raise TimeoutError("the bucket is slow today")
 
@@ -128,11 +128,11 @@ def test_a_few_failing_polls_pass_in_every_mode(
     (tmp_path / "a.png").write_bytes(noise())
     failures, infos_in = [0], local_files.infos_in
 
-    def sometimes(path: str, *, recursive: bool) -> Any:
+    def sometimes(path: str, **options: Any) -> Any:
         failures[0] += 1
         if failures[0] <= 4:
             raise TimeoutError("the bucket is slow today")
-        return infos_in(path, recursive=recursive)
+        return infos_in(path, **options)
 
     monkeypatch.setattr(local_files, "infos_in", sometimes)
     assert len(task(output=f"file://{tmp_path}/")) == 1
@@ -142,7 +142,7 @@ def test_a_few_failing_polls_pass_in_every_mode(
 def test_in_reschedule_mode_without_airflows_memory_the_first_failing_poll_ends_the_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(path: str, *, recursive: bool) -> object:
+    def refuse(path: str, **options: Any) -> object:
         raise TimeoutError("the bucket is slow today")
 
     monkeypatch.setattr(local_files, "infos_in", refuse)

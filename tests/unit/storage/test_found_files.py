@@ -64,6 +64,20 @@ def test_the_files_of_a_glob_are_those_that_match(folder: str, glob: str, expect
     assert names(FoundFiles(folder + glob), folder) == expected
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("/", ["sofa/a.jpg", "spring/a.jpg"]),
+        ("/**", ["sofa/a.jpg", "spring/a.jpg"]),
+        ("/*/*.jpg", ["sofa/a.jpg", "spring/a.jpg"]),
+        ("/*a/*", ["sofa/a.jpg"]),
+    ],
+)
+def test_a_whole_bucket_can_be_looked_through(s3: str, address: str, expected: list[str]) -> None:
+    fill(f"{s3}/", "sofa/a.jpg", "spring/a.jpg", "spring/deep/.b.jpg", "_claid/c.json")
+    assert names(FoundFiles(s3 + address), f"{s3}/") == expected
+
+
 def test_a_literal_name_with_wildcards_is_found_in_brackets(folder: str) -> None:
     fill(folder, "[a]*?.jpg", "a.jpg")
     assert names(FoundFiles(f"{folder}[[]a][*][?].jpg"), folder) == ["[a]*?.jpg"]

@@ -193,6 +193,14 @@ def test_only_names_of_the_beginning_that_is_asked_for_are_listed(folder: str, r
     assert sorted(file.uri for file in files) == [folder + name for name in names]
 
 
+def test_local_folders_of_another_beginning_are_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("2026-b/c.png", "lost+found/d.png"):
+        write_whole(f"file://{tmp_path}/{name}", b"a lamp")
+    when_listed(tmp_path / "lost+found", monkeypatch, PermissionError("forbidden"))
+    (file,) = stream_files(f"file://{tmp_path}/", recursive=True, beginning="2026-")
+    assert file.uri == f"file://{tmp_path}/2026-b/c.png"
+
+
 @RECURSIVE
 def test_a_long_listing_of_s3_comes_page_by_page(s3: str, monkeypatch: pytest.MonkeyPatch, recursive: bool) -> None:
     monkeypatch.setattr(listing, "_PAGE", 2)
