@@ -1,0 +1,154 @@
+"""What a batch would cost if it ran now: its own intake, and a forecast in place of each request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from airflow_claid.batch import outcomes
+from airflow_claid.batch.intake import Ended, Intake, Item
+from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.manifest_index import ManifestIndex
+from airflow_claid.fulfilment.forecast import Forecast
+from airflow_claid.orders.order import Order
+
+_REASONS = 20
+_THREADS = 16
+_ITEMS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row would be paid for, or could not be.
+
+    :param row: its number.
+    :param name: as the manifest has it.
+    :param reason: as a sentence without a full stop.
+    """
+
+    row: int
+    name: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a batch would cost.
+
+    :param items: all rows; each is one of the six that follow.
+    :param to_pay: those that a paid request would be sent for.
+    :param reused: those that were paid for before.
+    :param failing: those that would fail before anything is sent, because their receipt cannot be read, or because the
+        answer to an earlier request is lost and ``on_lost_response="fail"``.
+    :param invalid: those that cannot be requested.
+    :param duplicate: those that repeat the request of an earlier row.
+    :param skipped: those that an earlier batch left nothing of to work on.
+    :param credits: what would be spent, without fallback prompts: nobody knows beforehand what will be blocked.
+    :param most_credits: what would be spent if each fallback prompt were needed.
+    :param requests: paid requests.
+    :param hours: how long these take at the account's quota.
+    :param in_doubt: credits that earlier requests may have cost whose answers are lost.
+    :param reasons: of the first rows that would be paid for, would fail, or are invalid.
+    """
+
+    items: int
+    to_pay: int
+    reused: int
+    failing: int
+    invalid: int
+    duplicate: int
+    skipped: int
+    credits: float
+    most_credits: float
+    requests: int
+    hours: float
+    in_doubt: float
+    reasons: tuple[Reason, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the estimate as an XCom can hold it."""
+        return {**asdict(self), "reasons": [asdict(reason) for reason in self.reasons]}
+
+
+def estimate(
+    rows: Iterable[ItemRow],
+    order_of: Callable[[ItemRow], Order],
+    index: ManifestIndex,
+    still_there: Callable[[dict[str, Any]], bool],
+    forecast: Callable[[Order], Forecast],
+    *,
+    seconds_needed: Callable[[int], float],
+    fallback_credits: Callable[[Order], float] | None = None,
+) -> Estimate:
+    """Estimate what a batch would cost; nothing is written, and nothing is sent that is charged.
+
+    :param rows: as for :class:`.batch.Batch`; so are ``order_of``, ``index`` (of its manifest) and ``still_there``.
+    :param forecast: returns what fulfilling an order would cost now; see :meth:`.fulfilment.Fulfilment.forecast`.
+        Several threads call it.
+    :param seconds_needed: returns how long it takes to send so many requests.
+    :param fallback_credits: returns what all fallback prompts of an order cost together; ``None`` where there are none.
+    """
+    by_kind: Counter[str] = Counter()
+    spent = fallbacks = in_doubt = 0.0
+    requests, reasons = 0, list[Reason]()
+    for outlook in _outlooks(rows, Intake(order_of, index, still_there), forecast):
+        by_kind[outlook.kind] += 1
+        if outlook.kind in _WITH_REASON and len(reasons) < _REASONS:
+            reasons.append(outlook.reason)
+        if outlook.forecast is not None:
+            spent += outlook.forecast.credits
+            in_doubt += outlook.forecast.in_doubt
+            requests += outlook.forecast.requests
+        if fallback_credits is not None and outlook.order is not None and outlook.kind == "to_pay":
+            fallbacks += fallback_credits(outlook.order)
+    return Estimate(
+        items=by_kind.total(),
+        **{kind: by_kind[kind] for kind in _KINDS},
+        credits=spent,
+        most_credits=spent + fallbacks,
+        requests=requests,
+        hours=seconds_needed(requests) / 3600,
+        in_doubt=in_doubt,
+        reasons=tuple(reasons),
+    )
+
+
+_KINDS = ("to_pay", "reused", "failing", "invalid", "duplicate", "skipped")
+_WITH_REASON = ("to_pay", "failing", "invalid")
+
+
+@dataclass(frozen=True)
+class _Outlook:
+    """What would become of a row.
+
+    :param kind: one of ``_KINDS``.
+    :param order: of a row that needs more than the manifest; so is ``forecast``.
+    """
+
+    kind: str
+    reason: Reason
+    order: Order | None = None
+    forecast: Forecast | None = None
+
+
+def _outlooks(rows: Iterable[ItemRow], intake: Intake, forecast: Callable[[Order], Forecast]) -> Iterator[_Outlook]:
+    """Yield the outlook of each row, in order; forecasts that read receipts are made at the same time."""
+
+    def of(number: int, taken: Item | Ended) -> _Outlook:
+        if isinstance(taken, Ended):
+            row = taken.row
+            reason = Reason(number, row["name"], str(row.get("error", "")))
+            return _Outlook("reused" if taken.reused else row["status"], reason)
+        told = forecast(taken.order)
+        kind = "to_pay" if told.requests else "reused" if told.reused else "failing"
+        name = outcomes.facts(taken.order, taken.carried)["name"]
+        return _Outlook(kind, Reason(number, name, told.reason), taken.order, told)
+
+    remaining = iter(rows)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="claid-estimate") as pool:
+        while some := [(row.number, intake.take(row)) for row in islice(remaining, _ITEMS_AT_ONCE)]:
+            yield from pool.map(of, *zip(*some, strict=True))
