@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Set
 
 import pytest
 import requests
-import yaml
 from importlinter.api import read_configuration
 
 from airflow_claid import client, errors, operators, sensors
@@ -23,6 +22,7 @@ from airflow_claid.sandbox.__main__ import _parser
 from airflow_claid.sandbox.faults import DOWNLOAD_KINDS, KINDS
 from tests.conftest import Connect
 from tests.docs.pages import PAGES, ROOT, Page, Table, spans
+from tests.support.schemas import contract
 
 CLASSES = {name: getattr(room, name) for room in (client, operators, sensors) for name in room.__all__}
 WORDS_FOR_DEFAULTS = {"none": None, "the account's": None, "": inspect.Parameter.empty}
@@ -122,8 +122,7 @@ def test_methods_of_the_client_are_all_there_with_these_parameters() -> None:
         name = signature.partition("(")[0]
         told.add(name)
         check_signature(signature, getattr(ClaidClient, name))
-    contract = yaml.safe_load((ROOT / "tests" / "contract" / "openapi.yaml").read_text(encoding="utf-8"))
-    operations = {one["operationId"] for path in contract["paths"].values() for one in path.values()}
+    operations = {one["operationId"] for path in contract()["paths"].values() for one in path.values()}
     assert told == operations | {"get_job"}
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from airflow_claid import client, operators
 from airflow_claid.client import ClaidClient, JobKind, calls
@@ -22,6 +21,7 @@ from airflow_claid.get_provider_info import get_provider_info
 from airflow_claid.orders.order import Order
 from airflow_claid.sandbox import pipeline
 from airflow_claid.sandbox.operations import ALL
+from tests.support.schemas import contract
 from tests.support.submissions import SUBMISSIONS
 from tests.unit.client.models.test_request_properties import KINDS
 from tests.unit.sandbox.test_contract import REACHED
@@ -62,9 +62,8 @@ class Operation:
 
 def paid_operations() -> list[Operation]:
     """All operations of the contract that cost credits: every POST but those to storages."""
-    contract = yaml.safe_load((ROOT / "tests" / "contract" / "openapi.yaml").read_text(encoding="utf-8"))
     operations = []
-    for methods in contract["paths"].values():
+    for methods in contract()["paths"].values():
         entry = methods.get("post")
         if entry is None or entry["x-scope"] == "storage":
             continue

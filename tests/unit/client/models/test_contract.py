@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 import urllib3
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -27,11 +26,10 @@ from requests.adapters import HTTPAdapter
 
 from airflow_claid.client import ClaidClient, ClaidError, ClaidValidationError, EditRequest, GenerateRequest
 from airflow_claid.sandbox import Sandbox
-from tests.support.schemas import resolved, without_unknown
+from tests.support.schemas import contract, resolved, without_unknown
 from tests.unit.client.conftest import ClientOf
 
-CONTRACT_FILE = Path(__file__).parents[3] / "contract" / "openapi.yaml"
-CONTRACT: dict[str, Any] = yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))
+CONTRACT: dict[str, Any] = contract()
 
 
 def octets(value: bytes, **_: str) -> str:

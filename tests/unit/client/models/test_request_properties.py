@@ -9,12 +9,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -34,12 +32,11 @@ from airflow_claid.client import (
 )
 from airflow_claid.client.models.base import RequestModel, checked
 from airflow_claid.client.values import is_visible, stands_for_nothing
-from tests.support.schemas import resolved, without_unknown
+from tests.support.schemas import contract, resolved, without_unknown
 
 Values = st.SearchStrategy[Any]
 
-CONTRACT = yaml.safe_load((Path(__file__).parents[3] / "contract" / "openapi.yaml").read_text(encoding="utf-8"))
-SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
+SCHEMAS: dict[str, Any] = contract()["components"]["schemas"]
 EDIT = SCHEMAS["EditRequest"]["properties"]
 UPLOAD = {
     "type": "object",
