@@ -1,19 +1,50 @@
-"""A batch as one try of a task, in a process of its own: ``python -m tests.support.one_attempt URL OUTPUT TRY``.
-
-Airflow's connections come from the environment. The last line printed is the batch's summary.
-"""
+"""A batch as one try of a task, in a process of its own: a fork of one that has loaded Airflow."""
 
 from __future__ import annotations
 
-import json
-import sys
+import multiprocessing
+import os
+import traceback
 from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
 
 from airflow_claid.batch.batch import BatchTerms
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.bases import batch_parameters
 
 PROMPTS = 40
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3", "s3fs"])
+
+
+class Attempt:
+    """A try that runs.
+
+    :param environment: of its process. Airflow's connections come from there.
+    """
+
+    def __init__(self, output: str, environment: dict[str, str], try_number: int, grace: float) -> None:
+        self._told, telling = _processes.Pipe(duplex=False)
+        arguments = (telling, environment, output, try_number, grace)
+        self._process = _processes.Process(target=_tell, args=arguments, daemon=True)
+        self._process.start()
+        telling.close()
+
+    def summary(self) -> dict[str, Any]:
+        """Wait for the end of the try; return the batch's summary."""
+        if not self._told.poll(180):
+            raise TimeoutError("The try has not ended after 180 s.")
+        summary: dict[str, Any] | str = self._told.recv()
+        self._process.join()
+        assert isinstance(summary, dict), summary
+        return summary
+
+    def kill(self) -> None:
+        """End the process by SIGKILL."""
+        self._process.kill()
+        self._process.join()
 
 
 class TaskInstance:
@@ -28,8 +59,18 @@ class TaskInstance:
         """Forget the value."""
 
 
-def main(output: str, try_number: int, grace: float) -> None:
-    """Run the batch, with short pauses, and print its summary."""
+def _tell(told: Connection, environment: dict[str, str], output: str, try_number: int, grace: float) -> None:
+    """Tell the summary of a try, or what went wrong."""
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        told.send(_run(output, try_number, grace))
+    except Exception:  # noqa: BLE001 - it is raised where the summary is asked for
+        told.send(traceback.format_exc())
+
+
+def _run(output: str, try_number: int, grace: float) -> dict[str, Any]:
+    """Run the batch, with short pauses."""
     batch_parameters.BatchTerms = partial(BatchTerms, pause=0.1)  # type: ignore[misc,assignment]
     operator = ImageGenerationBatchOperator(
         task_id="pictures",
@@ -38,9 +79,4 @@ def main(output: str, try_number: int, grace: float) -> None:
         concurrency=8,
         lost_response_grace=grace,
     )
-    summary = operator.execute({"ti": TaskInstance(try_number)})  # type: ignore[typeddict-item]
-    print(json.dumps(summary), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    return operator.execute({"ti": TaskInstance(try_number)})  # type: ignore[typeddict-item]
