@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-claid-tests-")
@@ -22,6 +21,7 @@ from hypothesis import settings  # noqa: E402
 from airflow_claid.client import ClaidClient  # noqa: E402
 from airflow_claid.client.quota.quota import Quota  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
+from tests.support.gcs import gcs_server  # noqa: E402
 from tests.support.postgresql import postgresql_server  # noqa: E402
 from tests.support.processes import free_port, served  # noqa: E402
 from tests.support.redis import redis_server  # noqa: E402
@@ -31,6 +31,8 @@ settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
 GCS_BUCKET = "pictures"
+SMALL = 64
+"""The side of a picture where its size is nothing to a test: Claid's own takes ten times as long to draw and read."""
 PLENTY = "100000/1"
 """A quota of requests per seconds."""
 
@@ -53,12 +55,12 @@ def proven_answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session")
 def unlimited_sandbox() -> Iterator[Sandbox]:
-    """A Claid whose quotas nobody uses up.
+    """A Claid whose quotas nobody uses up, and that draws small pictures.
 
     They are announced: without a word of Claid's, clients would keep to its published default, which all tests share.
     """
     quotas = {"quota": PLENTY, "creative_quota": PLENTY, "video_quota": PLENTY}
-    with Sandbox(SandboxSettings(**quotas, job_seconds=0.05)) as sandbox:
+    with Sandbox(SandboxSettings(**quotas, job_seconds=0.05, image_size=SMALL)) as sandbox:
         yield sandbox
 
 
@@ -67,6 +69,12 @@ def sandbox(unlimited_sandbox: Sandbox) -> Sandbox:
     """A Claid with more than enough of each quota, as new for each test."""
     unlimited_sandbox.reset()
     return unlimited_sandbox
+
+
+@pytest.fixture
+def full_size(sandbox: Sandbox) -> None:
+    """Have the sandbox generate pictures as large as Claid's."""
+    sandbox.change(image_size=SandboxSettings.image_size)
 
 
 @pytest.fixture
@@ -118,10 +126,7 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def gcs_endpoint() -> Iterator[str]:
     """A Google Cloud Storage emulator with the bucket ``pictures``."""
-    port = free_port()
-    command = Path(sys.executable).with_name("gcp-storage-emulator")
-    arguments = [str(command), "start", f"--port={port}", "--in-memory", f"--default-bucket={GCS_BUCKET}"]
-    with served(arguments, port) as address:
+    with gcs_server(GCS_BUCKET) as address:
         yield address
 
 

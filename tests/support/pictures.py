@@ -22,10 +22,9 @@ def picture(
 
 def noise(width: int = 64, height: int = 48, brightest: int = 255, kind: str = "PNG") -> bytes:
     """Every pixel another colour, none brighter than told."""
-    chance = random.Random(0)
-    image = Image.frombytes(
-        "RGB", (width, height), bytes(chance.randint(0, brightest) for _ in range(width * height * 3))
-    )
+    levels = bytes(value * (brightest + 1) // 256 for value in range(256))
+    pixels = random.Random(0).randbytes(width * height * 3).translate(levels)
+    image = Image.frombytes("RGB", (width, height), pixels)
     target = io.BytesIO()
     image.save(target, kind)
     return target.getvalue()

@@ -89,9 +89,12 @@ def running(
 
 
 @contextmanager
-def served(arguments: list[str], port: int, seconds: float = 60.0) -> Iterator[str]:
-    """Run an HTTP server until the block ends, and return its address once it listens."""
-    with running(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+def served(arguments: list[str], port: int, seconds: float = 60.0, **options: Any) -> Iterator[str]:
+    """Run an HTTP server until the block ends, and return its address once it listens.
+
+    :param options: of ``subprocess.Popen``.
+    """
+    with running(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options) as process:
         wait_for_port(process, port, seconds)
         yield f"http://127.0.0.1:{port}"
 

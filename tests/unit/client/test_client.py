@@ -30,6 +30,7 @@ def picture(width: int = 64, height: int = 48) -> bytes:
     return target.getvalue()
 
 
+@pytest.mark.usefixtures("full_size")
 def test_generation_answers_with_links_to_pictures_of_1024_pixels(claid: ClaidClient, sandbox: Sandbox) -> None:
     result = claid.generate_image(PROMPT, number_of_images=2, guidance_scale=7.5)
     assert result.input.text == PROMPT
@@ -74,6 +75,7 @@ def test_a_request_built_before_is_sent_as_it_is(claid: ClaidClient, sandbox: Sa
     assert sandbox.ledger()[0].request == request.to_json()
 
 
+@pytest.mark.usefixtures("full_size")
 def test_an_edit_answers_with_the_edited_picture(claid: ClaidClient, sandbox: Sandbox) -> None:
     link = claid.generate_image(PROMPT).output[0].tmp_url or ""
     result = claid.edit_image(link, {"resizing": {"width": 200, "height": "auto", "fit": "bounds"}})

@@ -40,6 +40,7 @@ def pictures(new_try: NewTry, tmp_path: Path) -> list[str]:
     return paths
 
 
+@pytest.mark.usefixtures("full_size")
 def test_upscaling_sends_the_upscaler_together_with_the_size(
     sandbox: Sandbox, new_try: NewTry, pictures: list[str], tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_resizing_fits_the_whole_picture_by_default_though_claid_would_crop(
     assert path.endswith("/small.png")
 
 
+@pytest.mark.usefixtures("full_size")
 def test_a_width_that_a_template_made_text_is_pixels_again(
     new_try: NewTry, pictures: list[str], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def size_of(content: bytes) -> tuple[str | None, tuple[int, int]]:
         return image.format, image.size
 
 
+@pytest.mark.usefixtures("full_size")
 def test_without_output_the_result_is_a_link_that_lives_a_day(sandbox: Sandbox, new_try: NewTry) -> None:
     run = new_try()
     (link,) = run(generation())
@@ -49,6 +50,7 @@ def test_by_default_one_image_is_asked_for_not_claids_four(sandbox: Sandbox, new
 
 
 @pytest.mark.parametrize("place", ["local", "s3", "gcs"])
+@pytest.mark.usefixtures("full_size")
 def test_in_object_storage_the_files_are_named_and_numbered(
     place: str, request: pytest.FixtureRequest, tmp_path: Path, new_try: NewTry
 ) -> None:
@@ -71,6 +73,7 @@ def test_without_a_name_the_fingerprint_names_the_files(tmp_path: Path, new_try:
     assert path == f"file://{tmp_path}/{run.images[0]['fingerprint'][:16]}_1.png"
 
 
+@pytest.mark.usefixtures("full_size")
 def test_claid_writes_to_a_connected_storage_in_a_folder_of_the_requests_own(
     sandbox: Sandbox, new_try: NewTry, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.conftest import SMALL
 from tests.support.sandbox_client import Client, png
 
 NO_LIMIT = {"quota": "", "creative_quota": "", "video_quota": ""}
@@ -13,7 +14,7 @@ NO_LIMIT = {"quota": "", "creative_quota": "", "video_quota": ""}
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(**NO_LIMIT, job_seconds=0.05)) as sandbox:
+    with Sandbox(SandboxSettings(**NO_LIMIT, job_seconds=0.05, image_size=SMALL)) as sandbox:
         yield sandbox
 
 

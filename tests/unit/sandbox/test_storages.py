@@ -12,6 +12,7 @@ from airflow_claid.sandbox import Sandbox, SandboxSettings, StorageSettings
 from tests.support.sandbox_client import Client, png
 
 
+@pytest.mark.usefixtures("full_size")
 def test_generated_pictures_go_to_a_folder_under_unpredictable_names(client: Client, folder: Path) -> None:
     output = client.generate(output="storage://shop/bikes/red/").json()["data"]["output"]
     assert len({image["object_key"] for image in output}) == 4
@@ -71,6 +72,7 @@ def test_all_other_buckets_can_lie_in_one_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "any-bucket" / "pre" / "fix" / "a").iterdir())) == 1
 
 
+@pytest.mark.usefixtures("full_size")
 def test_a_web_folder_is_read_and_not_written(client: Client, sandbox: Sandbox) -> None:
     address = client.picture_address()
     base, _, name = address.rpartition("/")
@@ -90,6 +92,7 @@ def test_percent_signs_in_storage_addresses_are_decoded(client: Client, folder: 
     assert (folder / "Schöne Stiefel").is_dir()
 
 
+@pytest.mark.usefixtures("full_size")
 def test_s3_at_an_endpoint_is_written_and_read(client: Client, sandbox: Sandbox, s3_endpoint: str) -> None:
     s3 = boto3.client(
         "s3",

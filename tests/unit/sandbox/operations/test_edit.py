@@ -225,6 +225,7 @@ def test_an_input_that_cannot_be_reached_is_400(client: Client, address: str) ->
     assert client.edit(address).status_code == 400
 
 
+@pytest.mark.usefixtures("full_size")
 def test_its_own_temporary_addresses_are_inputs_until_they_expire(client: Client, sandbox: Sandbox) -> None:
     address = client.picture_address()
     first = client.edit(address, {"resizing": {"width": 100, "fit": "bounds"}}).json()["data"]

@@ -14,6 +14,7 @@ def test_without_a_number_four_images_are_made_and_charged(client: Client, sandb
     assert sandbox.charged() == 4
 
 
+@pytest.mark.usefixtures("full_size")
 def test_the_prompt_comes_back_and_the_images_are_png_of_1024_pixels(client: Client) -> None:
     data = client.generate("un café crème, à côté d'une brioche 🥐").json()["data"]
     assert data["input"]["text"] == "un café crème, à côté d'une brioche 🥐"
@@ -52,6 +53,7 @@ def test_the_four_pictures_of_a_request_differ(client: Client) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["a Gore-free NUDE statue", "blocked-example", "x nude"])
+@pytest.mark.usefixtures("full_size")
 def test_a_blocked_word_gives_a_plain_black_picture_and_is_charged(
     client: Client, sandbox: Sandbox, prompt: str
 ) -> None:
