@@ -40,6 +40,7 @@ def test_an_answer_is_read_and_paid_once(claid: ClaidClient, sandbox: Sandbox, p
         assert len(sandbox.ledger()) == requests + 1, name
 
 
+@pytest.mark.usefixtures("full_size")
 @pytest.mark.parametrize("operation", SUBMITTED)
 def test_the_result_of_a_job_is_read(claid: ClaidClient, sandbox: Sandbox, photo: str, operation: str) -> None:
     submitted = SUBMITTED[operation](claid, photo)

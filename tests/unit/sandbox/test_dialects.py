@@ -72,6 +72,7 @@ class TestFields:
         assert answer["meta"] == {"cost": {"credits": 4}}
         assert all(item["new"] for item in answer["data"]["output"])
 
+    @pytest.mark.usefixtures("full_size")
     @pytest.mark.parametrize(
         ("kind", "expected"),
         [("text", "1024"), ("float", 1024.0), ("integer", 1024), ("list", [1024]), ("object", {"value": 1024})],

@@ -96,6 +96,7 @@ def test_an_upload_without_operations(client: Client) -> None:
     assert answer.json()["data"]["output"]["width"] == 400
 
 
+@pytest.mark.usefixtures("full_size")
 @pytest.mark.parametrize(("duration", "price"), [(5, 35), (10, 70), ("5", 35)])
 def test_a_videos_duration_as_a_number(client: Client, sandbox: Sandbox, duration: int | str, price: float) -> None:
     body = {"input": client.picture_address(), "options": {"prompt": "it turns", "duration": duration}}
