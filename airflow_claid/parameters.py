@@ -205,10 +205,15 @@ def paths(value: object, name: str) -> list[str]:
 
     :raises ClaidValidationError: if it is none of these.
     """
-    addresses = [_as_address(path) for path in flat(_rendered_list(value) if isinstance(value, str) else value)]
+    addresses = paths_and_others(value)
     if not all(isinstance(path, str) and path for path in addresses):
         raise ClaidValidationError(f"{name}={shortened(value)} must be one path or a list of paths")
     return [str(path) for path in addresses]
+
+
+def paths_and_others(value: object) -> list[object]:
+    """Return what :func:`paths` returns, together with what is among them and is no path."""
+    return [_as_address(path) for path in flat(_rendered_list(value) if isinstance(value, str) else value)]
 
 
 def _as_address(path: object) -> object:

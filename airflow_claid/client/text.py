@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_claid.client.redaction import without_logins, without_queries
 
 _SHOWN_CHARACTERS = 60
+_SHOWN_ITEMS = 5
 
 
 def shortened(value: object) -> str:
@@ -17,3 +20,10 @@ def shortened(value: object) -> str:
         return text
     length = f" ({len(value)} characters)" if isinstance(value, str) else ""
     return f"{text[:_SHOWN_CHARACTERS]}…{length}"
+
+
+def listed(items: Sequence[object], separator: str = ", ") -> str:
+    """Return the first few of many items, and how many more there are: no message grows with the size of a task."""
+    shown = separator.join(map(str, items[:_SHOWN_ITEMS]))
+    more = len(items) - _SHOWN_ITEMS
+    return f"{shown}{separator}and {more:,} more" if more > 0 else shown

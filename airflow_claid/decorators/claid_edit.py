@@ -11,6 +11,7 @@ from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 
 from airflow_claid.decorators.functions import FunctionOperator, refuse_parameter
 from airflow_claid.fulfilment.deferred import DeferredState
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators import ImageEditOperator
 from airflow_claid.orders.order import Order
 
@@ -50,7 +51,7 @@ class EditFunctionOperator(FunctionOperator, ImageEditOperator):
     def _parameters_to_defer(self) -> dict[str, Any]:
         return {"operations": dict(self.operations)}
 
-    def _orders_again(self, state: DeferredState) -> list[Order]:
+    def _orders_again(self, state: DeferredState) -> Sequence[Order | Failure]:
         """Return the orders with the operations from before the wait."""
         self.operations = state.parameters["operations"]
         return super()._orders_again(state)

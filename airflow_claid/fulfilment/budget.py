@@ -26,6 +26,8 @@ class Budget:
         self._max_credits = max_credits
         self._lock = threading.Lock()
         self._spent = spent
+        self._spent_on: dict[str, float] = {}
+        """By the fingerprint of the order; what was spent in another process is not among it."""
         self._reserved = 0.0
         self._in_doubt: dict[str, float] = {}
         """By the fingerprint of the order."""
@@ -42,6 +44,10 @@ class Budget:
     def spent(self) -> float:
         """Credits spent, as far as is known."""
         return self._spent
+
+    def spent_on(self, order: Order) -> float:
+        """Return the credits that this process spent on an order, as far as is known."""
+        return self._spent_on.get(order.fingerprint, 0.0)
 
     @property
     def in_doubt(self) -> float:
@@ -132,6 +138,7 @@ class Budget:
             self._reserved -= order.credits
             if charged:
                 self._spent += order.credits
+                self._spent_on[order.fingerprint] = self.spent_on(order) + order.credits
             elif in_doubt:
                 self._in_doubt[order.fingerprint] = self._in_doubt.get(order.fingerprint, 0.0) + order.credits
                 self._total_in_doubt += order.credits

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
@@ -51,6 +52,21 @@ class Fulfilled:
         """Return the result that a complete receipt holds."""
         images = tuple(_with_path_of(order, image) for image in receipt.images)
         return cls(order, images, spent, receipt.request_id, receipt.credits, receipt.credits_in_doubt, receipt.reasons)
+
+    def images_as_json(self) -> list[dict[str, Any]]:
+        """Return a dict for each picture, as XCom ``images`` has it."""
+        return [
+            {
+                **image.to_json(),
+                "name": self.order.name,
+                "prompt": self.order.prompt,
+                "input": self.order.input,
+                "fingerprint": self.order.fingerprint,
+                "request_id": self.request_id,
+                "credits": self.credits / len(self.images),
+            }
+            for image in self.images
+        ]
 
 
 @dataclass(frozen=True)

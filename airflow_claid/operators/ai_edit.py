@@ -10,10 +10,11 @@ from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.base import RequestModel, check_known, checked
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.text import shortened
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
-from airflow_claid.operators.bases.inputs import check_inputs, inputs_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.operators.bases.paying import Where
+from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.ai_edit import AIEditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, known, number, optional, refusing_at_once, without_none
@@ -93,7 +94,7 @@ class AIEditParameters(CreatingParameters):
         return order
 
 
-class ImageAIEditOperator(AIEditParameters, CreatingOperator, ClaidJobOperator):
+class ImageAIEditOperator(AIEditParameters, PictureListOperator, CreatingOperator, ClaidJobOperator):
     """Change one picture or several as a prompt says.
 
     Costs 2 credits an image (docs.claid.ai). Each input is a request, and a job, of its own; all are submitted, then
@@ -110,6 +111,7 @@ class ImageAIEditOperator(AIEditParameters, CreatingOperator, ClaidJobOperator):
         v2 it is sent with a warning.
     :param guidance_scale: (templated) 1 to 10, how closely to follow the prompt; as ``inference_steps``.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param on_error: see :class:`~airflow_claid.operators.bases.picture_list.PictureListOperator`.
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
@@ -125,6 +127,7 @@ class ImageAIEditOperator(AIEditParameters, CreatingOperator, ClaidJobOperator):
     template_fields: Sequence[str] = (
         "input",
         *AIEditParameters.request_fields,
+        *PictureListOperator.list_template_fields,
         *CreatingOperator.creating_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
@@ -141,17 +144,17 @@ class ImageAIEditOperator(AIEditParameters, CreatingOperator, ClaidJobOperator):
         super().__init__(**kwargs)
         self.input = input
         with refusing_at_once():
-            check_inputs(input)
+            self._check_input()
 
     @property
     def _subject(self) -> str:
         return f"prompt={shortened(self.prompt)}"
 
-    def _orders(self) -> list[Order]:
+    def _orders(self) -> list[Order | Failure]:
         self._check_on_blocked()
         place = folder_place(self.output_path)
-        inputs = inputs_of(self.input, place, self.name)
         parameters, where = given(self, self.request_fields), self._where(place, self.name)
-        if not inputs:
+        orders = self._orders_of(place, lambda path: self._order({**parameters, "input": path}, where))
+        if not orders:
             self.log.info("There are no pictures to edit")
-        return [self._order({**parameters, "input": path}, where) for path in inputs]
+        return orders

@@ -150,7 +150,7 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
             self.log.warning("%s; going on without them (on_error='continue')", message)
         return usable
 
-    def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
+    def _hand_on(self, context: Context, results: Sequence[Fulfilled], task_orders: TaskOrders) -> list[str]:
         """Return the paths as the output was given, also where Claid knows the folder as a connected storage."""
         return super()._hand_on(
             context,
@@ -158,7 +158,7 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
                 replace(one, images=tuple(self._as_given(one.order.place, image) for image in one.images))
                 for one in results
             ],
-            spent,
+            task_orders,
         )
 
     def _as_given(self, place: Place, image: DeliveredImage) -> DeliveredImage:

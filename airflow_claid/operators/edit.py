@@ -10,11 +10,13 @@ from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import checked
 from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.operators.bases.paying import Where
+from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
@@ -22,7 +24,7 @@ from airflow_claid.parameters import (
     given,
     is_literal,
     metadata_of,
-    paths,
+    paths_and_others,
     refusing_at_once,
     sides_as_numbers,
 )
@@ -155,7 +157,7 @@ class ResizeParameters(EditParameters):
         return {"resizing": {name: parameters[name] for name in ("width", "height", "fit")}}
 
 
-class EditOperator(EditParameters, ClaidJobOperator):
+class EditOperator(PictureListOperator, EditParameters, ClaidJobOperator):
     """Base of the operators that edit one picture or several.
 
     :param input: (templated) one path or a list, such as ``generate.output``: ``https://…`` that Claid can reach,
@@ -170,6 +172,7 @@ class EditOperator(EditParameters, ClaidJobOperator):
         "input",
         "output_path",
         "name",
+        *PictureListOperator.list_template_fields,
         *InputOperator.input_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
@@ -190,8 +193,7 @@ class EditOperator(EditParameters, ClaidJobOperator):
         self.output_path = output
         self.name = name
         with refusing_at_once():
-            if is_literal(input) and not paths(input, "input"):
-                raise ClaidValidationError(f"input={input!r} must be one path or a list of paths, not empty")
+            self._check_input()
             if name is not None and is_literal(name):
                 checked_name(name)
 
@@ -202,24 +204,23 @@ class EditOperator(EditParameters, ClaidJobOperator):
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Return the paths in the order of the inputs."""
         super()._end(context, task_orders, results)
-        inputs = paths(self.input, "input")
-        edited = dict(zip(dict.fromkeys(inputs), (result.images[0].path for result in results), strict=True))
-        return [path for path in (edited[one] for one in inputs) if path]
+        edited = {
+            result.order.source.path: image.path
+            for result in results
+            for image in result.images
+            if isinstance(result.order, EditOrder)
+        }
+        found = (edited.get(one) for one in paths_and_others(self.input) if isinstance(one, str))
+        return [path for path in found if path]
 
-    def _orders(self) -> list[Order]:
-        inputs = list(dict.fromkeys(paths(self.input, "input")))
+    def _orders(self) -> list[Order | Failure]:
         place = edit_place(self.output_path)
-        if not inputs:
-            self.log.info("There are no pictures to edit")
-        if (place.file or self.name) and len(inputs) > 1:
-            raise ClaidValidationError(
-                f"output={self.output_path!r}, name={self.name!r} name one file for {len(inputs)} inputs: give a "
-                "folder that ends with '/', and no name"
-            )
         parameters, where = given(self, self.request_fields), self._where(place, self.name)
-        orders = [self._order({**parameters, "input": path}, where) for path in inputs]
-        _check_files(orders)
-        return list(orders)
+        orders = self._orders_of(place, lambda path: self._order({**parameters, "input": path}, where))
+        if not orders:
+            self.log.info("There are no pictures to edit")
+        _check_files([order for order in orders if isinstance(order, EditOrder)])
+        return orders
 
 
 class ImageEditOperator(AnyEditParameters, EditOperator):
@@ -243,6 +244,7 @@ class ImageEditOperator(AnyEditParameters, EditOperator):
         Claid's default, JPEG.
     :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
     :param name: (templated) file name, without suffix, for one input; ``None``: the input's.
+    :param on_error: see :class:`~airflow_claid.operators.bases.picture_list.PictureListOperator`.
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.

@@ -10,9 +10,11 @@ from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known,
 from airflow_claid.client.models.scene import AfterTemplate, EffectScene, Placement, PromptScene, SceneOutput
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import written_out
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
-from airflow_claid.operators.bases.inputs import check_inputs, inputs_of, one_path
+from airflow_claid.operators.bases.inputs import one_path
 from airflow_claid.operators.bases.paying import Where
+from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.scene import SceneOrder
 from airflow_claid.parameters import (
@@ -169,7 +171,7 @@ class SceneParameters(CreatingParameters):
         return order
 
 
-class BackgroundGenerationOperator(SceneParameters, CreatingOperator):
+class BackgroundGenerationOperator(SceneParameters, PictureListOperator, CreatingOperator):
     """Put one product or several into a scene: from a prompt, after a template picture, or on a colour with a shadow.
 
     We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose
@@ -200,6 +202,7 @@ class BackgroundGenerationOperator(SceneParameters, CreatingOperator):
     :param options: (templated) the rest of Claid's ``scene``: ``model``, ``steps``, ``preference``; checked like the
         others.
     :param number_of_images: see :class:`CreatingOperator`; so are ``output``, ``name`` and ``on_blocked``.
+    :param on_error: see :class:`~airflow_claid.operators.bases.picture_list.PictureListOperator`.
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with options
         such as ``{"type": "jpeg", "quality": 90}``; ``None``: Claid's default, PNG.
@@ -214,6 +217,7 @@ class BackgroundGenerationOperator(SceneParameters, CreatingOperator):
     template_fields: Sequence[str] = (
         "input",
         *SceneParameters.request_fields,
+        *PictureListOperator.list_template_fields,
         *CreatingOperator.creating_template_fields,
         *CreatingOperator.terms_template_fields,
     )
@@ -229,22 +233,22 @@ class BackgroundGenerationOperator(SceneParameters, CreatingOperator):
         super().__init__(**kwargs)
         self.input = input
         with refusing_at_once():
-            check_inputs(input)
+            self._check_input()
 
     @property
     def _subject(self) -> str:
         return f"input={shortened(shown_in(self.input))}"
 
-    def _orders(self) -> list[Order]:
+    def _orders(self) -> list[Order | Failure]:
         self._check_on_blocked()
         place = folder_place(self.output_path)
-        inputs = inputs_of(self.input, place, self.name)
         parameters = given(self, self.request_fields)
         checked(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
         where = self._where(place, self.name)
-        if not inputs:
+        orders = self._orders_of(place, lambda path: self._order({**parameters, "input": path}, where))
+        if not orders:
             self.log.info("There are no products to put into a scene")
-        return [self._order({**parameters, "input": path}, where) for path in inputs]
+        return orders
 
 
 def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
 from airflow_claid.client.models.video import VideoOptions
 from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.inputs import InputOperator, check_inputs, inputs_of
+from airflow_claid.fulfilment.failures import Failure
+from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
 from airflow_claid.operators.bases.paying import Where
+from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.video import VideoOrder
 from airflow_claid.parameters import given, is_literal, known, number, optional, refusing_at_once, truth, without_none
@@ -105,7 +107,7 @@ class VideoParameters(InputOperator):
         return VideoOrder(**where, source=self._reachable(parameters["input"], version=version), options=asked.options)
 
 
-class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
+class ImageToVideoOperator(VideoParameters, PictureListOperator, ClaidJobOperator):
     """Set one picture or several in motion: an MP4 of 5 or 10 seconds each.
 
     Costs 35 credits for 5 seconds, 70 for 10 (docs.claid.ai). Each input is a request, and a job, of its own; all are
@@ -127,6 +129,7 @@ class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
         request's fingerprint.
     :param on_lost_response: (templated) ``"fail"``, our default here because of the price: where an answer was lost
         and nothing can be looked up, a person decides. ``"resubmit"`` asks, and may pay, again.
+    :param on_error: see :class:`~airflow_claid.operators.bases.picture_list.PictureListOperator`.
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
@@ -142,6 +145,7 @@ class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
         *VideoParameters.request_fields,
         "output_path",
         "name",
+        *PictureListOperator.list_template_fields,
         *InputOperator.input_template_fields,
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
@@ -162,7 +166,7 @@ class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
         self.output_path = output
         self.name = name
         with refusing_at_once():
-            check_inputs(input)
+            self._check_input()
             if is_literal(output):
                 video_place(output)
             if name is not None and is_literal(name):
@@ -172,13 +176,13 @@ class ImageToVideoOperator(VideoParameters, ClaidJobOperator):
     def _subject(self) -> str:
         return f"input={shortened(shown_in(self.input))}"
 
-    def _orders(self) -> list[Order]:
+    def _orders(self) -> list[Order | Failure]:
         place = video_place(self.output_path)
-        inputs = inputs_of(self.input, place, self.name)
         parameters, where = given(self, self.request_fields), self._where(place, self.name)
-        if not inputs:
+        orders = self._orders_of(place, lambda path: self._order({**parameters, "input": path}, where))
+        if not orders:
             self.log.info("There are no pictures to set in motion")
-        return [self._order({**parameters, "input": path}, where) for path in inputs]
+        return orders
 
 
 def _seconds(duration: object) -> Any:

@@ -12,6 +12,7 @@ from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.addresses import (
     is_connected,
     is_link,
+    is_storage,
     last_of,
     local_path,
     quoted_path_problem,
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 _SIGNED_FOR = 3600
 _LINK_MAX_CHARACTERS = 512
 """Claid's pages name this limit; its API contract says 4,096."""
+
+
+class UnusableInputError(ClaidValidationError):
+    """A picture is not there, or has no address at which it can be had; that says nothing of other pictures."""
 
 
 class CoveringStorages(Protocol):
@@ -81,7 +86,7 @@ class Source:
     def reached(self) -> str:
         """Return the address at which Claid reads it now, for a request that takes no picture along.
 
-        :raises ClaidValidationError: if it can no longer be reached.
+        :raises UnusableInputError: if it can no longer be reached.
         """
         address = self.address()
         if address is None:
@@ -104,9 +109,9 @@ class Source:
         log.info("The signed link of %s has %d characters; it is uploaded instead", self.shown, len(address))
         return None
 
-    def out_of_reach(self, parameter: str = "input") -> ClaidValidationError:
+    def out_of_reach(self, parameter: str = "input") -> UnusableInputError:
         """Return the error that says that Claid cannot get at it, and what to do."""
-        return ClaidValidationError(
+        return UnusableInputError(
             f"{parameter}={self.shown!r} is out of Claid's reach, and this kind of request takes no picture along: "
             "connect its bucket to Claid (ConnectStorageOperator) and map it in the extra of the Claid connection, or "
             "give the temporary link or storage:// path of an upstream task"
@@ -115,7 +120,7 @@ class Source:
     def content(self) -> bytes:
         """Return the bytes to send along.
 
-        :raises ClaidValidationError: if the file is not there.
+        :raises UnusableInputError: if the file is not there.
         """
         content = read_if_there(self.path)
         if content is None:
@@ -142,14 +147,14 @@ def source(
     :param version: what tells its content from another, where that is known already; it is not looked for then.
     :param removed: the versions, by address, of files that have been asked about already and need no longer be there.
     :param ignored: names of parts of a link's query that do not say which picture is meant.
-    :raises ClaidValidationError: if it is no such address, or there is no such file.
+    :raises UnusableInputError: if it is no such address, or there is no such file.
     """
     if "://" not in path or not _is_readable(path):
-        raise ClaidValidationError(
-            f"{parameter}={shown(path)!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
-        )
+        raise not_an_address(shown(path), parameter)
     if is_link(path) or is_connected(path):
         return Source(path, None, lambda: path, ignored)
+    if not is_storage(path):
+        raise not_an_address(shown(path), parameter)
     version = version or checksum_if_there(path, parameter) or (removed or {}).get(without_connection(path))
     if version is None:
         raise _missing(path, parameter)
@@ -172,7 +177,7 @@ def versions_in(asked: object) -> Iterator[tuple[str, str]]:
 def reachable(picture: Source, parameter: str = "input") -> Source:
     """Return a picture if Claid can get at it without taking it along.
 
-    :raises ClaidValidationError: if Claid cannot, naming the remedy.
+    :raises UnusableInputError: if Claid cannot, naming the remedy.
     """
     if picture.address() is None:
         raise picture.out_of_reach(parameter)
@@ -215,6 +220,13 @@ def _warn_of_length(path: str, address: str) -> None:
     )
 
 
-def _missing(path: str, parameter: str = "input") -> ClaidValidationError:
+def not_an_address(shown_value: object, parameter: str = "input") -> UnusableInputError:
+    """Return the error of a value that is no address of a picture."""
+    return UnusableInputError(
+        f"{parameter}={shown_value!r} is not an address: use https://…, storage://NAME/…, s3://…, gs://… or file:///…"
+    )
+
+
+def _missing(path: str, parameter: str = "input") -> UnusableInputError:
     problem = quoted_path_problem(path) or "does not exist, or is a folder: name one file"
-    return ClaidValidationError(f"{parameter}={path!r} {problem}")
+    return UnusableInputError(f"{parameter}={path!r} {problem}")

@@ -12,6 +12,7 @@ from airflow.sdk import PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind
+from airflow_claid.client.text import listed
 from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, refusing_at_once
@@ -157,7 +158,7 @@ class ClaidJobSensor(ClaidSensor):
         decisions = [self._final[job_id] for job_id in self._numbers]
         fruitless = [decision.message for decision in decisions if not decision.succeeded]
         if fruitless:
-            raise AirflowFailException("; ".join(fruitless))
+            raise AirflowFailException(listed(fruitless, "; "))
         outputs = [output for decision in decisions if decision.job for output in decision.job.outputs]
         addresses = (output.claid_storage_uri or output.object_uri or output.tmp_url for output in outputs)
         return [address for address in addresses if address]

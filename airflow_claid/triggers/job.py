@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
 from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
+from airflow_claid.client.text import listed
+from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.triggers.base import ClaidTrigger, poll_in_thread
 from airflow_claid.waiting.decision import WaitState
@@ -35,10 +37,15 @@ class ClaidJobTrigger(ClaidTrigger):
     :param job_id: Claid's number, or a list, as numbers or (after a template) as text.
     :param deadline: when the wait is over, in seconds since 1970 (UTC), so that a restart grants no new time;
         ``None`` leaves that to Airflow's own timeout of the deferral.
+    :param deadlines: when the wait for single jobs is over, by id as text; ``deadline`` goes for the others. A job
+        whose time is over ends the wait for no other.
     :param poll_interval: the longest time, in seconds, between two polls; the first ones come sooner.
     :param claid_conn_id: the Airflow connection to Claid.
     :param credits: what the jobs cost as far as is known, to tell whoever kills the task.
     """
+
+    clock = staticmethod(time.monotonic)
+    """By which it says how far it has come."""
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class ClaidJobTrigger(ClaidTrigger):
         kind: str,
         job_id: Sequence[int | str] | int | str,
         deadline: float | None = None,
+        deadlines: Mapping[str, float] | None = None,
         poll_interval: float = 10.0,
         claid_conn_id: str = ClaidHook.default_conn_name,
         credits: float | None = None,  # noqa: A002 - Claid's own word
@@ -53,6 +61,7 @@ class ClaidJobTrigger(ClaidTrigger):
         super().__init__(deadline)
         self.kind = kind
         self.job_id = job_id
+        self.deadlines = dict(deadlines or {})
         self.poll_interval = poll_interval
         self.claid_conn_id = claid_conn_id
         self.credits = credits
@@ -65,6 +74,7 @@ class ClaidJobTrigger(ClaidTrigger):
                 "kind": self.kind,
                 "job_id": self.job_id,
                 "deadline": self.deadline,
+                "deadlines": self.deadlines,
                 "poll_interval": self.poll_interval,
                 "claid_conn_id": self.claid_conn_id,
                 "credits": self.credits,
@@ -79,27 +89,41 @@ class ClaidJobTrigger(ClaidTrigger):
         except ClaidValidationError as error:
             yield self._event(WaitState.REFUSED, str(error), {})
             return
-        final: dict[int | str, JobDecision] = {}
-        polls = 0
+        over: dict[int | str, JobDecision] = {}
+        progress, number, polls = Progress(self.clock), len(pending), 0
         while pending:
-            await asyncio.sleep(pause(polls, self.poll_interval, self.seconds_left))
+            await asyncio.sleep(pause(polls, self.poll_interval, min(map(self._seconds_left, pending))))
             polls += 1
-            overdue = self.seconds_left <= 0
+            overdue = {job_id for job_id in pending if self._seconds_left(job_id) <= 0}
             jobs = await asyncio.gather(*(self._poll(kind, job_id) for job_id in pending))
             for (job_id, former), job in zip(list(pending.items()), jobs, strict=True):
-                decision = decide(f"Job {job_id} ({self.kind})", job, failures=former.failures, overdue=overdue)
+                name = f"Job {job_id} ({self.kind})"
+                decision = decide(name, job, failures=former.failures, overdue=job_id in overdue)
                 pending[job_id] = decision
                 if decision.message != former.message:
                     self.log.info("%s", decision.message)
-                if decision.final:
-                    final[job_id] = pending.pop(job_id)
+                if decision.final or decision.state is WaitState.TIMED_OUT:
+                    over[job_id] = pending.pop(job_id)
             stopped = next((decision for decision in pending.values() if decision.state is not WaitState.WAIT), None)
             if stopped is not None:
-                yield self._event(stopped.state, stopped.message, {**final, **pending})
+                yield self._event(stopped.state, stopped.message, {**over, **pending})
                 return
-        refused = any(decision.state is WaitState.REFUSED for decision in final.values())
-        message = "; ".join(decision.message for decision in final.values())
-        yield self._event(WaitState.REFUSED if refused else WaitState.ENDED, message, final)
+            if progress.is_due():
+                self.log.info("%s of %s jobs have ended, or had their time", f"{len(over):,}", f"{number:,}")
+        yield self._end_of(over)
+
+    def _end_of(self, over: dict[int | str, JobDecision]) -> TriggerEvent:
+        """Return the event of a wait in which every job has ended, or had its time."""
+        states = {decision.state for decision in over.values()}
+        last = (WaitState.TIMED_OUT, WaitState.REFUSED, WaitState.ENDED)
+        state = next(state for state in last if state in states)
+        messages = [decision.message for decision in over.values() if decision.state is state]
+        return self._event(state, listed(messages, "; "), over)
+
+    def _seconds_left(self, job_id: int | str) -> float:
+        """Seconds until the wait for a job is over."""
+        deadline = self.deadlines.get(str(job_id))
+        return self.seconds_left if deadline is None else max(0.0, deadline - time.time())
 
     async def on_kill(self) -> None:
         """Tell what goes on, where a person kills or clears the task (Airflow 3.3+)."""
@@ -118,8 +142,9 @@ class ClaidJobTrigger(ClaidTrigger):
 def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
     """Return what to tell whoever kills a task: what that does not stop."""
     cost = f" and costs {credits:g} credits" if credits else ""
+    ids = listed(job_id) if isinstance(job_id, (list, tuple)) else str(job_id).strip("[]")
     return (
-        f"Claid cannot cancel a job: what was submitted (job {str(job_id).strip('[]')}) goes on{cost}. The next try "
+        f"Claid cannot cancel a job: what was submitted (job {ids}) goes on{cost}. The next try "
         "of this task waits for it again without paying"
     )
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client.text import shortened
+from airflow_claid.client.text import listed, shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
@@ -53,7 +53,7 @@ def end_without_images(results: Sequence[Fulfilled], on_blocked: str) -> None:
     """
     number = sum(len(result.images) for result in results)
     spent = sum(result.credits for result in results)
-    subjects = ", ".join(shortened(result.order.prompt or result.order.subject) for result in results)
+    subjects = listed([shortened(result.order.prompt or result.order.subject) for result in results])
     problem = (
         f"Claid's content filter blocked all {number} images of the prompt {subjects} ({spent:g} credits spent by "
         "this run). Change the prompt"

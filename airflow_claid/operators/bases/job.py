@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
+from airflow_claid.client.text import listed
 from airflow_claid.fulfilment.deferred import DeferredState
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.task_orders import TaskOrders
@@ -39,8 +41,9 @@ class ClaidJobOperator(ClaidPayingOperator):
         Return value, XComs and receipts are the same.
     :param poll_interval: (templated) the longest time, in seconds, between two polls of a job. The first polls come
         sooner, and jitter only shortens it.
-    :param timeout: (templated) seconds to wait for all jobs of the task, counted once from their
-        submission (or from the start of a retry); then the try fails, and a retry waits for the same jobs.
+    :param timeout: (templated) seconds that each job may take, counted from its own submission (or, if that was in
+        an earlier try, from the start of this one); then its picture fails, the other jobs are waited for, and a retry
+        waits for the same job.
     """
 
     job_kind: JobKind
@@ -73,14 +76,13 @@ class ClaidJobOperator(ClaidPayingOperator):
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
             self._task_orders = task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
-            deadline = utc_now() + timedelta(seconds=self._terms().timeout)
-            task_orders.begin(deadline if wait else None)
+            task_orders.begin(wait=wait)
             self._show_links(context, task_orders)
             if not wait:
-                return self._without_waiting(context, task_orders, deadline)
+                return self._without_waiting(context, task_orders)
             if self.deferrable and task_orders.waiting:
-                self._defer_until(deadline, task_orders)
-            return self._end(context, task_orders, task_orders.complete(deadline))
+                self._wait_in_triggerer(task_orders)
+            return self._end(context, task_orders, task_orders.complete())
 
     def execute_complete(
         self, context: Context, carried: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None
@@ -102,12 +104,8 @@ class ClaidJobOperator(ClaidPayingOperator):
                 self.log.warning("The triggerer could not wait for all jobs (%s): polling them from here", message)
             self._task_orders = task_orders = self._orders_before_wait(fulfilment, state)
             self._show_links(context, task_orders)
-            deadline = utc_now() + timedelta(seconds=self._terms().timeout)
-            if status == WaitState.TIMED_OUT.value:
-                deadline = utc_now()
-            elif state:
-                deadline = state.deadline
-            return self._end(context, task_orders, task_orders.complete(deadline))
+            until = utc_now() if status == WaitState.TIMED_OUT.value else None
+            return self._end(context, task_orders, task_orders.complete(until))
 
     def on_kill(self) -> None:
         """Log which jobs continue."""
@@ -149,35 +147,37 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Return, as JSON, what :meth:`_orders_again` needs besides the parameters."""
         return {}
 
-    def _orders_again(self, state: DeferredState) -> list[Order]:
+    def _orders_again(self, state: DeferredState) -> Sequence[Order | Failure]:
         """Return the orders as they were before the wait."""
         return self._orders()
 
-    def _without_waiting(self, context: Context, task_orders: TaskOrders, deadline: datetime) -> list[int | str]:
+    def _without_waiting(self, context: Context, task_orders: TaskOrders) -> list[int | str]:
         """Deliver what is ready, and return the ids of all jobs."""
         job_ids = task_orders.job_ids
-        self._hand_on(context, task_orders.complete_without_waiting(deadline), task_orders.spent)
-        task_orders.raise_failures()
-        self.log.info("Not waiting for job %s", ", ".join(map(str, job_ids)) or "(none)")
+        results = task_orders.complete_without_waiting()
+        self._hand_on(context, results, task_orders)
+        self._raise_failures(context, task_orders, succeeded=bool(results or job_ids))
+        self.log.info("Not waiting for %s jobs: %s", f"{len(job_ids):,}", listed(job_ids) or "(none)")
         return job_ids
 
-    def _state_to_defer(self, task_orders: TaskOrders, deadline: datetime) -> dict[str, Any]:
-        """Return the state for the process after the wait, as JSON."""
-        return replace(task_orders.deferred(deadline), parameters=self._parameters_to_defer()).to_json()
-
-    def _defer_until(self, deadline: datetime, task_orders: TaskOrders) -> None:
-        left = max(0.0, (deadline - utc_now()).total_seconds())
-        self.log.info("Waiting in the triggerer for job %s", ", ".join(map(str, task_orders.waiting)))
+    def _wait_in_triggerer(self, task_orders: TaskOrders) -> None:
+        state = replace(task_orders.deferred(), parameters=self._parameters_to_defer())
+        deadlines = {str(job_id): deadline.timestamp() for job_id, deadline in task_orders.deadlines.items()}
+        last = max(deadlines.values())
+        left = max(0.0, last - utc_now().timestamp())
+        waiting = task_orders.waiting
+        self.log.info("Waiting in the triggerer for %s jobs: %s", f"{len(waiting):,}", listed(waiting))
         self.defer(
             trigger=ClaidJobTrigger(
                 kind=self.job_kind.value,
-                job_id=task_orders.waiting,
-                deadline=deadline.timestamp(),
+                job_id=waiting,
+                deadline=last,
+                deadlines=deadlines,
                 poll_interval=self._terms().poll_interval,
                 claid_conn_id=self.claid_conn_id,
                 credits=task_orders.credits,
             ),
             method_name="execute_complete",
-            kwargs={"carried": self._state_to_defer(task_orders, deadline)},
+            kwargs={"carried": state.to_json()},
             timeout=timedelta(seconds=left + TIME_FOR_LAST_POLL),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -25,6 +24,7 @@ from airflow_claid.errors import (
     UnreadAnswerError,
 )
 from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.liveness import this_process
 from airflow_claid.fulfilment.proof import Proof, ProofRecords
@@ -142,18 +142,17 @@ class ClaidPayingOperator(BaseOperator):
         """Pay for the pictures, or reuse paid ones, and return their paths."""
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
-            deadline = utc_now() + timedelta(seconds=fulfilment.terms.timeout)
-            task_orders.begin(deadline)
+            task_orders.begin(wait=True)
             self._show_links(context, task_orders)
-            return self._end(context, task_orders, task_orders.complete(deadline))
+            return self._end(context, task_orders, task_orders.complete())
 
     @property
     def _subject(self) -> str:
         """The parameter that identifies the task in errors."""
         raise NotImplementedError
 
-    def _orders(self) -> list[Order]:
-        """Return the orders of the task, checked.
+    def _orders(self) -> Sequence[Order | Failure]:
+        """Return the orders of the task, checked; a failure in place of an input that is passed over.
 
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
@@ -180,9 +179,16 @@ class ClaidPayingOperator(BaseOperator):
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Push the results, then raise if an order failed."""
-        paths = self._hand_on(context, results, task_orders.spent)
-        task_orders.raise_failures()
+        paths = self._hand_on(context, results, task_orders)
+        self._raise_failures(context, task_orders, succeeded=bool(results))
         return paths
+
+    def _raise_failures(self, context: Context, task_orders: TaskOrders, *, succeeded: bool) -> None:
+        """Raise if an order failed.
+
+        :param succeeded: whether any did not.
+        """
+        task_orders.raise_failures()
 
     def _show_links(self, context: Context, task_orders: TaskOrders) -> None:
         """Show the links in the Airflow UI while the task runs; an error here does not fail the task."""
@@ -278,21 +284,12 @@ class ClaidPayingOperator(BaseOperator):
         """Return the place's address in a connected storage that covers it, if any, to find lost answers there."""
         return self.hook.storages.covering(place.folder) if place.is_written_by_airflow else None
 
-    def _hand_on(self, context: Context, results: Sequence[Fulfilled], spent: float) -> list[str]:
+    def _images(self, results: Sequence[Fulfilled], task_orders: TaskOrders) -> list[dict[str, Any]]:
+        """Return the XCom ``images``."""
+        return [image for result in results for image in result.images_as_json()]
+
+    def _hand_on(self, context: Context, results: Sequence[Fulfilled], task_orders: TaskOrders) -> list[str]:
         """Push and log the pictures and the credits spent; return the paths of the usable pictures."""
-        images = [
-            {
-                **image.to_json(),
-                "name": result.order.name,
-                "prompt": result.order.prompt,
-                "input": result.order.input,
-                "fingerprint": result.order.fingerprint,
-                "request_id": result.request_id,
-                "credits": result.credits / len(result.images),
-            }
-            for result in results
-            for image in result.images
-        ]
         usable = [image.path for result in results for image in result.images if image.usable and image.path]
         if results:
             self._find_page(
@@ -300,9 +297,10 @@ class ClaidPayingOperator(BaseOperator):
             )
         inputs = (address for result in results for address in result.order.inputs)
         report_lineage(self.hook, inputs=inputs, outputs=usable)
-        context["ti"].xcom_push(key="images", value=images)
+        number, spent = sum(len(result.images) for result in results), task_orders.spent
+        context["ti"].xcom_push(key="images", value=self._images(results, task_orders))
         context["ti"].xcom_push(key="credits", value=spent)
-        self.log.info("%d images, %d of them usable; %g credits spent", len(images), len(usable), spent)
+        self.log.info("%d images, %d of them usable; %g credits spent", number, len(usable), spent)
         return usable
 
 

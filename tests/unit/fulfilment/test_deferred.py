@@ -23,7 +23,7 @@ RECEIPT = Receipt(
 )
 STATE = DeferredState(
     deadline=datetime(2026, 11, 25, 6, tzinfo=timezone.utc),
-    begun=(DeferredOrder(RECEIPT, 1.0),),
+    begun=(DeferredOrder(RECEIPT, 1.0, datetime(2026, 11, 25, 5, tzinfo=timezone.utc)),),
     failed=(DeferredFailure("s3://shop/b.png", "Claid refused it", retryable=False),),
     spent=2.0,
     parameters={"operations": {"resizing": {"width": 8}}},
@@ -36,6 +36,16 @@ def as_airflow_keeps_it(state: DeferredState) -> Any:
 
 def test_it_is_read_as_it_was_written() -> None:
     assert DeferredState.from_json(as_airflow_keeps_it(STATE)) == STATE
+
+
+def test_one_that_was_kept_by_an_earlier_version_has_one_deadline_for_all() -> None:
+    facts = as_airflow_keeps_it(STATE)
+    del facts["begun"][0]["deadline"]
+    for name in ("credits", "of_all"):
+        del facts["failed"][0][name]
+    state = DeferredState.from_json(facts)
+    assert state.begun[0].deadline == STATE.deadline
+    assert state.failed == STATE.failed
 
 
 @pytest.mark.parametrize("version", [None, 0, 2, "1"])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.errors import CreditCeilingError, JobFailedError, JobTimeoutError, PartialFailureError
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.deferred import DeferredState
+from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilment
+from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.fulfilment.receipt import Author, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
 from airflow_claid.fulfilment.resources import utc_now
@@ -98,7 +101,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
 
 
 def carried(task_orders: TaskOrders) -> DeferredState:
-    return DeferredState.from_json(json.loads(json.dumps(task_orders.deferred(soon()).to_json())))
+    return DeferredState.from_json(json.loads(json.dumps(task_orders.deferred().to_json())))
 
 
 def test_all_jobs_are_asked_for_before_the_first_is_waited_for(shop: Shop) -> None:
@@ -204,12 +207,59 @@ def test_another_process_goes_on_with_what_it_is_handed(shop: Shop) -> None:
 def test_what_failed_in_the_first_process_fails_in_the_second(shop: Shop) -> None:
     refused = shop.sandbox.url + "/tmp/none.png"
     task_orders = shop.begun(shop.orders(shop.links[0]))
-    task_orders.failed[refused] = PartialFailureError("refused", retryable=False)
+    task_orders.failed[refused] = Failure(refused, PartialFailureError("refused", retryable=False))
     state = carried(task_orders)
     resumed = TaskOrders.resumed(shop.fulfilment(), shop.orders(shop.links[0], refused), state)
     resumed.complete(soon())
     with pytest.raises(PartialFailureError, match=r"1 of 2 .*none\.png'?: refused"):
         resumed.raise_failures()
+
+
+def test_each_job_has_its_time_from_its_own_submission(shop: Shop) -> None:
+    started = utc_now()
+    task_orders = TaskOrders(shop.fulfilment(timeout=100), shop.orders(*shop.links))
+    task_orders.started = started - timedelta(seconds=60)
+    task_orders.begin()
+    first, second, third = task_orders.begun
+    early = first.receipt.evolve(paid_at=(started - timedelta(seconds=40)).isoformat())
+    before = second.receipt.evolve(paid_at=(started - timedelta(days=1)).isoformat())
+    assert task_orders.deadline_of(replace(first, receipt=early)) == started + timedelta(seconds=60)
+    assert task_orders.deadline_of(replace(second, receipt=before)) == started + timedelta(seconds=40)
+    assert task_orders.deadline_of(third) > started + timedelta(seconds=99)
+    assert list(task_orders.deadlines) == task_orders.waiting
+
+
+def test_a_job_that_takes_too_long_fails_alone_and_the_others_are_waited_for(shop: Shop) -> None:
+    shop.sandbox.fault("job_stuck", prompt=shop.links[0])
+    shop.sandbox.change(job_seconds=1.5)
+    task_orders = shop.begun(shop.orders(*shop.links), timeout=60)
+    stuck, *others = task_orders.begun
+    task_orders._deadlines[stuck.receipt.fingerprint] = utc_now() + timedelta(seconds=0.2)
+    assert [result.order.name for result in task_orders.complete()] == [one.order.name for one in others]
+    assert isinstance(task_orders.failed[shop.links[0]].error, JobTimeoutError)
+
+
+def test_deadlines_are_carried_to_the_next_process(shop: Shop) -> None:
+    task_orders = shop.begun(shop.orders(*shop.links), timeout=100)
+    deadlines = {one.order.name: task_orders.deadline_of(one) for one in task_orders.begun}
+    state = carried(task_orders)
+    assert state.deadline == max(deadlines.values())
+    resumed = TaskOrders.resumed(shop.fulfilment(timeout=7), shop.orders(*shop.links), state)
+    assert {one.order.name: resumed.deadline_of(one) for one in resumed.begun} == deadlines
+
+
+def test_the_log_says_how_far_it_is(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.sandbox.fault("job_error", prompt=shop.links[1])
+    ticks = count(0, 30)
+    orders = shop.orders(*shop.links)
+    with caplog.at_level("INFO"):
+        task_orders = TaskOrders(shop.fulfilment(), orders, progress=Progress(lambda: float(next(ticks))))
+        task_orders.begin()
+        task_orders.complete()
+    said = [line for line in caplog.messages if "pictures done" in line]
+    assert said[0] == "0 of 3 pictures done, 3 jobs running, 0 failed; 3 credits"
+    assert said[-1] == "2 of 3 pictures done, 0 jobs running, 1 failed; 3 credits"
+    assert all(line in said for line in ("1 of 3 pictures done, 1 jobs running, 1 failed; 3 credits",))
 
 
 @pytest.mark.parametrize("change", ["other", "more", "width"])

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from itertools import count
 from typing import Any
 
 import pytest
@@ -135,6 +136,44 @@ def test_a_restart_grants_no_new_time(account: Sandbox, submitted: Job) -> None:
     started = time.time()
     assert asyncio.run(scene())["status"] == "timed out"
     assert 1.0 <= time.time() - started < 1.9
+
+
+def test_a_job_whose_time_is_over_ends_the_wait_for_no_other(account: Sandbox, claid: ClaidClient, link: str) -> None:
+    first, second, third = (submit(claid, link) for _ in range(3))
+    now = time.time()
+    waiting = trigger(first, second, third, deadlines={str(first.id): now - 1, str(second.id): now - 0.5})
+
+    async def scene() -> dict[str, Any]:
+        event = asyncio.create_task(fired(made_anew(*waiting.serialize())))
+        await until(lambda: polls(account) >= 6)
+        assert not event.done()
+        account.advance(LONG)
+        return await event
+
+    event = asyncio.run(scene())
+    assert event["status"] == "timed out"
+    assert [status == "DONE" for status in event["jobs"].values()] == [False, False, True]
+    assert list(event["jobs"]) == [str(job.id) for job in (first, second, third)]
+    assert str(first.id) in event["message"]
+    assert str(third.id) not in event["message"]
+
+
+def test_one_that_was_stored_by_an_earlier_version_goes_on(account: Sandbox, submitted: Job) -> None:
+    path, arguments = trigger(submitted, seconds=0.3).serialize()
+    del arguments["deadlines"]
+    assert asyncio.run(fired(made_anew(path, arguments)))["status"] == "timed out"
+
+
+def test_it_says_now_and_then_how_far_it_is(
+    account: Sandbox, claid: ClaidClient, link: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.change(job_seconds=0.05)
+    jobs = [submit(claid, link), submit(claid, link)]
+    account.fault("job_status", status="PAUSED", seconds=LONG)
+    waiting, ticks = trigger(*jobs, submit(claid, link), seconds=1.0), count(0, 30)
+    waiting.clock = lambda: float(next(ticks))  # type: ignore[method-assign, assignment]
+    asyncio.run(fired(waiting))
+    assert "2 of 3 jobs have ended, or had their time" in capsys.readouterr().out
 
 
 def test_a_job_that_ended_while_no_triggerer_ran_is_seen_though_the_time_is_over(
@@ -314,6 +353,7 @@ def test_a_status_is_logged_when_it_changes_not_at_each_poll(
     [
         ({"credits": 2.0}, "job 41, 42) goes on and costs 2 credits. The next try of this task waits for it again"),
         ({}, "job 41, 42) goes on. The next try"),
+        ({"job_id": list(range(1000))}, "job 0, 1, 2, 3, 4, and 995 more) goes on"),
         ({"job_id": "{{ x }}"}, "job {{ x }}) goes on"),
         ({"job_id": None}, "goes on"),
     ],

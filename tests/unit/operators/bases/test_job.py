@@ -241,6 +241,7 @@ def test_the_deadline_is_absolute_and_airflows_own_timeout_comes_after_it(accoun
         account.edit(deferrable=True, timeout="60", poll_interval="7").execute(account.context())
     trigger, kwargs = deferred.value.trigger, deferred.value.kwargs or {}
     assert trigger.deadline == kwargs["carried"]["deadline"]
+    assert trigger.deadlines == {str(trigger.job_id[0]): trigger.deadline}
     assert trigger.poll_interval == 7
     assert trigger.credits == 1
     assert deferred.value.timeout is not None
