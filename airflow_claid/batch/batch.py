@@ -20,7 +20,7 @@ from airflow_claid.batch.concurrency import MOST_THREADS, ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
 from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.intake import Intake, Item
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.retries import Retries
 from airflow_claid.client import (

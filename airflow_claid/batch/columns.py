@@ -27,12 +27,16 @@ class Columns:
     :param required: the wanted column that must be there, and which a row that is a text alone gives.
     :param renamed: the file's own names of some wanted columns; a number is a position, counted from 0; ``None``
         leaves the column out, even if it is there.
+    :param overrides: the wanted columns that replace parameters, for the log.
+    :param told: what was logged before, of any file: that is not logged again.
     """
 
     where: str
     wanted: Sequence[str] | None = None
     required: str | None = None
     renamed: Mapping[str, str | int | None] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
+    told: set[str] = field(default_factory=set)
     _noted: bool = False
     _last: tuple[Sequence[str], dict[str, int]] = field(default_factory=lambda: ((), {}))
 
@@ -104,13 +108,18 @@ class Columns:
         taken = ", ".join(f"{names[position]!r} as {ours}" for ours, position in found.items())
         others = [name for position, name in enumerate(names) if position not in found.values()]
         unasked = [ours for ours in found if ours != self.required and ours not in self.renamed]
-        log.info(
-            "%s: taking %s%s%s",
-            self.where,
-            taken or "no column",
-            f"; passing over {', '.join(map(repr, others[:_SHOWN]))}" if others else "",
-            f" (columns={{{unasked[0]!r}: None}} would leave {unasked[0]} out)" if unasked else "",
-        )
+        replacing = [ours for ours in found if ours in self.overrides]
+        left_out = next((ours for ours in unasked if ours in replacing), unasked[0] if unasked else None)
+        told = "; ".join(
+            [
+                f"taking {taken or 'no column'}",
+                *([f"passing over {', '.join(map(repr, others[:_SHOWN]))}"] if others else []),
+                *([f"a row's {', '.join(replacing)} replaces the parameter"] if replacing else []),
+            ]
+        ) + (f" (columns={{{left_out!r}: None}} would leave {left_out} out)" if left_out else "")
+        if told not in self.told:
+            self.told.add(told)
+            log.info("%s: %s", self.where, told)
 
 
 def _folded(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_claid.batch import outcomes
 from airflow_claid.batch.intake import Ended, Intake, Item
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.fulfilment.forecast import Forecast
 from airflow_claid.orders.order import Order

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_claid.batch import outcomes
 from airflow_claid.batch.counts import GONE
 from airflow_claid.batch.gone import back
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.orders.order import Order

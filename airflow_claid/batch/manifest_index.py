@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_claid.batch.counts import GONE
+from airflow_claid.batch.manifest_file import row_of
 from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import BLOCK_BYTES, located
@@ -171,7 +172,7 @@ class ManifestIndex:
         broken = []
         try:
             for number, line in enumerate(_lines_of(address), start=1):
-                row = _row_of(line)
+                row = row_of(line)
                 if row is None:
                     broken.append(number)
                 else:
@@ -180,20 +181,6 @@ class ManifestIndex:
             return
         if broken:
             log.warning("%s: skipped %d broken lines, the first is line %d", address, len(broken), broken[0])
-
-
-def _row_of(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-        whole = (
-            isinstance(row, dict)
-            and type(row["row"]) is int
-            and isinstance(row["fingerprint"], (str, type(None)))
-            and isinstance(row["status"], str)
-        )
-    except (ValueError, KeyError):
-        return None
-    return row if whole else None
 
 
 def _lines_of(address: str) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.orders.order import Order

@@ -118,7 +118,7 @@ def test_a_sequence_is_read_item_by_item() -> None:
 
 @pytest.mark.parametrize("prompts", [None, 7, {"prompt": "a lamp"}, b"a lamp"])
 def test_what_is_neither_a_list_nor_an_address_is_refused(prompts: object) -> None:
-    with pytest.raises(ClaidValidationError, match=r"prompts=.* neither a list nor the address"):
+    with pytest.raises(ClaidValidationError, match=r"prompts=.* neither a list nor an address"):
         next(rows(prompts))
 
 
@@ -229,7 +229,9 @@ def test_a_quote_that_is_never_closed_and_would_swallow_rows_stops_the_file(writ
         ("a.jsonl", '[\n{"prompt": "a lamp"}\n]\n', "holds a JSON array: write one object"),
         ("a.jsonl", '{"caption": "a lamp"}\n{"caption": "a vase"}\n', "has no column 'prompt', only 'caption'"),
         ("a.json", '["a lamp"]', "is of a kind that is not read: use .csv"),
-        ("a.parquet.gz", b"", "is of a kind that is not read"),
+        ("a.parquet.gz", b"", "is not a complete gzip file"),
+        ("a.jsonl.gz", b"", "is not a complete gzip file"),
+        ("a.parquet.gz", gzip.compress(b"PAR1 and no more"), "is not a complete Parquet file"),
         ("prompts", "a lamp\n", "is of a kind that is not read"),
         ("a.parquet", b"PAR1 and no more", "is not a complete Parquet file"),
     ],
@@ -256,7 +258,7 @@ def test_damage_at_the_end_is_told_before_the_first_row(write: Write) -> None:
         ("file:///nowhere/a.csv", "does not exist"),
         ("/srv/a.csv", "use 'file:///srv/a.csv'"),
         ("file://srv/a.csv", "use 'file:///srv/a.csv'"),
-        ("a lamp", "is a text, but neither a list of prompts nor the address of a file"),
+        ("a lamp", "is a text, but neither a list of prompts nor an address"),
         ("['a lamp', 'a vase']", "render_template_as_native_obj"),
         ("nosuch://bucket/a.csv", "Airflow has no storage for 'nosuch'"),
     ],
@@ -449,7 +451,7 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
 ) -> None:
     line = {"csv": "prompt\na lamp\na vase\n", "tsv": "prompt\na lamp\na vase\n", "jsonl": '"a lamp"\n"a vase"\n'}
     address, opened = write(name, line[name.split(".")[1]]), []
-    open_text = catalogue_files._opened
+    open_text = catalogue_files.opened_text
 
     @contextmanager
     def counting(*arguments: Any) -> Iterator[Any]:
@@ -457,7 +459,7 @@ def test_a_file_that_is_counted_and_worked_through_is_read_twice(
         with open_text(*arguments) as text:
             yield text
 
-    monkeypatch.setattr(catalogue_files, "_opened", counting)
+    monkeypatch.setattr(catalogue_files, "opened_text", counting)
     prompts = Items(address)
     assert prompts.count() == 2
     assert [prompt_in(row) for row in prompts] == ["a lamp", "a vase"]
