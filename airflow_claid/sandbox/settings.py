@@ -117,7 +117,8 @@ class SandboxSettings:
         address. The name ``*`` stands for all other buckets: at an endpoint each has its own name, in a
         folder its own sub-folder. A bucket that is not listed "cannot be reached".
     :param ttl: seconds after which a temporary address expires; 24 hours by default.
-    :param image_size: side of a generated picture in pixels; 1024 by default, as Claid's. Smaller only for benchmarks.
+    :param image_size: side of a generated picture in pixels; 1024 by default, as Claid's. A picture of another aspect
+        ratio has as many pixels. Smaller only for benchmarks and tests.
     :param max_megapixels: largest picture, in or out, in millions of pixels; 150 by default.
     :param public_url: base of temporary addresses and job addresses, if clients reach the sandbox by another address.
     :param webhook_url: http(s) address to which the answer of each job that ends is posted; None (default) or an

@@ -11,7 +11,6 @@ from airflow_claid.sandbox.drawing.encoding import flat
 from airflow_claid.sandbox.drawing.pictures import Recipe, add_text, draw
 
 Colour = tuple[int, int, int, int]
-_MEGAPIXEL_SIDE = 1024
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,14 @@ class ProductPlacement:
     rotation: float = 0.0
 
 
-def size_of(ratio: str) -> tuple[int, int]:
-    """Return the size of one megapixel, roughly, with an aspect ratio such as ``16:9``. Sides are multiples of 8."""
+def size_of(ratio: str, side: int) -> tuple[int, int]:
+    """Return the size with an aspect ratio such as ``16:9`` and, roughly, the pixels of a square of this side.
+
+    Sides are multiples of 8.
+    """
     width, height = (int(part) for part in ratio.split(":"))
-    unit = (_MEGAPIXEL_SIDE**2 / (width * height)) ** 0.5
-    return round(width * unit / 8) * 8, round(height * unit / 8) * 8
+    unit = side / (width * height) ** 0.5
+    return max(8, round(width * unit / 8) * 8), max(8, round(height * unit / 8) * 8)
 
 
 def ai_edit(picture: Image.Image, recipe: Recipe) -> Image.Image:

@@ -30,7 +30,7 @@ async def _submit(call: Call[AIEditRequest]) -> JSON:
     def work() -> JSON:
         picture, before = read(fetch(service, body.input), service.settings.max_megapixels)
         ratio = body.options.aspect_ratio
-        size = size_of(ratio) if ratio else picture.size
+        size = size_of(ratio, service.settings.image_size) if ratio else picture.size
         recipes = recipes_of(service, body.options.prompt, output, size, "AI edit")
         images = [deliver_picture(service, output, ai_edit(picture, recipe)) for recipe in recipes]
         call.entry.pictures += [addresses_of(image) for image in images]

@@ -31,7 +31,7 @@ async def _submit(call: Call[FashionRequest]) -> JSON:
     def work() -> JSON:
         addresses = [*([body.input.model] if body.input.model else []), *body.input.clothing]
         inputs = [read(fetch(service, address), service.settings.max_megapixels) for address in addresses]
-        size = size_of(body.options.aspect_ratio or "2:3")
+        size = size_of(body.options.aspect_ratio or "2:3", service.settings.image_size)
         recipes = recipes_of(service, _prompt_of(body), output, size, "fashion model")
         garments = [picture for picture, _ in inputs]
         images = [deliver_picture(service, output, fashion(garments, recipe)) for recipe in recipes]

@@ -54,7 +54,8 @@ async def _create(call: Call[SceneRequest]) -> JSON:
         picture, before = read(fetch(service, product.image_url), service.settings.max_megapixels)
         if isinstance(body.scene, TemplateScene):
             fetch(service, body.scene.template_url)
-        recipes = recipes_of(service, _prompt_of(body)[0], output, size_of(ratio), "scene")
+        size = size_of(ratio, service.settings.image_size)
+        recipes = recipes_of(service, _prompt_of(body)[0], output, size, "scene")
         images = [deliver_picture(service, output, scene(picture, recipe, placement, colour)) for recipe in recipes]
         return {"input": before.to_json(), "output": images}
 

@@ -79,26 +79,28 @@ def test_what_is_sent_to_a_proxy_that_refuses_the_way_is_no_part_of_the_request(
 
 
 def test_an_answer_that_drips_ends_when_its_time_is_over(session: requests.Session) -> None:
-    clock = Clock()
+    clock, written = Clock(), threading.Event()
 
     def drip(caller: Caller) -> None:
         caller.request()
+        written.wait(10)
         caller.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         for _ in range(200):
             caller.say(b"x")
             clock.sleep(1)
 
-    exchange = Exchange(lambda: None, 60, clock=clock)
+    exchange = Exchange(written.set, 60, clock=clock)
     with SocketServer(drip) as server, watching(exchange), pytest.raises(requests.RequestException):
         session.get(server.url, timeout=30)
     assert exchange.begun
 
 
 def test_headers_that_drip_end_when_their_time_is_over(session: requests.Session) -> None:
-    clock = Clock()
+    clock, written = Clock(), threading.Event()
 
     def drip(caller: Caller) -> None:
         caller.request()
+        written.wait(10)
         caller.say(b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + b"HTTP/1.1 200 OK\r\n")
         for number in range(90):
             caller.say(f"X-{number}: y\r\n".encode())
@@ -106,7 +108,7 @@ def test_headers_that_drip_end_when_their_time_is_over(session: requests.Session
 
     with (
         SocketServer(drip) as server,
-        watching(Exchange(lambda: None, 20, clock=clock)),
+        watching(Exchange(written.set, 20, clock=clock)),
         pytest.raises(requests.RequestException, match=r"timed out"),
     ):
         session.get(server.url, timeout=30)

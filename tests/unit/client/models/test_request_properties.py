@@ -329,12 +329,12 @@ def broken_at(body: Any, place: int) -> Iterator[Any]:
 def is_written_otherwise(kind: str, body: dict[str, Any]) -> bool:
     """Whether the contract allows what becomes of a body on its way, but for operations that it does not know yet.
 
-    A crop that leaves out its type is sent as it is, with a warning.
+    A fit that leaves out its type is sent as it is, with a warning.
     """
     if isinstance(body.get("operations"), dict):
         operations = copy.deepcopy(body["operations"])
         for _, key, value in places(operations):
-            if key == "fit" and isinstance(value, dict) and "crop" in value:
+            if key == "fit" and isinstance(value, dict):
                 value.setdefault("type", "crop")
         known = without_unknown(operations, KINDS[kind].schema["properties"]["operations"])
         return KINDS[kind].allows({**body, "operations": known})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from airflow_claid.sandbox import Sandbox
 from tests.support.sandbox_client import Client, picture
 
@@ -20,6 +22,7 @@ def test_an_ai_edit_costs_two_credits_an_image_and_keeps_the_size(
     assert sandbox.charged() == 6
 
 
+@pytest.mark.usefixtures("full_size")
 def test_options_of_model_v1_need_model_v1(client: Client, address: str) -> None:
     options = {"prompt": "make it snow", "aspect_ratio": "16:9"}
     refused = client.call("POST", "/image/ai-edit", json={"input": address, "options": options})
