@@ -9,8 +9,9 @@ from typing import Any
 
 from airflow_claid.batch.batch import Batch, BatchTerms
 from airflow_claid.batch.counts import BatchCounts
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.reuse import still_there
 from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.delivery.image import DeliveredImage
@@ -19,7 +20,9 @@ from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source
-from airflow_claid.storage.listing import list_files
+from airflow_claid.storage.checksums import checksum_if_there
+from airflow_claid.storage.listing import Inventory, list_files
+from airflow_claid.storage.object_storage import write_whole
 from airflow_claid.storage.places import edit_place
 from airflow_claid.storage.stored_files import StoredFile
 
@@ -28,17 +31,22 @@ OPERATIONS = Operations.model_validate({"resizing": {"width": 64, "height": "aut
 
 @dataclass
 class Paying:
-    """Pays for each order, and says where its picture would be."""
+    """Pays for each order, and says where its picture would be, or writes it."""
 
     budget: Budget
     paid: list[str]
+    writes: bool
 
     def fulfil(self, order: Order) -> Fulfilled:
         with self.budget.reserve(order) as reservation:
             spent = reservation.charge()
         assert order.input is not None
         self.paid.append(order.input.rpartition("/")[2])
-        image = DeliveredImage(1, f"{order.place.folder}{order.file_name(1)}", False, bytes=3, checksum="c")
+        path, checksum = f"{order.place.folder}{order.file_name(1)}", "c"
+        if self.writes:
+            write_whole(path, b"new")
+            checksum = checksum_if_there(path) or ""
+        image = DeliveredImage(1, path, False, bytes=3, checksum=checksum)
         return Fulfilled(order, (image,), spent, "r-1", order.credits, 0.0)
 
 
@@ -55,9 +63,10 @@ class PictureBatch:
     paid: list[str] = field(default_factory=list)
     """Names of the pictures that were paid for."""
     versions: Callable[[Any], Callable[[ItemRow], str | None]] = lambda index: lambda row: "v1"
-    still_there: Callable[[dict[str, Any]], bool] = lambda row: True
+    still_there: Callable[[dict[str, Any]], bool] | None = None
     carried: dict[str, Any] = field(default_factory=dict)
-    width: int = 64
+    writes: bool = False
+    """Whether the results are written, and looked for when the batch runs again."""
 
     def rows(self) -> Iterator[ItemRow]:
         for number, file in enumerate(list_files(self.folder), start=1):
@@ -75,6 +84,10 @@ class PictureBatch:
             output=ImageOutput(format="png"),
         )
 
+    def _still_there(self) -> Callable[[dict[str, Any]], bool]:
+        place, inventory = edit_place(self.output), Inventory(self.output, recursive=False)
+        return lambda row: not self.writes or still_there(row, place, inventory)
+
     def run(self, rows: Iterator[ItemRow] | None = None, *, listed: bool = True) -> BatchCounts:
         manifest = Manifest(self.output, "b" * 64, f"{self.output}manifest.jsonl")
         budget = Budget()
@@ -90,10 +103,10 @@ class PictureBatch:
         batch = Batch(
             rows=taken(),
             order_of=lambda row: self.order(row, versions(row)),
-            fulfilment=lambda first: Paying(budget, self.paid),  # type: ignore[arg-type,return-value]
+            fulfilment=lambda first: Paying(budget, self.paid, self.writes),  # type: ignore[arg-type,return-value]
             budget=budget,
             manifest=manifest,
-            still_there=self.still_there,
+            still_there=self.still_there or self._still_there(),
             listed=(lambda uri: uri in files) if listed else None,
             quota_rate=lambda: 1000.0,
             latency=lambda: 0.1,

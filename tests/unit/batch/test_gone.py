@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from tests.support.picture_batch import PictureBatch
 
 

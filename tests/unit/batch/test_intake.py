@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_claid.batch.items import ItemRow
+from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.storage.listing import list_files
 from tests.support.picture_batch import PictureBatch
 
