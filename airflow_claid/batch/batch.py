@@ -1,6 +1,7 @@
 """A batch: fulfil many orders at once, as fast as the quota allows, and record each result in the manifest.
 
-Threads fulfil the orders as they would single ones (:mod:`airflow_claid.fulfilment`). An item that has ended before, by
+Threads fulfil the orders as they would single ones (:mod:`airflow_claid.fulfilment`), but none waits for a job: an item
+whose job is running is polled when the job has probably ended (:mod:`.waiting_jobs`). An item that has ended before, by
 the manifest of an earlier attempt, costs no request. A batch that stops, for any reason, finishes the items that are
 running and leaves the rest to the next attempt.
 """
@@ -11,45 +12,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_claid.batch import outcomes
-from airflow_claid.batch.concurrency import MOST_THREADS, ConcurrencyLimit
+from airflow_claid.batch.concurrency import ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
 from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.intake import Intake, Item
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.retries import Retries
-from airflow_claid.client import (
-    ClaidAuthenticationError,
-    ClaidCreditsError,
-    ClaidRateLimitError,
-    ClaidRequestError,
-    ClaidScopeError,
-)
-from airflow_claid.errors import (
-    AnswerPendingError,
-    BatchStoppedError,
-    CreditCeilingError,
-    JobFailedError,
-    LostAnswerError,
-    PlaceRefusedError,
-    ReceiptUnreadableError,
-    UnprovenAnswersError,
-    UnreadAnswerError,
-    is_retryable,
-)
+from airflow_claid.batch.threads import Threads
+from airflow_claid.batch.verdicts import Verdict
+from airflow_claid.batch.waiting_jobs import WaitingJob, WaitingJobs
+from airflow_claid.errors import BatchStoppedError, ReceiptUnreadableError, is_retryable
 from airflow_claid.fulfilment.budget import Budget
-from airflow_claid.fulfilment.fulfilment import Fulfilment
+from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
-_TICK = 0.5
 _REFILL_BELOW = 0.9
 """Refill when fewer than 90 % of the target are running.
 
@@ -61,23 +46,14 @@ _FAILURES_OF_AN_OUTAGE = 40
 
 _ENOUGH_FOR_A_SHARE = 100
 _PARTS_THAT_MAY_FAIL = 5
-_OF_ALL_ITEMS = (
-    ClaidAuthenticationError,
-    ClaidScopeError,
-    ClaidCreditsError,
-    CreditCeilingError,
-    PlaceRefusedError,
-    UnprovenAnswersError,
-    BatchStoppedError,
-)
-_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, LostAnswerError, UnreadAnswerError)
 
 
 @dataclass(frozen=True)
 class BatchTerms:
     """The terms on which a batch runs.
 
-    :param concurrency: items running at once; ``None``: as many as the quota and the duration of a request require.
+    :param concurrency: items running at once, those included whose job is waited for; ``None``: as many as the quota
+        and the duration of a request, or of a job, require.
     :param on_error: ``"continue"``, or ``"fail"`` to stop at the first item that fails.
     :param error_threshold: the share of items, 0 to 1, that may fail.
     :param pause: seconds until an item's first retry; the pause doubles with each retry, up to a minute.
@@ -103,6 +79,8 @@ class Batch:
         that are not become rows that are gone. ``None`` for a batch that takes only a part of what there is.
     :param quota_rate: returns the requests a second that the quota allows now; ``None`` where there is no limit.
     :param latency: returns the recent seconds from sending a request to its answer; ``None`` before the first answer.
+    :param poll_rate: returns the requests a second that the quota of polls allows in the long run; ``None`` where there
+        is no limit.
     :param terms: see :class:`BatchTerms`.
     :param report: receives the counts at regular intervals, and at the end.
     :param report_seconds: the interval.
@@ -117,6 +95,7 @@ class Batch:
         budget: Budget,
         manifest: Manifest,
         still_there: Callable[[dict[str, Any]], bool],
+        poll_rate: Callable[[], float | None] = lambda: None,
         listed: Callable[[str], bool | None] | None = None,
         quota_rate: Callable[[], float | None],
         latency: Callable[[], float | None],
@@ -136,13 +115,11 @@ class Batch:
         self._report = report
         self._report_seconds = report_seconds
         self._reported_at = time.monotonic()
-        self._changed = threading.Condition()
-        self._running = 0
-        self._last_number = 0
-        self._wake_at = 0
-        """The submitting thread is woken when no more than this number of items are running."""
+        self._lock = threading.RLock()
+        self._threads = Threads()
         self._concurrency_limit = ConcurrencyLimit()
         self._retries: Retries[Item] = Retries(terms.pause)
+        self._jobs = WaitingJobs(poll_rate)
         self._counter = BatchCounter()
         self._failed_in_a_row = 0
         self._parts_failed = 0
@@ -152,7 +129,10 @@ class Batch:
     def counts(self) -> BatchCounts:
         """The counts of the batch at this moment."""
         return self._counter.counts(
-            credits=self._budget.spent, credits_in_doubt=self._budget.in_doubt, waiting=len(self._retries)
+            credits=self._budget.spent,
+            credits_in_doubt=self._budget.in_doubt,
+            waiting=len(self._retries),
+            jobs=len(self._jobs),
         )
 
     def run(self) -> BatchCounts:
@@ -163,9 +143,9 @@ class Batch:
         :raises BatchStoppedError: if the batch was stopped, or too many items failed.
         """
         try:
-            with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="claid-batch") as pool:
+            with self._threads:
                 try:
-                    self._submit_all(pool)
+                    self._submit_all()
                 except BaseException:
                     self.stop("the task ended early")
                     self._manifest.flush()
@@ -178,27 +158,50 @@ class Batch:
         return self.counts
 
     def stop(self, reason: str, *, retryable: bool = True) -> None:
-        """Send nothing more, and finish the running items. May be called from a signal handler."""
+        """Send nothing more, and finish the running items; jobs are left to the next attempt.
+
+        May be called from a signal handler.
+        """
         if self._stopped_by is None:
             self._stopped_by = BatchStoppedError(reason, retryable=retryable)
         self._budget.close(_stopping)
 
-    def _submit_all(self, pool: Executor) -> None:
-        """Submit all items to the pool, and wait until they have ended."""
+    def _submit_all(self) -> None:
+        """Have all items run in threads, and wait until they have ended."""
         for item in self._items():
-            self._report_if_due()
-            if self._running >= self._target():
+            self._attend()
+            if self._threads.running >= self._target():
                 self._wait_for_at_most(lambda: int(self._target() * _REFILL_BELOW))
+            while self._stopped_by is None and self._has_enough_jobs():
+                self._attend(sparingly=False)
+                self._threads.pause(self._jobs.seconds_until_due(sparingly=False))
             if self._stopped_by is not None:
                 break
-            with self._changed:
-                self._running += 1
-            pool.submit(self._run_item, item)
+            self._threads.run(partial(self._run, partial(self._fulfil, item)))
         if self._stopped_by is not None:
             self._manifest.flush()
         self._wait_for_at_most(lambda: 0, even_if_stopped=True)
         if self._stopped_by is None:
             self._end_those_beyond()
+
+    def _attend(self, *, sparingly: bool = True) -> None:
+        """Have the jobs polled that are due, and report if the interval has passed.
+
+        :param sparingly: whether there are items to be sent, to which polls leave most of the quota.
+        """
+        while self._stopped_by is None and self._threads.may_poll:
+            job = self._jobs.due(sparingly=sparingly)
+            if job is None:
+                break
+            self._threads.poll(partial(self._run, partial(self._poll, job)))
+        self._report_if_due()
+
+    def _has_enough_jobs(self) -> bool:
+        """Return whether no new item should be sent before a job has ended."""
+        jobs = len(self._jobs)
+        return jobs > 0 and self._threads.running + jobs >= (
+            self._terms.concurrency or self._jobs.limit(self._quota_rate())
+        )
 
     def _items(self) -> Iterator[Item]:
         """Yield the items to run: new ones, and between and after them those that are due for a retry."""
@@ -213,19 +216,17 @@ class Batch:
                 yield taken
             else:
                 self._end(row.number, taken.row, known=taken.known, reused=taken.reused)
-                self._report_if_due()
+                self._attend()
         while self._stopped_by is None:
             retry = self._retries.due()
             if retry is not None:
                 yield retry
-            elif not self._running and not self._retries:  # in this order: a thread adds its retry before it ends
+            elif self._threads.idle and not self._retries and not self._jobs:  # a thread adds these before it ends
                 return
             else:
-                with self._changed:
-                    self._wake_at = 0
-                    if self._running or self._retries:
-                        self._changed.wait(min(_TICK, self._retries.seconds_until_due()))
-                self._report_if_due()
+                self._attend(sparingly=False)
+                due = min(self._jobs.seconds_until_due(sparingly=False), self._retries.seconds_until_due())
+                self._threads.pause(due, while_more_than=0 if self._threads.running else None)
 
     def _end_those_beyond(self) -> None:
         """End what is not among the rows: those of an attempt that had more, and those whose input is gone."""
@@ -279,26 +280,45 @@ class Batch:
                 retryable=counts.by_status["failed"] > 0,
             )
 
-    def _run_item(self, item: Item) -> None:
-        """Fulfil one item, in a thread of the pool."""
+    def _run(self, work: Callable[[], None]) -> None:
+        """Do the work on one item, in a thread, unless the batch has stopped."""
         try:
             if self._stopped_by is None:
-                self._fulfil(item)
+                work()
         except BaseException as error:  # noqa: BLE001 - a thread's error must stop the batch, not get lost
             self._stop_by(error)
-        finally:
-            with self._changed:
-                self._running -= 1
-                if self._running <= self._wake_at:
-                    self._changed.notify_all()
 
     def _fulfil(self, item: Item) -> None:
+        fulfilment = self._fulfilment(item.tried == 0)
         try:
-            result = self._fulfilment(item.tried == 0).fulfil(item.order)
+            result = (fulfilment.fulfil if item.order.job_kind is None else fulfilment.start)(item.order)
         except Exception as error:  # noqa: BLE001 - an error of one item must not stop the others
             self._handle_error(item, error)
         else:
+            self._take(item, result, fulfilment)
+
+    def _poll(self, job: WaitingJob) -> None:
+        item, fulfilment = job.item, self._fulfilment(job.item.tried == 0)
+        try:
+            result = fulfilment.poll_once(job.begun)
+        except Exception as error:  # noqa: BLE001 - as in _fulfil
+            self._handle_error(item, error)
+            self._jobs.given_up(job)
+            return
+        if isinstance(result, Begun) and result.receipt.job_id == job.begun.receipt.job_id:
             self._failed_in_a_row = 0
+            self._jobs.running(job, result)
+        else:
+            self._take(item, result, fulfilment)
+            self._jobs.ended(job)
+
+    def _take(self, item: Item, result: Begun | Fulfilled, fulfilment: Fulfilment) -> None:
+        """Record the result of an item, or keep it until its job has ended."""
+        self._failed_in_a_row = 0
+        if isinstance(result, Begun):
+            self._jobs.add(item, result, fulfilment)
+            self._threads.wake()
+        else:
             self._end(
                 item.number,
                 outcomes.fulfilled(item.order, result, item.carried),
@@ -307,20 +327,20 @@ class Batch:
 
     def _handle_error(self, item: Item, error: Exception) -> None:
         """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
-        if isinstance(error, AnswerPendingError):
+        verdict = Verdict.of(error)
+        if verdict is Verdict.WAIT:
             self._retry_later(item)
-        elif isinstance(error, _OF_ALL_ITEMS):
+        elif verdict is Verdict.STOP:
             self._stop_by(error)
-        elif isinstance(error, _OF_ONE_ITEM):
+        elif verdict is Verdict.FAIL:
             self._failed_in_a_row = 0
-            self._failed(item, error, retryable=False)
+            self._failed(item, error, retryable=is_retryable(error))
         else:
-            not_sent = isinstance(error, ClaidRateLimitError)
-            self._retry_or_fail(item if not_sent else item.failed_again(), error)
+            self._retry_or_fail(item if verdict is Verdict.RETRY_UNSENT else item.failed_again(), error)
 
     def _retry_or_fail(self, item: Item, error: Exception) -> None:
         """Retry an item later, if that may help; stop the batch if there is an outage."""
-        with self._changed:
+        with self._lock:
             self._failed_in_a_row += 1
             outage = self._failed_in_a_row >= _FAILURES_OF_AN_OUTAGE
         retryable = is_retryable(error)
@@ -346,22 +366,20 @@ class Batch:
         return outcomes.cost_of(order, receipt)
 
     def _stop_by(self, error: BaseException) -> None:
-        with self._changed:
+        with self._lock:
             if self._stopped_by is None:
                 self._stopped_by = error if isinstance(error, Exception) else BatchStoppedError(repr(error))
-                self._changed.notify_all()
+                self._threads.wake()
         self._budget.close(_stopping)
 
     def _wait_for_at_most(self, most: Callable[[], int], *, even_if_stopped: bool = False) -> None:
-        """Wait until no more than this number of items are running; keep reporting."""
+        """Wait until no more than this number of items are running; meanwhile poll and report."""
         while True:
-            with self._changed:
-                self._wake_at = most()
-                if self._running <= self._wake_at or (self._stopped_by is not None and not even_if_stopped):
-                    break
-                self._changed.wait(_TICK)
-            self._report_if_due()
-        self._report_if_due()
+            self._attend()
+            few = most()
+            if self._threads.running <= few or (self._stopped_by is not None and not even_if_stopped):
+                return
+            self._threads.pause(self._jobs.seconds_until_due(sparingly=True), while_more_than=few)
 
     def _target(self) -> int:
         """Return how many items should be running."""

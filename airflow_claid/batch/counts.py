@@ -23,6 +23,7 @@ class BatchCounts:
     :param credits: what this execution spent, as far as is known.
     :param credits_in_doubt: what it may have spent besides, for requests whose answer is lost.
     :param waiting: items that wait for a retry.
+    :param jobs: items whose job is waited for.
     """
 
     by_status: Counter[str] = field(default_factory=Counter)
@@ -31,6 +32,7 @@ class BatchCounts:
     credits: float = 0.0
     credits_in_doubt: float = 0.0
     waiting: int = 0
+    jobs: int = 0
 
     @property
     def items(self) -> int:
@@ -74,7 +76,9 @@ class BatchCounter:
             self._images += images
             self._reused += reused
 
-    def counts(self, *, credits: float, credits_in_doubt: float, waiting: int) -> BatchCounts:  # noqa: A002
+    def counts(self, *, credits: float, credits_in_doubt: float, waiting: int, jobs: int) -> BatchCounts:  # noqa: A002
         """Return the counts at this moment, together with those that are kept elsewhere."""
         with self._lock:
-            return BatchCounts(Counter(self._by_status), self._reused, self._images, credits, credits_in_doubt, waiting)
+            return BatchCounts(
+                Counter(self._by_status), self._reused, self._images, credits, credits_in_doubt, waiting, jobs
+            )

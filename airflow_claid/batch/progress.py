@@ -44,6 +44,7 @@ class Progress:
             **ended,
             "reused": counts.reused,
             "waiting": counts.waiting,
+            "jobs": counts.jobs,
             "credits": counts.credits,
             "credits_in_doubt": counts.credits_in_doubt,
             "per_second": round(self._rate, 1),
@@ -51,11 +52,12 @@ class Progress:
             "seconds_left": None if left is None else round(left),
         }
         log.info(
-            "%d of %d prompts: %s; %d reused, %d to be retried; %.1f a second%s, %g credits spent%s",
+            "%d of %d prompts: %s; %d reused, %s%d to be retried; %.1f a second%s, %g credits spent%s",
             counts.items,
             self._total,
             ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",
             counts.reused,
+            f"{counts.jobs} jobs running, " if counts.jobs else "",
             counts.waiting,
             self._rate,
             "" if used is None else f" ({used:.0%} of the quota)",

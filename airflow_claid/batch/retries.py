@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from airflow_claid.batch.schedule import Schedule
 
 _Item = TypeVar("_Item")
 
@@ -26,8 +25,7 @@ class Retries(Generic[_Item]):
         self._pause = pause
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: list[tuple[float, int, _Item]] = []
-        self._order = itertools.count()
+        self._waiting: Schedule[_Item] = Schedule()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -36,16 +34,14 @@ class Retries(Generic[_Item]):
         """Keep an item for later; the pause grows with the number of times it was kept before."""
         pause = min(_LONGEST_PAUSE, self._pause * 2**times)
         with self._lock:
-            heapq.heappush(self._waiting, (self._clock() + pause, next(self._order), item))
+            self._waiting.add(item, self._clock() + pause)
 
     def due(self) -> _Item | None:
         """Remove and return an item that is due; ``None`` if there is none."""
         with self._lock:
-            if not self._waiting or self._waiting[0][0] > self._clock():
-                return None
-            return heapq.heappop(self._waiting)[2]
+            return self._waiting.due(self._clock())
 
     def seconds_until_due(self) -> float:
         """Return the seconds until the next item is due; infinite if there is none."""
         with self._lock:
-            return max(0.0, self._waiting[0][0] - self._clock()) if self._waiting else math.inf
+            return max(0.0, self._waiting.next_moment - self._clock())

@@ -70,6 +70,11 @@ def submission(kind: JobKind, body: Mapping[str, Any]) -> Call:
     return Call(f"{_SUBMIT}{kind.value}", "POST", path, scope, json=body, group=group)
 
 
+def group_of(kind: JobKind | None) -> Group:
+    """Return the quota that the submissions of a kind of job count in; without a kind, that of answers at once."""
+    return Group.IMAGE if kind is None else _JOBS[kind][2]
+
+
 def is_submission(operation: str) -> bool:
     """Return whether an operation, by its id in the contract, submits a job."""
     return operation.startswith(_SUBMIT)

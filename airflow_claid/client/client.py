@@ -18,7 +18,7 @@ from airflow_claid.client.account import (
     versioned,
 )
 from airflow_claid.client.answer import Answer
-from airflow_claid.client.calls import edit, generation, poll, scene, submission, upload
+from airflow_claid.client.calls import edit, generation, group_of, poll, scene, submission, upload
 from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.ai_edit import AIEditRequest
 from airflow_claid.client.models.batch_edit import BatchEditRequest
@@ -29,6 +29,7 @@ from airflow_claid.client.models.generate import GenerateRequest, GenerateResult
 from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.models.scene import SceneRequest, SceneResult
 from airflow_claid.client.models.video import VideoRequest
+from airflow_claid.client.pace import Pace
 from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import Group
@@ -132,25 +133,13 @@ class ClaidClient(StorageOperations):
         if store:
             store.remember(name, text)
 
-    @property
-    def latency(self) -> float | None:
-        """Recent duration of a request that is not a GET, in seconds, without the wait for the quota."""
-        return self._transport.latency
-
-    @property
-    def fastest_rate(self) -> float | None:
-        """Requests a second that the image quota allows in a burst; ``None`` where there is no limit."""
-        policies = self._transport.quota.of(Group.IMAGE).in_force
-        return max((policy.requests / policy.window for policy in policies), default=None)
+    def pace(self, kind: JobKind | None = None) -> Pace:
+        """Return how fast the requests that submit a kind of job may be sent; of those answered at once, by default."""
+        return Pace(self._transport, group_of(kind))
 
     def seconds_needed(self, requests: int) -> float:
         """Return how long it takes to send so many requests at the image quota, as far as it is known."""
         return seconds_needed(self._transport.quota.of(Group.IMAGE).in_force, requests)
-
-    @property
-    def quota_used(self) -> float | None:
-        """Share of the image quota that this process used recently, 0 to 1; ``None`` where there is no limit."""
-        return self._transport.quota.of(Group.IMAGE).used
 
     def generate_image(
         self,

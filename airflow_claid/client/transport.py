@@ -112,8 +112,8 @@ class Transport:
     pool_size: int
     user_agent: str
     sleep: Callable[[float], None] = time.sleep
-    latency: float | None = field(default=None, init=False)
-    """Recent seconds from sending to answer of a request that is not a GET."""
+    latency: dict[Group, float] = field(default_factory=dict, init=False)
+    """Recent seconds from sending to answer of a request that is not a GET, by group."""
     send_slots: SendSlots = field(default_factory=SendSlots, init=False, repr=False)
     _redact: Redactor = field(init=False, repr=False)
     _session: Session = field(init=False, repr=False)
@@ -168,7 +168,7 @@ class Transport:
         received = self._session.exchange(call, self._url(call), lambda: bookings.append(quota.written(bookings[-1])))
         if not call.repeatable:
             latency = time.monotonic() - started
-            self.latency = latency if self.latency is None else 0.9 * self.latency + 0.1 * latency
+            self.latency[call.group] = 0.9 * self.latency.get(call.group, latency) + 0.1 * latency
         # From here on nothing may raise before a paid answer is returned.
         reset = self._observe(call, received, bookings[-1])
         request_id = self._redact.line(received.headers.get(_REQUEST_ID) or "", _REQUEST_ID_CHARACTERS) or None

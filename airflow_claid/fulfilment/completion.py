@@ -23,6 +23,17 @@ from airflow_claid.waiting.jobs import JobDecision, decide, pause
 log = logging.getLogger(__name__)
 
 
+class JobRunningError(Exception):
+    """A job has not ended, and the thread does other work instead of waiting for it.
+
+    :param failures: how many polls in a row have failed.
+    """
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+
 class Completion:
     """The completion of one paid order.
 
@@ -30,13 +41,26 @@ class Completion:
     :param store: keeps its receipt.
     :param receipt: the paid receipt.
     :param resources: see :class:`Resources`.
+    :param waits: whether to wait for a job; if not, it is polled once.
+    :param failures: how many polls in a row failed before.
     """
 
-    def __init__(self, order: Order, store: ReceiptStore, receipt: Receipt, resources: Resources) -> None:
+    def __init__(
+        self,
+        order: Order,
+        store: ReceiptStore,
+        receipt: Receipt,
+        resources: Resources,
+        *,
+        waits: bool = True,
+        failures: int = 0,
+    ) -> None:
         self._order = order
         self._store = ReceiptsOfOneRequest(store, receipt) if order.job_kind is not None else store
         self._receipt = receipt
         self._resources = resources
+        self._waits = waits
+        self._failures = failures
         self._credits = 0.0
 
     @property
@@ -48,6 +72,7 @@ class Completion:
         """Wait for the job, if there is one, deliver the pictures, and return the receipt.
 
         :param deadline: when to stop waiting for a job.
+        :raises JobRunningError: if the job has not ended, and is not to be waited for here.
         """
         receipt = self._receipt
         if receipt.state is ReceiptState.UNREAD and receipt.job_id is not None:
@@ -82,7 +107,7 @@ class Completion:
     def _wait_for_job(self, receipt: Receipt, deadline: datetime) -> JobDecision:
         """Poll a job until it ends or the deadline passes."""
         now = self._resources.now
-        decision = JobDecision(WaitState.WAIT, "")
+        decision = JobDecision(WaitState.WAIT, "", self._failures)
         polls = 0
         while True:
             last_message = decision.message
@@ -90,6 +115,8 @@ class Completion:
             decision = polled(self._order, receipt, self._resources.client, decision.failures, overdue=overdue)
             if decision.state is not WaitState.WAIT:
                 return decision
+            if not self._waits:
+                raise JobRunningError(decision.failures)
             if decision.message != last_message:
                 log.info("%s", decision.message)
             left = (deadline - now()).total_seconds()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
-from airflow_claid.fulfilment.completion import Completion
+from airflow_claid.fulfilment.completion import Completion, JobRunningError
 from airflow_claid.fulfilment.forecast import Forecast, Forecaster
 from airflow_claid.fulfilment.payment import Payment
 from airflow_claid.fulfilment.proof import Turn
@@ -74,6 +75,9 @@ class Begun:
     """An order that is paid for, and what this execution spent on it.
 
     :param turn: ends when it is complete, so that the next request may be sent.
+    :param deadline: when to stop waiting for its job, where that was set when it began.
+    :param failures: how many polls of its job in a row have failed.
+    :param work: ends when its job is no longer waited for: until then it may prove that answers can be read.
     """
 
     order: Order
@@ -81,11 +85,22 @@ class Begun:
     receipt: Receipt
     credits: float
     turn: Turn | None = None
+    deadline: datetime | None = None
+    failures: int = 0
+    work: ExitStack | None = None
 
     @property
     def waiting(self) -> bool:
         """Whether its job may still be running."""
         return self.receipt.state is ReceiptState.SUBMITTED
+
+
+class _WaitingError(Exception):
+    """An order's job has not ended, and is polled again later."""
+
+    def __init__(self, begun: Begun) -> None:
+        super().__init__()
+        self.begun = begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +119,37 @@ class Fulfilment(Resources):
         """
         with self.proof.working():
             return self._complete(self._begin(order), None)
+
+    def start(self, order: Order) -> Begun | Fulfilled:
+        """Fulfil an order as :meth:`fulfil` does, but for the wait for its job: that is for :meth:`poll_once`."""
+        with ExitStack() as work:
+            work.enter_context(self.proof.working())
+            begun = self._begin(order)
+            if begun.waiting:
+                return self._waiting(begun, work)
+            try:
+                return self._complete(begun, None, waits=False)
+            except _WaitingError as waiting:
+                return self._waiting(waiting.begun, work)
+
+    def poll_once(self, begun: Begun) -> Begun | Fulfilled:
+        """Poll the job of an order once; deliver its pictures if it has ended, else return it to be polled again.
+
+        Raises what :meth:`complete` raises; the order is then no longer waited for.
+        """
+        with begun.work or ExitStack() as work:
+            try:
+                return self._complete(begun, begun.deadline, waits=False)
+            except _WaitingError as waiting:
+                return self._waiting(waiting.begun, work)
+
+    def _waiting(self, begun: Begun, work: ExitStack) -> Begun:
+        """Return an order to be polled later, for which the work goes on until then."""
+        deadline = begun.deadline or self._deadline()
+        return replace(begun, deadline=deadline, work=work.pop_all())
+
+    def _deadline(self) -> datetime:
+        return self.now() + timedelta(seconds=self.terms.timeout)
 
     def forecast(self, order: Order) -> Forecast:
         """Return what :meth:`fulfil` would cost now; nothing is written, and nothing is sent that is charged.
@@ -169,15 +215,24 @@ class Fulfilment(Resources):
             receipt, spent = self._complete_and_record(begun, deadline)
             return replace(begun, receipt=receipt, credits=spent, turn=None)
 
-    def _complete(self, begun: Begun, deadline: datetime | None) -> Fulfilled:
-        receipt, spent = self._complete_and_record(begun, deadline)
+    def _complete(self, begun: Begun, deadline: datetime | None, *, waits: bool = True) -> Fulfilled:
+        receipt, spent = self._complete_and_record(begun, deadline, waits=waits)
         return Fulfilled.of(begun.order, receipt, spent)
 
-    def _complete_and_record(self, begun: Begun, deadline: datetime | None) -> tuple[Receipt, float]:
-        """Complete an order, and record whether its answer could be used."""
-        order = begun.order
+    def _complete_and_record(
+        self, begun: Begun, deadline: datetime | None, *, waits: bool = True
+    ) -> tuple[Receipt, float]:
+        """Complete an order, and record whether its answer could be used.
+
+        :param waits: whether to wait for a job; if not, it is polled once, and a :class:`_WaitingError` says that it
+            goes on.
+        """
+        order, turn = begun.order, begun.turn
         try:
-            receipt, spent = self._completed(begun, deadline or self.now() + timedelta(seconds=self.terms.timeout))
+            receipt, spent = self._completed(begun, deadline or self._deadline(), waits=waits)
+        except _WaitingError:
+            turn = None
+            raise
         except (PictureError, UnreadAnswerError) as error:
             self.proof.doubt(order, error)
             raise
@@ -186,15 +241,17 @@ class Fulfilment(Resources):
                 self.proof.prove(order)
             return receipt, spent
         finally:
-            if begun.turn is not None:
-                begun.turn.end()
+            if turn is not None:
+                turn.end()
 
-    def _completed(self, begun: Begun, deadline: datetime) -> tuple[Receipt, float]:
+    def _completed(self, begun: Begun, deadline: datetime, *, waits: bool) -> tuple[Receipt, float]:
         """Return the receipt of a completed order, and what this execution spent on it."""
         order, spent = begun.order, begun.credits
-        completion = Completion(order, begun.store, begun.receipt, self)
+        completion = Completion(order, begun.store, begun.receipt, self, waits=waits, failures=begun.failures)
         try:
             receipt = completion.receipt(deadline)
+        except JobRunningError as running:
+            raise _WaitingError(replace(begun, failures=running.failures)) from None
         except (DeadLinkError, PictureNotFoundError) as error:
             latest = begun.store.read(order.fingerprint)
             if latest is not None and latest.state.is_final:
@@ -208,6 +265,9 @@ class Fulfilment(Resources):
             try:
                 receipt = payment.again(latest if latest is not None and same else begun.receipt)
                 spent = completion.credits + payment.credits
+                if receipt.state is ReceiptState.SUBMITTED and not waits:
+                    turn, payment.turn = payment.turn, None
+                    raise _WaitingError(Begun(order, begun.store, receipt, spent, turn)) from None
                 completion = Completion(order, begun.store, receipt, self)
                 receipt = completion.receipt(deadline)
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_claid.batch.items import ItemKind
+from airflow_claid.client import JobKind
 from airflow_claid.operators.ai_edit import AIEditParameters
 from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
@@ -30,4 +31,5 @@ class ImageAIEditBatchOperator(AIEditParameters, InputBatchOperator, FilteredBat
     )
     ui_color = "#f3e8ff"
     operation = "submit_ai_edit"
+    job_kind = JobKind.AI_EDIT
     item_kind = ItemKind("input", "input", AIEditParameters.request_fields)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.batch.items import ItemKind
+from airflow_claid.client import JobKind
 from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
 from airflow_claid.operators.bases.picture_batch import PictureBatchOperator
 from airflow_claid.operators.fashion import FashionParameters
@@ -36,6 +37,7 @@ class FashionModelBatchOperator(FashionParameters, PictureBatchOperator, Filtere
     )
     ui_color = "#ffeaf2"
     operation = "submit_fashion_model"
+    job_kind = JobKind.FASHION_MODEL
     item_kind = ItemKind("clothing", "clothing", FashionParameters.request_fields)
 
     def __init__(self, *, clothing: str | ObjectStoragePath | Sequence[Any], **kwargs: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_claid.batch.items import ItemKind
+from airflow_claid.client import JobKind
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.video import VideoParameters
 
@@ -27,4 +28,5 @@ class ImageToVideoBatchOperator(VideoParameters, InputBatchOperator):
     )
     ui_color = "#e8f4ff"
     operation = "submit_video"
+    job_kind = JobKind.VIDEO
     item_kind = ItemKind("input", "input", VideoParameters.request_fields)

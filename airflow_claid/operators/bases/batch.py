@@ -17,6 +17,7 @@ from airflow_claid.batch.items import ItemKind, ItemRow, Items
 from airflow_claid.batch.manifest import Manifest, check_address
 from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.reuse import still_there
+from airflow_claid.client import JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
@@ -99,6 +100,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
     item_kind: ItemKind
     operation: str
     """The contract's operation id."""
+    job_kind: JobKind | None = None
+    """The kind of job that each item becomes; ``None`` where Claid answers at once."""
 
     batch_fields: tuple[str, ...] = (
         "output_path",
@@ -206,7 +209,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
     def _prepared(self, context: Context, plan: _Plan, manifest: Manifest) -> Batch:
         pictures = Inventory(plan.folder, recursive=plan.place.is_written_by_claid)
         regenerate = self._terms().regenerate
-        client, fulfilment = self.hook.client, self._fulfilment(context)
+        pace, fulfilment = self.hook.client.pace(self.job_kind), self._fulfilment(context)
         return Batch(
             rows=plan.items,
             order_of=self._order_maker(plan.place),
@@ -214,10 +217,11 @@ class ClaidBatchOperator(ClaidPayingOperator):
             budget=fulfilment.budget,
             manifest=manifest,
             still_there=lambda row: not regenerate and still_there(row, plan.place, pictures),
-            quota_rate=lambda: client.fastest_rate,
-            latency=lambda: client.latency,
+            quota_rate=lambda: pace.fastest_rate,
+            latency=lambda: pace.latency,
+            poll_rate=lambda: pace.poll_rate,
             terms=plan.terms,
-            report=Progress(plan.total, lambda: client.quota_used, task_state_store(context)),
+            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context)),
             report_seconds=plan.report_seconds,
         )
 

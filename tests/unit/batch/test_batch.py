@@ -280,7 +280,7 @@ def test_a_timeout_between_counting_an_item_and_handing_it_out_does_not_hang(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("airflow_claid.batch.batch.ThreadPoolExecutor.submit", interrupted)
+    monkeypatch.setattr("airflow_claid.batch.threads.ThreadPoolExecutor.submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         World(tmp_path, prompts=lamps(3)).run()
 

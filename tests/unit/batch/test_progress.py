@@ -44,7 +44,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     memory = Memory()
     told = Progress(1000, lambda: 0.987, memory)
     clock[0] += 30
-    told(BatchCounts(Counter(done=160, failed=5, blocked=5), reused=20, images=160, credits=150, waiting=3))
+    told(BatchCounts(Counter(done=160, failed=5, blocked=5), reused=20, images=160, credits=150, waiting=3, jobs=590))
     assert memory.values[KEY] == {
         "items": 170,
         "of": 1000,
@@ -53,6 +53,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
         "failed": 5,
         "reused": 20,
         "waiting": 3,
+        "jobs": 590,
         "credits": 150,
         "credits_in_doubt": 0.0,
         "per_second": 5.0,
@@ -61,8 +62,8 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     }
     (line,) = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
     assert line == (
-        "170 of 1000 prompts: 160 done, 5 blocked, 5 failed; 20 reused, 3 to be retried; 5.0 a second (99% of the "
-        "quota), 150 credits spent, about 3 min left"
+        "170 of 1000 prompts: 160 done, 5 blocked, 5 failed; 20 reused, 590 jobs running, 3 to be retried; 5.0 a "
+        "second (99% of the quota), 150 credits spent, about 3 min left"
     )
 
 
