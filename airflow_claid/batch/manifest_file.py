@@ -33,6 +33,14 @@ class ManifestFile:
         with refusing(self._parameter, self.address):
             return next((_is_row(value) for _, value, _ in self._lines() if value is not None), False)
 
+    def is_empty(self) -> bool:
+        """Tell whether there is no line: a batch without items writes such a manifest.
+
+        :raises ClaidValidationError: as :meth:`is_manifest`.
+        """
+        with refusing(self._parameter, self.address):
+            return next(self._lines(), None) is None
+
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
         """Yield the number of each line, from 1, and its row; ``None`` in place of one that is broken.
 

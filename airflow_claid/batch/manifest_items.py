@@ -74,7 +74,7 @@ class ManifestItems:
         carried = {fact: row[fact] for fact in ("name", "prompt") if row.get(fact) is not None}
         carried["from"] = {"manifest": self._manifest, "row": row["row"]}
         if row["status"] != _DONE:
-            yield ItemRow(first, carried=carried, passed_over=row["status"])
+            yield ItemRow(first, carried=carried, passed_over=_first_status(row))
             return
         said, problem = self._said(row)
         name = said.pop("name", None)
@@ -95,6 +95,11 @@ class ManifestItems:
         names = list(row)
         found = self._columns.among(names)
         return filled_values({ours: row[names[position]] for ours, position in found.items()}, self._kind)
+
+
+def _first_status(row: Mapping[str, Any]) -> str:
+    """Return why there is no picture; of a row that an earlier batch passed over itself, for the same reason."""
+    return str(row.get("reason") or row["status"] if row["status"] == "skipped" else row["status"])
 
 
 def _pictures(row: Mapping[str, Any]) -> tuple[list[str], list[str | None]]:

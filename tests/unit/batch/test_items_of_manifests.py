@@ -66,6 +66,12 @@ def test_each_usable_picture_is_an_item_and_each_row_without_one_is_passed_over(
     assert (items.count(), items.addresses) == (5, (address,))
 
 
+def test_why_an_item_was_passed_over_goes_on_through_all_steps(put: PutManifest) -> None:
+    skipped = {"row": 1, "fingerprint": None, "status": "skipped", "reason": "blocked"}
+    rows = pictures(put(skipped, {**skipped, "row": 2, "reason": None}))
+    assert [row.passed_over for row in rows] == ["blocked", "skipped"]
+
+
 def test_manifests_of_several_shards_are_read_one_after_the_other(put: PutManifest) -> None:
     first = put(DONE, name="m-1.jsonl")
     second = put({**DONE, "row": 2, "paths": ["s3://b/out/SKU-2.png"]}, name="m-2.jsonl")
