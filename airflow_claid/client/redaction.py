@@ -124,7 +124,10 @@ class _Secret:
         """Yield where the letters of a text give the secret away."""
         lower = letters.lower()
         for trace in self._traces:
-            pieces, searched = trace.pieces(), lower if trace.any_case else letters
+            searched = lower if trace.any_case else letters
+            if not any(probe in searched for probe in trace.probes()):
+                continue
+            pieces = trace.pieces()
             for start in range(len(searched) - trace.size + 1):
                 if searched[start : start + trace.size] in pieces:
                     yield start, start + trace.size
@@ -198,7 +201,7 @@ def _places(text: str, secrets: list[_Secret]) -> Iterator[tuple[int, int]]:
         letters: list[str] = []
         of_letters: list[tuple[int, int]] = []
         for char, span in zip(chars, spans, strict=True):
-            for letter in _letters(char).decode():
+            for letter in char if char.isascii() and char.isalnum() else _letters(char).decode():
                 letters.append(letter)
                 of_letters.append(span)
         joined = "".join(letters).encode()
@@ -224,10 +227,15 @@ def _mapped_views(text: str) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """Yield the same views, each with the place in the text that each of its characters comes from."""
     spans = [(place, place + 1) for place in range(len(text))]
     yield text, spans
-    yield _decode_mapped(_QUOTED_PRINTABLE, text, spans)
+    printable, of_printable = _decode_mapped(_QUOTED_PRINTABLE, text, spans)
+    if printable != text:
+        yield printable, of_printable
     for _ in range(_ROUNDS):
-        text, spans = _decode_mapped(_ENCODED, text, spans)
-        yield text, spans
+        decoded, of_decoded = _decode_mapped(_ENCODED, text, spans)
+        if decoded == text:
+            return
+        yield decoded, of_decoded
+        text, spans = decoded, of_decoded
 
 
 def _decode_mapped(
