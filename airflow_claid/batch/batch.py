@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,10 +19,11 @@ from airflow_claid.batch import outcomes
 from airflow_claid.batch.concurrency import ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
 from airflow_claid.batch.gone import gone_rows
-from airflow_claid.batch.intake import Intake, Item
+from airflow_claid.batch.intake import Intake, Item, OrderOf
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.retries import Retries
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.batch.threads import Threads
 from airflow_claid.batch.verdicts import Verdict
 from airflow_claid.batch.waiting_jobs import WaitingJob, WaitingJobs
@@ -48,28 +48,12 @@ _ENOUGH_FOR_A_SHARE = 100
 _PARTS_THAT_MAY_FAIL = 5
 
 
-@dataclass(frozen=True)
-class BatchTerms:
-    """The terms on which a batch runs.
-
-    :param concurrency: items running at once, those included whose job is waited for; ``None``: as many as the quota
-        and the duration of a request, or of a job, require.
-    :param on_error: ``"continue"``, or ``"fail"`` to stop at the first item that fails.
-    :param error_threshold: the share of items, 0 to 1, that may fail.
-    :param pause: seconds until an item's first retry; the pause doubles with each retry, up to a minute.
-    """
-
-    concurrency: int | None = None
-    on_error: str = "continue"
-    error_threshold: float = 0.1
-    pause: float = 5.0
-
-
 class Batch:
     """Fulfils many items.
 
     :param rows: the items, read as they are needed.
-    :param order_of: makes the order of a row.
+    :param order_of: makes the order of a row; or a list, of which those after the first are its fallbacks: as long as
+        all pictures are blocked, the next is fulfilled.
     :param fulfilment: returns the fulfilment for an item, given whether this is its first attempt. Its terms must say
         not to wait for answers.
     :param budget: of that fulfilment.
@@ -90,7 +74,7 @@ class Batch:
         self,
         *,
         rows: Iterable[ItemRow],
-        order_of: Callable[[ItemRow], Order],
+        order_of: OrderOf,
         fulfilment: Callable[[bool], Fulfilment],
         budget: Budget,
         manifest: Manifest,
@@ -121,6 +105,8 @@ class Batch:
         self._retries: Retries[Item] = Retries(terms.pause)
         self._jobs = WaitingJobs(poll_rate)
         self._counter = BatchCounter()
+        self._under_way: set[str] = set()
+        """Fingerprints: the fallback of one item may be the request of another, which two threads must not send."""
         self._failed_in_a_row = 0
         self._parts_failed = 0
         self._stopped_by: Exception | None = None
@@ -289,6 +275,12 @@ class Batch:
             self._stop_by(error)
 
     def _fulfil(self, item: Item) -> None:
+        with self._lock:
+            is_under_way = item.order.fingerprint in self._under_way
+            self._under_way.add(item.order.fingerprint)
+        if is_under_way:
+            self._retry_later(item)
+            return
         fulfilment = self._fulfilment(item.tried == 0)
         try:
             result = (fulfilment.fulfil if item.order.job_kind is None else fulfilment.start)(item.order)
@@ -318,15 +310,19 @@ class Batch:
         if isinstance(result, Begun):
             self._jobs.add(item, result, fulfilment)
             self._threads.wake()
-        else:
-            self._end(
-                item.number,
-                outcomes.fulfilled(item.order, result, item.carried),
-                reused=result.credits == 0 and not item.failures,
-            )
+            return
+        self._under_way.discard(item.order.fingerprint)
+        following = item.with_fallback(result)
+        if following is not None:
+            self._fulfil(following)
+            return
+        row = outcomes.fulfilled(item.order, result, item.carried, item.blocked)
+        spent = sum(one.credits for one in (*item.blocked, result))
+        self._end(item.number, row, reused=spent == 0 and not item.failures)
 
     def _handle_error(self, item: Item, error: Exception) -> None:
         """Stop the batch, record the item as failed, or keep it for a retry, as the error requires."""
+        self._under_way.discard(item.order.fingerprint)
         verdict = Verdict.of(error)
         if verdict is Verdict.WAIT:
             self._retry_later(item)
@@ -353,7 +349,7 @@ class Batch:
             self._failed(item, error, retryable=retryable)
 
     def _failed(self, item: Item, error: Exception, *, retryable: bool) -> None:
-        row = outcomes.failed(item.order, error, self._cost(item.order), item.carried)
+        row = outcomes.failed(item.order, error, self._cost(item.order), item.carried, item.blocked)
         log.warning("Row %d failed: %s", item.number, row["error"])
         self._end(item.number, row, retryable=retryable)
 

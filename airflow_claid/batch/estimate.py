@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from airflow_claid.batch import outcomes
-from airflow_claid.batch.intake import Ended, Intake, Item
+from airflow_claid.batch.intake import Ended, Intake, Item, OrderOf
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.fulfilment.forecast import Forecast
@@ -76,7 +76,7 @@ class Estimate:
 
 def estimate(
     rows: Iterable[ItemRow],
-    order_of: Callable[[ItemRow], Order],
+    order_of: OrderOf,
     index: ManifestIndex,
     still_there: Callable[[dict[str, Any]], bool],
     forecast: Callable[[Order], Forecast],

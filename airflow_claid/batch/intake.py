@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,12 @@ from airflow_claid.batch.gone import back
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.compact_map import CompactMap
 from airflow_claid.storage.file_names import FileNames
+
+OrderOf = Callable[[ItemRow], Order | Sequence[Order]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Item:
     :param carried: what its row tells the manifest, whatever order is made of it.
     :param tried: number of earlier attempts.
     :param failures: number of failures for passing reasons.
+    :param fallbacks: the orders to fulfil next, one after the other, as long as all pictures are blocked.
+    :param blocked: the results of the orders before this one: all their pictures were blocked.
     """
 
     number: int
@@ -32,6 +37,21 @@ class Item:
     carried: Mapping[str, Any] = field(default_factory=dict)
     tried: int = 0
     failures: int = 0
+    fallbacks: tuple[Order, ...] = ()
+    blocked: tuple[Fulfilled, ...] = ()
+
+    def with_fallback(self, result: Fulfilled) -> Item | None:
+        """Return the item with its next fallback, if all pictures of this result are blocked and there is one."""
+        if not self.fallbacks or not result.images or not all(image.blocked for image in result.images):
+            return None
+        return replace(
+            self,
+            order=self.fallbacks[0],
+            fallbacks=self.fallbacks[1:],
+            blocked=(*self.blocked, result),
+            tried=max(1, self.tried),
+            failures=0,
+        )
 
     def tried_again(self) -> Item:
         """Return the item for its next attempt."""
@@ -59,14 +79,14 @@ class Ended:
 class Intake:
     """Turns rows into orders; not thread-safe.
 
-    :param order_of: makes a row's order.
+    :param order_of: makes a row's order; or a list, of which those after the first are its fallbacks.
     :param index: knows the items that ended in earlier attempts.
     :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
     """
 
     def __init__(
         self,
-        order_of: Callable[[ItemRow], Order],
+        order_of: OrderOf,
         index: ManifestIndex,
         still_there: Callable[[dict[str, Any]], bool],
     ) -> None:
@@ -82,7 +102,7 @@ class Intake:
         if row.passed_over is not None:
             return Ended(outcomes.skipped(row))
         try:
-            order = self._order(row)
+            order, *fallbacks = self._orders(row)
         except ClaidValidationError as error:
             return Ended(outcomes.invalid(row, str(error)))
         carried = outcomes.carried_on(row)
@@ -97,34 +117,40 @@ class Intake:
                 "of its own"
             )
             return Ended(outcomes.overwriting(order, str(conflict), carried))
-        before = self._result_before(order)
+        before = self._result_before(order, fallbacks)
         if before is None:
-            return Item(row.number, order, carried)
+            return Item(row.number, order, carried, fallbacks=tuple(fallbacks))
         result = {**before, **outcomes.facts(order, carried)}
+        if "fallback" in before:
+            result["prompt"] = before["prompt"]
         known = result == before and self._index.has(row.number, order.fingerprint)
         return Ended(result, known=known, reused=True)
 
-    def _result_before(self, order: Order) -> dict[str, Any] | None:
+    def _result_before(self, order: Order, fallbacks: Sequence[Order]) -> dict[str, Any] | None:
         """Return the row of an item that ended before and whose pictures are still in place; ``None`` for others."""
         row = self._index.get(order.fingerprint)
         if row is not None and row["status"] == GONE:
             row = back(row)
         usable = row is not None and row["status"] in ("done", "blocked") and self._still_there(row)
-        return row if usable else None
+        return row if usable and row is not None and not _has_new_fallback(row, fallbacks) else None
 
-    def _order(self, row: ItemRow) -> Order:
+    def _orders(self, row: ItemRow) -> list[Order]:
         if row.problem:
             raise ClaidValidationError(f"row {row.number} {row.problem}")
         try:
-            order = self._order_of(row)
-            order.fingerprint  # noqa: B018 - made now, so that what cannot be encoded is this row's error alone
+            made = self._order_of(row)
+            first, *fallbacks = [made] if isinstance(made, Order) else made
+            of = first.fingerprint  # made now, so that what cannot be encoded is this row's error alone
+            fallbacks = [replace(fallback, fallback_of=of) for fallback in fallbacks]
+            for fallback in fallbacks:
+                fallback.fingerprint  # noqa: B018 - likewise
         except ClaidValidationError:
             raise
         except (ValueError, OverflowError, RecursionError) as error:
             raise ClaidValidationError(
                 f"row {row.number} cannot be made a request ({type(error).__name__}: {error})"
             ) from None
-        return order
+        return [first, *fallbacks]
 
     def _namesake(self, number: int, order: Order) -> int | None:
         """Return the number of an earlier row whose pictures have the same name, if there is one."""
@@ -134,3 +160,13 @@ class Intake:
             self._names = FileNames(order.place.folder)
         first = self._first_by_name.setdefault(hash(self._names.key(order.name)), number)
         return first if first != number else None
+
+
+def _has_new_fallback(row: Mapping[str, Any], fallbacks: Sequence[Order]) -> bool:
+    """Return whether a blocked row has a fallback that was not asked for; what was asked for costs nothing again."""
+    if row["status"] != "blocked" or not fallbacks:
+        return False
+    asked = row.get("fallback", 0)
+    if type(asked) is not int or not 0 <= asked <= len(fallbacks):
+        return False
+    return asked < len(fallbacks) or fallbacks[asked - 1].prompt != row.get("prompt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_claid.batch.item_rows import ItemRow
@@ -35,28 +35,48 @@ def duplicate(order: Order, first: int, carried: Mapping[str, Any]) -> dict[str,
     return {**facts(order, carried), "status": "duplicate", "of": first}
 
 
-def fulfilled(order: Order, result: Fulfilled, carried: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of an item that has usable or blocked pictures."""
+def fulfilled(
+    order: Order, result: Fulfilled, carried: Mapping[str, Any], blocked: Sequence[Fulfilled] = ()
+) -> dict[str, Any]:
+    """Return the row of an item that has usable or blocked pictures.
+
+    :param blocked: the results of the orders before, of which this one is a fallback.
+    """
     usable = [image for image in result.images if image.usable]
+    all_results = (*blocked, result)
+    in_doubt = sum(one.in_doubt for one in all_results)
     return {
-        **facts(order, carried),
+        **_facts_after(order, carried, blocked),
         "status": "done" if usable else "blocked",
         "paths": [image.path for image in usable],
         "checksums": [image.checksum for image in usable],
         "bytes": [image.bytes for image in usable],
-        "blocked": sum(image.blocked is True for image in result.images),
-        "credits": result.charged - result.in_doubt,
-        "credits_in_doubt": result.in_doubt,
+        "blocked": sum(image.blocked is True for one in all_results for image in one.images),
+        "credits": sum(one.charged for one in all_results) - in_doubt,
+        "credits_in_doubt": in_doubt,
         "request_id": result.request_id,
     }
 
 
-def failed(order: Order, error: Exception, cost: dict[str, float | None], carried: Mapping[str, Any]) -> dict[str, Any]:
+def failed(
+    order: Order,
+    error: Exception,
+    cost: Mapping[str, float | None],
+    carried: Mapping[str, Any],
+    blocked: Sequence[Fulfilled] = (),
+) -> dict[str, Any]:
     """Return the row of an item that failed.
 
-    :param cost: what it has cost nevertheless; see :func:`cost_of`.
+    :param cost: what the order has cost nevertheless; see :func:`cost_of`.
+    :param blocked: as for :func:`fulfilled`.
     """
-    return {**facts(order, carried), "status": "failed", "error": f"{type(error).__name__}: {error}", **cost}
+    before = {
+        "credits": sum(one.charged - one.in_doubt for one in blocked),
+        "credits_in_doubt": sum(one.in_doubt for one in blocked),
+    }
+    total = {name: None if value is None else value + before[name] for name, value in cost.items()}
+    known = _facts_after(order, carried, blocked)
+    return {**known, "status": "failed", "error": f"{type(error).__name__}: {error}", **total}
 
 
 def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:
@@ -98,6 +118,13 @@ def facts(order: Order, carried: Mapping[str, Any]) -> dict[str, Any]:
     """
     picture = {} if order.input is None else {"input": order.input, "version": order.version}
     return {"name": order.name, "prompt": order.prompt, **carried, **picture, "fingerprint": order.fingerprint}
+
+
+def _facts_after(order: Order, carried: Mapping[str, Any], blocked: Sequence[Fulfilled]) -> dict[str, Any]:
+    """Return the facts of an item: it is known by its first order, and tells the prompt of its last."""
+    if not blocked:
+        return facts(order, carried)
+    return {**facts(blocked[0].order, carried), "prompt": order.prompt, "fallback": len(blocked)}
 
 
 def _without_order(row: ItemRow) -> dict[str, Any]:

@@ -144,6 +144,7 @@ class Payment:
             body=order.recorded,
             output=order.place.folder + (order.place.file or ""),
             name=order.name,
+            fallback_of=order.fallback_of,
             edition=edition,
             lost_answers=former.lost_answers if former else 0,
             credits=former.credits if former else 0.0,

@@ -105,6 +105,7 @@ class Receipt:
     :param answer: the answer as it came, until its pictures are in place or its job is known.
     :param signed: whether this or an earlier state holds a link that may be signed.
     :param reasons: why the job could not make some pictures, in Claid's words.
+    :param fallback_of: the fingerprint of the request in place of which it was sent, because that was blocked.
     """
 
     fingerprint: str
@@ -130,6 +131,7 @@ class Receipt:
     signed: bool = False
     images: tuple[DeliveredImage, ...] = ()
     reasons: tuple[str, ...] = ()
+    fallback_of: str | None = None
 
     def evolve(self, **changes: Any) -> Receipt:
         """Return a copy with some fields changed."""

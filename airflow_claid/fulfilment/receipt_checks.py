@@ -20,6 +20,7 @@ def check(facts: Mapping[str, Any]) -> None:
     """
     for name in _TEXT:
         _expect(isinstance(facts.get(name, ""), str), name, facts, "a text")
+    _expect(isinstance(facts.get("fallback_of"), (str, type(None))), "fallback_of", facts, "a text")
     for name in _NUMBERS:
         _expect(_is_number(facts.get(name, 0)), name, facts, "a number")
     for name in _COUNTS:

@@ -39,12 +39,15 @@ class Order(ABC):
     :param landing: the place's folder as a ``storage://`` address, where the place is object storage that a
         connected storage covers. Claid then writes there, into a folder of the request's own, and we take the
         pictures over: so an answer that is lost can be looked up. ``None`` elsewhere.
+    :param fallback_of: the fingerprint of the request in place of which it is sent, because all pictures of that were
+        blocked; no part of its own.
     """
 
     base_url: str
     place: Place
     name: str | None
     landing: str | None = None
+    fallback_of: str | None = None
 
     @property
     @abstractmethod

@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.bases import batch_parameters
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.batch import Batch
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.batch.manifest import Manifest
 from airflow_claid.batch.reuse import still_there
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.delivery.image import DeliveredImage

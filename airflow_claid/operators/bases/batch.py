@@ -11,12 +11,13 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.batch import Batch
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.items import ItemKind, ItemRow, Items
 from airflow_claid.batch.manifest import Manifest, check_address
 from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.reuse import still_there
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import JobKind
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.fulfilment import Fulfilment

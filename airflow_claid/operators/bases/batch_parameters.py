@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_claid.batch.batch import BatchTerms
 from airflow_claid.batch.concurrency import MOST_THREADS
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.parameters import choice, mapping, number, optional
 from airflow_claid.storage.places import Place, folder_place

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.batch import Batch
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import (
     ClaidAnswerLostError,
     ClaidAuthenticationError,

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.batch.batch import Batch, BatchTerms
+from airflow_claid.batch.batch import Batch
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.estimate import Estimate, estimate
 from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.batch.manifest import Manifest
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import ClaidClient, GenerateRequest
 from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.quota import Quota

@@ -25,7 +25,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath, literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidPicturesLink

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.errors import AirflowClaidError
 from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator
 from airflow_claid.sandbox import Sandbox, SandboxSettings

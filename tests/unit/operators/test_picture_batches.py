@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.batch.batch import BatchTerms
+from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import (
     BackgroundGenerationBatchOperator,
     BackgroundGenerationOperator,
