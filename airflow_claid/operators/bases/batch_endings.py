@@ -35,7 +35,7 @@ def fail_if_too_many_failed(counts: BatchCounts, summary: Mapping[str, Any], thr
         return
     message = (
         f"{counts.by_status['failed']} items failed and {counts.by_status['invalid']} were invalid, of "
-        f"{counts.items}: more than error_threshold={threshold:g}. The manifest has the reason of each: "
+        f"{counts.tried}: more than error_threshold={threshold:g}. The manifest has the reason of each: "
         f"{summary['manifest']}. Paid results are kept and not paid for again"
     )
     raise (AirflowException if counts.by_status["failed"] else AirflowFailException)(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,11 +80,11 @@ class Catalogue:
         again = replace(first, receipts=lambda _: FolderReceipts(receipts))
         return lambda is_first: first if is_first else again
 
-    def estimate(self, **more: Any) -> Estimate:
+    def estimate(self, rows: Iterable[ItemRow] | None = None, **more: Any) -> Estimate:
         manifest = self.manifest()
         try:
             return estimate(
-                Items(self.prompts),
+                Items(self.prompts) if rows is None else rows,
                 self.order,
                 manifest.index,
                 self.still_there(),
@@ -312,3 +312,10 @@ def test_receipts_are_read_only_where_there_are_some(catalogue: Catalogue, monke
     monkeypatch.setattr(receipt_stores, "read_if_there", lambda uri: read.append(uri) or original(uri))
     assert catalogue.estimate().to_pay == 4
     assert len(read) == 1
+
+
+def test_rows_that_are_passed_over_cost_nothing(catalogue: Catalogue, sandbox: Sandbox) -> None:
+    rows = [ItemRow(1, passed_over="blocked"), *(replace(row, number=row.number + 1) for row in Items(lamps(2)))]
+    told = catalogue.estimate(rows)
+    assert (told.items, told.skipped, told.to_pay, told.credits) == (3, 1, 2, 2.0)
+    assert [reason.row for reason in told.reasons] == [2, 3]

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.item_rows import ItemRow
+from airflow_claid.batch.manifest_index import ManifestIndex
 from tests.support.picture_batch import PictureBatch
 
 
@@ -59,6 +61,14 @@ def test_a_picture_that_comes_back_when_its_result_was_removed_is_paid_again(
     batch.run()
     assert statuses(batch) == [(1, "a", "done"), (2, "b", "done"), (3, "c", "done")]
     assert batch.paid[3:] == ["b.jpg"]
+
+
+def test_what_nobody_knows_to_be_gone_is_not_called_so(batch: PictureBatch, tmp_path: Path) -> None:
+    batch.run()
+    index = ManifestIndex(f"file://{tmp_path}/none/", f"{batch.output}manifest.jsonl")
+    answers = {f"{batch.folder}a.jpg": False, f"{batch.folder}b.jpg": True}
+    assert [row["name"] for row in gone_rows(index, answers.get)] == ["a"]
+    index.close()
 
 
 def test_a_batch_of_a_part_of_the_pictures_calls_none_gone(batch: PictureBatch, tmp_path: Path) -> None:

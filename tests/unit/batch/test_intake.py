@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from airflow_claid.batch.intake import Intake
 from airflow_claid.batch.item_rows import ItemRow
+from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.storage.listing import list_files
 from tests.support.picture_batch import PictureBatch
 
@@ -73,3 +76,16 @@ def test_the_signature_of_a_link_is_in_no_row(batch: PictureBatch) -> None:
     assert [line["status"] for line in batch.lines] == ["done", "duplicate"]
     assert all(line["input"].startswith("https://shop.example/a.jpg?") for line in batch.lines)
     assert "secret" not in json.dumps(batch.lines)
+
+
+def test_the_intake_keeps_less_than_a_hundred_bytes_of_each_row(batch: PictureBatch, tmp_path: Path) -> None:
+    index = ManifestIndex(f"file://{tmp_path}/none/")
+    intake = Intake(lambda row: batch.order(row, "v1"), index, lambda row: True)
+    intake.take(ItemRow(10_000, {"input": "s3://shop/first.jpg"}))
+    tracemalloc.start()
+    for number in range(10_000):
+        intake.take(ItemRow(number, {"input": f"s3://shop/{number}.jpg"}))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    index.close()
+    assert kept < 1_000_000
