@@ -107,6 +107,7 @@ class Batch:
         self._counter = BatchCounter()
         self._under_way: set[str] = set()
         """Fingerprints: the fallback of one item may be the request of another, which two threads must not send."""
+        self._last_number = 0
         self._failed_in_a_row = 0
         self._parts_failed = 0
         self._stopped_by: Exception | None = None

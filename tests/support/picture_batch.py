@@ -38,7 +38,7 @@ class Paying:
     paid: list[str]
     writes: bool
 
-    def fulfil(self, order: Order) -> Fulfilled:
+    def start(self, order: Order) -> Fulfilled:
         with self.budget.reserve(order) as reservation:
             spent = reservation.charge()
         assert order.input is not None

@@ -63,6 +63,12 @@ def test_a_picture_that_comes_back_when_its_result_was_removed_is_paid_again(
     assert batch.paid[3:] == ["b.jpg"]
 
 
+def test_a_batch_without_any_row_ends_and_all_is_gone(batch: PictureBatch) -> None:
+    batch.run()
+    assert batch.run(iter(())).by_status == {"gone": 3}
+    assert statuses(batch) == [(1, "a", "gone"), (2, "b", "gone"), (3, "c", "gone")]
+
+
 def test_what_nobody_knows_to_be_gone_is_not_called_so(batch: PictureBatch, tmp_path: Path) -> None:
     batch.run()
     index = ManifestIndex(f"file://{tmp_path}/none/", f"{batch.output}manifest.jsonl")
