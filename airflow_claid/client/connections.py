@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from typing import Any
+from urllib.parse import urlsplit
 
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import ConnectionPool
 from urllib3.poolmanager import PoolManager, ProxyManager
 
 _MOST_INTERIM = 20
@@ -174,7 +177,35 @@ def _watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
 
 
 class WatchingAdapter(HTTPAdapter):
-    """The adapter of requests with watched connections, also through a proxy."""
+    """The adapter of requests with watched connections, also through a proxy; for the requests of one session.
+
+    The proxies and the certificates are the same for all requests to a host, so that each host's pool of connections is
+    looked up once.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._pools: dict[tuple[str, str], ConnectionPool] = {}
+        super().__init__(**options)
+
+    def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> ConnectionPool:
+        """Return the pool of connections for a request."""
+        host = urlsplit(request.url)[:2]
+        pool = self._pools.get(host)
+        if pool is None:
+            pool = self._pools[host] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return pool
+
+    def build_response(self, request: PreparedRequest, answer: Any) -> Response:
+        """Return the answer as it came, without its cookies: nobody sends them back."""
+        response = Response()
+        response.status_code, response.headers, response.raw = answer.status, answer.headers, answer
+        response.request, response.url = request, request.url or ""
+        return response
+
+    def close(self) -> None:
+        """Close the open connections."""
+        self._pools.clear()
+        super().close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the connection pools."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_claid.client.values import holds_half_characters
+
 _ADDRESSES = ("tmp_url", "object_key", "object_bucket", "object_uri", "claid_storage_uri")
 """The documented names of a picture's addresses."""
 
@@ -91,7 +93,7 @@ def prompt_in(body: object) -> str | None:
     data = data_of(body)
     given = data.get("input") if isinstance(data, Mapping) else None
     text = given.get("text") if isinstance(given, Mapping) else None
-    if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not isinstance(text, str) or holds_half_characters(text):
         return None
     return text if text.strip() else None
 

@@ -139,6 +139,8 @@ def _is_same_prompt(sent: str, repeated: str) -> bool:
 
     A mere beginning is not enough: the prompts of a catalogue often differ in their last letter only.
     """
+    if sent == repeated:
+        return True
     one, other = _folded(sent), _folded(repeated)
     cut = other.removesuffix("...")  # an ellipsis is three dots in folded text
     return one == other or (cut != other and len(cut) >= _SHORTEST_CUT and one.startswith(cut.rstrip()))

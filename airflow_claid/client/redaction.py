@@ -42,17 +42,18 @@ _QUERY = re.compile(
     r"|(?<=[^\s'\"<>?])\?(?=[^\s'\"<>?]*=)[^\s'\"<>]*",
     re.IGNORECASE,
 )
+_QUERY_BEGINS = re.compile(r"[?#]|%3F|\\u003f", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def without_queries(text: str) -> str:
     """Remove the queries from the links in a text: they may be signatures that open a bucket."""
-    return _QUERY.sub(lambda found: f"{found[1] or ''}?…", text)
+    return _QUERY.sub(lambda found: f"{found[1] or ''}?…", text) if _QUERY_BEGINS.search(text) else text
 
 
 def without_logins(text: str) -> str:
     """Remove user and password from the addresses in a text."""
-    return _LOGIN.sub(r"\1", text)
+    return _LOGIN.sub(r"\1", text) if "@" in text else text
 
 
 def one_line(text: str, most: int = _SHOWN_CHARACTERS) -> str:

@@ -77,6 +77,7 @@ class Session:
         # An encoding that is not what it claims to be would lose an answer, and these answers are small.
         self._headers: dict[str, str | bytes] = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._adapter = WatchingAdapter(pool_maxsize=pool_size, max_retries=0)
+        self._without_body: dict[tuple[str, str], requests.PreparedRequest] = {}
 
     def close(self) -> None:
         """Close the open connections."""
@@ -100,16 +101,8 @@ class Session:
         raise self._lost(call, failure) if exchange.begun else self._not_sent(call, url, failure)
 
     def _received(self, call: Call, url: str) -> Received:
-        request = requests.PreparedRequest()
-        request.prepare(
-            method=call.method,
-            url=url,
-            headers=self._headers,
-            json=call.json,
-            data=call.form,
-            files=call.files,
-            auth=self._auth,
-        )
+        request = self._begun(call.method, url)
+        request.prepare_body(data=call.form, files=call.files, json=call.json)
         # Not requests' own session: it reads the whole body of a redirect, and parses its address.
         with self._adapter.send(
             request, stream=True, timeout=self._timeout, proxies=self._proxies, verify=self._verify
@@ -121,6 +114,18 @@ class Session:
                     raise _TooLargeError(f"it has more than {_MOST_BYTES >> 20} MB")
             encoding = response.headers.get("Content-Encoding", "")
             return Received(response.status_code, response.headers, _decoded(bytes(content), encoding))
+
+    def _begun(self, method: str, url: str) -> requests.PreparedRequest:
+        """Return a request that lacks its body only; POSTs have few addresses, and each is prepared once."""
+        prepared = self._without_body.get((method, url))
+        if prepared is None:
+            prepared = requests.PreparedRequest()
+            prepared.prepare(method=method, url=url, headers=self._headers, auth=self._auth)
+            if method == "POST":
+                self._without_body[method, url] = prepared
+        request = requests.PreparedRequest()
+        request.method, request.url, request.headers = prepared.method, prepared.url, prepared.headers.copy()
+        return request
 
     def _lost(self, call: Call, failure: Exception) -> ClaidError:
         return ClaidAnswerLostError(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from airflow_claid.client import OutputImage
 from airflow_claid.client.redaction import without_queries
@@ -25,7 +27,6 @@ from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.checksums import is_of_content, is_unchanged
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.object_storage import (
-    read,
     read_if_there,
     reader,
     remove,
@@ -136,17 +137,20 @@ class Delivery:
         blocked, checksum, sha256 = False, None, None
         if file is not None:
             try:
-                blocked = order.filtered and is_black(file.size, reader(file.uri))
+                part = reader(file.uri)
+                if file.size <= HEAD_BYTES:
+                    part = cache(part)  # read once, for both
+                blocked = order.filtered and is_black(file.size, part)
                 if not is_of_content(file):
                     with FILES.reservation(file.size):
-                        sha256 = hashlib.sha256(read(file.uri)).hexdigest()
+                        sha256 = hashlib.sha256(part(0, file.size)).hexdigest()
                 checksum = file.checksum or sha256
             except FileNotFoundError:
                 file = None
-        image = image.evolve(path=path, tmp_url=None, expires_at=None)
+        facts: dict[str, Any] = {"path": path, "tmp_url": None, "expires_at": None}
         if file is None:
-            return image.evolve(blocked=self._unseen(order, path, written.readable))
-        return image.evolve(blocked=blocked, checksum=checksum, sha256=sha256, bytes=file.size)
+            return image.evolve(**facts, blocked=self._unseen(order, path, written.readable))
+        return image.evolve(**facts, blocked=blocked, checksum=checksum, sha256=sha256, bytes=file.size)
 
     def _put_where_claid_should_have(
         self, order: Order, image: DeliveredImage, destination: str | None

@@ -76,7 +76,7 @@ class Reservation:
         self._wanted = wanted
 
     def __enter__(self) -> Reservation:
-        if self._wanted:
+        if not self.grows_to(self._wanted):
             self.wait_for(self._wanted)
         return self
 

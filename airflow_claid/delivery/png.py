@@ -12,7 +12,7 @@ BRIGHTEST = 12
 """No value of a plain black picture is higher, of 255. Measured, see ``scripts/darkness.py``."""
 
 _BEGIN = 8
-_STEP, _PIECE, _FIRST = 1 << 20, 1 << 16, 1 << 14
+_STEP, _PIECE, _FIRST, _GLANCE = 1 << 20, 1 << 16, 1 << 14, 1 << 11
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -136,7 +136,7 @@ def shows_brightness(file: Pieces) -> bool:
             packed = file.rest_at(position + 8)[:length]
             in_hand = len(packed)
             try:
-                for most in (_FIRST, min(header.data_bytes, _STEP)):
+                for most in (_GLANCE, _FIRST, min(header.data_bytes, _STEP)):
                     if unpacker.decompress(packed, most).translate(None, _SMALL):
                         return True
                     packed = unpacker.unconsumed_tail

@@ -38,13 +38,17 @@ def find_written(storages: ConnectedStorages, image: DeliveredImage, destination
     :returns: the first that is there; if Airflow cannot look, or finds none but has no link either, the first that the
         answer names; ``None`` if it names none.
     """
-    named = list(dict.fromkeys(_addresses(storages, image, destination)))
-    own = [path for path in named if destination and unquote(path).startswith(unquote(destination))]
-    found = (
-        _first(storages, own)
-        or _in_own_folder(storages, image, destination)
-        or _first(storages, [path for path in named if path not in own])
-    )
+    named: list[str] = []
+    others: list[str] = []
+    for path in _addresses(storages, image, destination):
+        if path in named:
+            continue
+        named.append(path)
+        if not destination or not unquote(path).startswith(unquote(destination)):
+            others.append(path)
+        elif (found := _first(storages, [path])) is not None:
+            return found
+    found = _in_own_folder(storages, image, destination) or _first(storages, others)
     if found is not None:
         return found
     if not named or image.tmp_url:

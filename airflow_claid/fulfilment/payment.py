@@ -214,6 +214,23 @@ class Payment:
 
     def _write_patiently(self, receipt: Receipt) -> None:
         """Write a paid receipt, retrying for a minute; if that fails, go on: the pictures are worth more than it."""
+        try:
+            self._store.write(receipt)
+        except Exception as error:  # noqa: BLE001 - each storage has errors of its own
+            self._write_again(receipt, error)
+
+    def _write_again(self, receipt: Receipt, failure: Exception) -> None:
+        """Retry to write a paid receipt.
+
+        :param failure: of the first attempt.
+        """
+        failures = [failure]
+
+        def write() -> None:
+            if failures:
+                raise failures.pop()
+            self._store.write(receipt)
+
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=15),
             stop=tenacity.stop_after_attempt(8),
@@ -226,7 +243,7 @@ class Payment:
             reraise=True,
         )
         try:
-            attempts(self._store.write, receipt)
+            attempts(write)
         except Exception as error:  # noqa: BLE001 - each storage has errors of its own
             log.warning(
                 "The receipt of the paid request %s could not be written (%s). Its pictures are delivered all the "

@@ -7,6 +7,7 @@ the receipts, and in the quota store.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -198,8 +199,13 @@ class Proof:
             records.write(name, standing.to_text())
 
     def _name(self, order: Order) -> str:
-        facts = (order.base_url, self.account, order.answer_form, __version__)
-        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+        return _digest(order.base_url, self.account, order.answer_form, __version__)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(*facts: str) -> str:
+    """Return a short digest of some facts, which are the same for all prompts of a batch."""
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 
 @dataclass

@@ -114,6 +114,15 @@ def test_any_receipt_survives_its_json(
     assert Receipt.from_json(json.loads(json.dumps(receipt.to_json()))) == receipt
 
 
+def test_a_changed_receipt_is_another_one_and_has_the_same_facts_but_those() -> None:
+    before = RECEIPT.to_json()
+    assert RECEIPT.evolve(name="OTHER").to_json() == {**before, "name": "OTHER"}
+    assert RECEIPT.evolve() == RECEIPT
+    assert RECEIPT.to_json() == before
+    with pytest.raises(TypeError, match="a receipt has no colour, size"):
+        RECEIPT.evolve(size=1, colour="red", name="OTHER")
+
+
 def test_a_receipt_is_a_file_that_a_person_can_read(tmp_path: Path) -> None:
     FolderReceipts(f"file://{tmp_path}/_claid/").write(RECEIPT)
     [file] = (tmp_path / "_claid").iterdir()
