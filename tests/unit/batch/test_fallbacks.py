@@ -107,5 +107,6 @@ def test_rows_that_share_a_fallback_pay_for_it_once(shop: Shop) -> None:
     shop.order_of = with_prompts(
         shop, nameless, lambda row: ["a plain lamp"] if row.number == 7 else [f"{BLOCKED} {row.number}", "a plain lamp"]
     )
+    shop.sandbox.fault("latency", operation="generate_image", prompt="plain", seconds=0.5)
     assert shop.run(12).by_status == {"done": 12}
     assert shop.sandbox.charged() == 12
