@@ -69,8 +69,8 @@ WHERE manifest = ? AND parent IS NOT NULL
 _DUPLICATES = """
 UPDATE rows SET product = (SELECT first.product FROM rows AS first
     WHERE first.manifest = rows.manifest AND first.number = rows.same_as)
-WHERE manifest = ? AND parent IS NULL
-AND same_as IN (SELECT first.number FROM rows AS first WHERE first.manifest = rows.manifest)
+WHERE manifest = ? AND parent IS NULL AND same_as IS NOT NULL
+AND EXISTS (SELECT 1 FROM rows AS first WHERE first.manifest = rows.manifest AND first.number = rows.same_as)
 """
 _BY_PRODUCT = "SELECT product, manifest, parent, parent_number, line FROM rows ORDER BY product, manifest, number"
 

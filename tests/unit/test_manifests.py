@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import permutations
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 
+from airflow_claid.batch import manifest_chain
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.manifests import ManifestRow, Origin, Product, join_manifests, read_manifest
+from airflow_claid.storage.temporary_database import temporary_database
 
 Put = Callable[..., str]
 
@@ -66,6 +69,29 @@ def test_a_manifest_is_read_row_by_row(put: Put) -> None:
 
     peak(1)
     assert peak(5000) - peak(500) < 1_000_000
+
+
+def test_the_work_of_a_join_grows_no_faster_than_the_manifests(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[int] = []
+
+    def counted(schema: str) -> sqlite3.Connection:
+        database = temporary_database(schema)
+        database.set_progress_handler(lambda: ticks.append(1), 100)
+        return database
+
+    def work(count: int) -> int:
+        ticks.clear()
+        numbers = range(1, count + 1)
+        made = put("made.jsonl", *(row(number, f"s3://b/{number}.png") for number in numbers))
+        larger = put(
+            "larger.jsonl",
+            *(row(n, f"s3://b/L/{n}.png", input=f"s3://b/{n}.png", **came_from(made, n)) for n in numbers),
+        )
+        assert sum(1 for _ in join_manifests(made, larger)) == count
+        return len(ticks)
+
+    monkeypatch.setattr(manifest_chain, "temporary_database", counted)
+    assert work(1000) < 15 * work(100)
 
 
 @pytest.mark.parametrize("read", [read_manifest, join_manifests])
