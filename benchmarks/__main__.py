@@ -11,6 +11,7 @@ from benchmarks.tables import machine, write_into_docs
 
 NAMES = (
     "quota",
+    "edits",
     "folder",
     "others",
     "shared_quota",
@@ -18,6 +19,7 @@ NAMES = (
     "faults",
     "parti",
     "restart",
+    "nightly",
     "memory",
     "downloads",
     "speed",

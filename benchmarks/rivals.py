@@ -72,6 +72,33 @@ def bare(
     return _pool(generate, prompts, threads)
 
 
+def poll_each_second(url: str, key: str, pictures: int, threads: int) -> dict[str, float]:
+    """Edit the pictures of the connected storage ``shop`` as jobs, polled each second; on a 429 sleep and retry."""
+    edited = []
+
+    def asked(method: str, address: str, **options: Any) -> Any:
+        while True:
+            answer = _session(key).request(method, address, timeout=120, **options)
+            if answer.status_code != 429:
+                answer.raise_for_status()
+                return answer.json()["data"]
+            time.sleep(float(answer.headers.get("RateLimit-Reset") or 1))
+
+    def edit(number: int) -> None:
+        body = {
+            "input": f"storage://shop/photos/photo-{number:04}.png",
+            "operations": {"resizing": {"width": 32, "height": "auto", "fit": "bounds"}},
+        }
+        job = asked("POST", f"{url}/v1/image/edit/async", json=body)
+        while job["status"] not in ("DONE", "ERROR", "CANCELLED"):
+            time.sleep(1)
+            job = asked("GET", f"{url}/v1/image/edit/async/{job['id']}")
+        if job["status"] == "DONE":
+            edited.append(number)
+
+    return {**_pool(edit, pictures, threads), "done": len(edited)}
+
+
 def claidai_folder(url: str, key: str, source: str, target: str) -> dict[str, float]:
     """Edit a folder with the package ``claidai``, with as many workers as it accepts."""
     import claidai.client

@@ -158,7 +158,7 @@ class Intake:
             return None
         if self._names.folder != order.place.folder:
             self._names = FileNames(order.place.folder)
-        first = self._first_by_name.setdefault(hash(self._names.key(order.name)), number)
+        first = self._first_by_name.setdefault(hash((order.place.folder, self._names.key(order.name))), number)
         return first if first != number else None
 
 

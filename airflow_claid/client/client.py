@@ -30,9 +30,7 @@ from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.models.scene import SceneRequest, SceneResult
 from airflow_claid.client.models.video import VideoRequest
 from airflow_claid.client.pace import Pace
-from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.quota import AccountQuota, Quota
-from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import (
     body_of,
     read_job,
@@ -136,10 +134,6 @@ class ClaidClient(StorageOperations):
     def pace(self, kind: JobKind | None = None) -> Pace:
         """Return how fast the requests that submit a kind of job may be sent; of those answered at once, by default."""
         return Pace(self._transport, group_of(kind))
-
-    def seconds_needed(self, requests: int) -> float:
-        """Return how long it takes to send so many requests at the image quota, as far as it is known."""
-        return seconds_needed(self._transport.quota.of(Group.IMAGE).in_force, requests)
 
     def generate_image(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.transport import Transport
 
@@ -36,3 +37,7 @@ class Pace:
     def latency(self) -> float | None:
         """Recent duration of a request that is not a GET, in seconds, without the wait for the quota."""
         return self._transport.latency.get(self._group)
+
+    def seconds_needed(self, requests: int) -> float:
+        """Return how long it takes to send so many requests at the quota, as far as it is known."""
+        return seconds_needed(self._transport.quota.of(self._group).in_force, requests)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_claid.operators.ai_edit import ImageAIEditOperator
 from airflow_claid.operators.ai_edit_batch import ImageAIEditBatchOperator
+from airflow_claid.operators.bases.batch import estimate
 from airflow_claid.operators.batch_edit import ImageFolderEditOperator
 from airflow_claid.operators.edit import ImageEditOperator, ImageResizeOperator, ImageUpscaleOperator
 from airflow_claid.operators.edit_batch import (
@@ -41,4 +42,5 @@ __all__ = [
     "ImageToVideoOperator",
     "ImageUpscaleBatchOperator",
     "ImageUpscaleOperator",
+    "estimate",
 ]

@@ -17,7 +17,7 @@ from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.ai_edit import AIEditOrder
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import given, known, number, optional, refusing_at_once, without_none
+from airflow_claid.parameters import given, number, optional, refusing_at_once, without_none
 from airflow_claid.storage.places import folder_place
 
 _NAMES = {
@@ -70,7 +70,7 @@ class AIEditParameters(CreatingParameters):
     def __init__(
         self,
         *,
-        prompt: str,
+        prompt: str | None = None,
         model: str | None = None,
         aspect_ratio: str | None = None,
         inference_steps: int | str | None = None,
@@ -84,7 +84,7 @@ class AIEditParameters(CreatingParameters):
         self.inference_steps = inference_steps
         self.guidance_scale = guidance_scale
         with refusing_at_once():
-            check_known(_Asked, _asked(known(self, AIEditParameters.request_fields)), _NAMES)
+            check_known(_Asked, _asked(self._known()), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> AIEditOrder:
         asked = checked(_Asked, _asked(parameters), _NAMES)

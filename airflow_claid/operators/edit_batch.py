@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_claid.batch.items import ItemKind
+from airflow_claid.operators.bases.job_terms import JobTermsOperator
+from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.edit import AnyEditParameters, EditParameters, ResizeParameters, UpscaleParameters
+from airflow_claid.orders.edit import EditOrder
+from airflow_claid.parameters import is_literal, refusing_at_once, truth
 
 
-class EditBatchOperator(EditParameters, InputBatchOperator):
-    """Base of the batches that edit."""
+class EditBatchOperator(EditParameters, JobTermsOperator, InputBatchOperator):
+    """Base of the batches that edit.
 
+    :param as_jobs: (templated) submit each edit as a job and poll it, instead of waiting for its answer: two requests
+        and more for a picture, but an answer can be lost for milliseconds only. For edits that take so long that
+        answers get lost, in a place where a lost one cannot be looked up. Default: false.
+    """
+
+    edit_batch_fields: tuple[str, ...] = (
+        "as_jobs",
+        *JobTermsOperator.job_terms_fields,
+        *InputBatchOperator.picture_fields,
+    )
     ui_color = "#e9f7ef"
     operation = "edit_image"
+
+    def __init__(self, *, as_jobs: bool | str = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.as_jobs = as_jobs
+        with refusing_at_once():
+            if is_literal(as_jobs):
+                truth(as_jobs, "as_jobs")
+
+    def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> EditOrder:
+        order = super()._order(parameters, where, version)
+        return replace(order, at_once=not truth(self.as_jobs, "as_jobs"))
 
 
 class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
@@ -25,16 +51,17 @@ class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
 
     :param operations: as for :class:`ImageEditOperator`; so are ``output_format`` and ``metadata``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
+    :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
     """
 
     template_fields: Sequence[str] = (
         "input",
         *AnyEditParameters.request_fields,
-        *InputBatchOperator.picture_fields,
+        *EditBatchOperator.edit_batch_fields,
     )
     template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
-    item_kind = ItemKind("input", "input", (*AnyEditParameters.request_fields, "category"))
+    item_kind = ItemKind("input", "input", (*AnyEditParameters.request_fields, "category"), pictures=True)
 
     def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         return _in_category(super()._operations(parameters), parameters.get("category"))
@@ -45,15 +72,16 @@ class ImageUpscaleBatchOperator(UpscaleParameters, EditBatchOperator):
 
     :param scale: as for :class:`ImageUpscaleOperator`; so are ``mode``, ``output_format`` and ``metadata``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
+    :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
     """
 
     template_fields: Sequence[str] = (
         "input",
         *UpscaleParameters.request_fields,
-        *InputBatchOperator.picture_fields,
+        *EditBatchOperator.edit_batch_fields,
     )
-    item_kind = ItemKind("input", "input", UpscaleParameters.request_fields)
+    item_kind = ItemKind("input", "input", UpscaleParameters.request_fields, pictures=True)
 
 
 class ImageResizeBatchOperator(ResizeParameters, EditBatchOperator):
@@ -64,15 +92,16 @@ class ImageResizeBatchOperator(ResizeParameters, EditBatchOperator):
 
     :param width: as for :class:`ImageResizeOperator`; so are ``height``, ``fit``, ``output_format`` and ``metadata``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
+    :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
     """
 
     template_fields: Sequence[str] = (
         "input",
         *ResizeParameters.request_fields,
-        *InputBatchOperator.picture_fields,
+        *EditBatchOperator.edit_batch_fields,
     )
-    item_kind = ItemKind("input", "input", ResizeParameters.request_fields)
+    item_kind = ItemKind("input", "input", ResizeParameters.request_fields, pictures=True)
 
 
 def _in_category(operations: Mapping[str, Any], category: object) -> Mapping[str, Any]:

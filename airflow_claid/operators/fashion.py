@@ -73,8 +73,7 @@ class FashionParameters(CreatingParameters):
 
     def _check_known(self, clothing: object) -> None:
         """Check, when the DAG is parsed, what is known then."""
-        asked = known(self, FashionParameters.request_fields)
-        check_known(_Asked, _asked({**asked, "clothing": clothing}), _NAMES)
+        check_known(_Asked, _asked({**self._known(), "clothing": clothing}), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> FashionOrder:
         asked = checked(_Asked, _asked(parameters), _NAMES)

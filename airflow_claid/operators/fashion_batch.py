@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.batch.items import ItemKind
 from airflow_claid.client import JobKind
 from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
+from airflow_claid.operators.bases.job_terms import JobTermsOperator
 from airflow_claid.operators.bases.picture_batch import PictureBatchOperator
 from airflow_claid.operators.fashion import FashionParameters
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 
-class FashionModelBatchOperator(FashionParameters, PictureBatchOperator, FilteredBatchOperator):
+class FashionModelBatchOperator(FashionParameters, JobTermsOperator, PictureBatchOperator, FilteredBatchOperator):
     """Show the garments of a whole catalogue on persons, in one task: each item is an outfit.
 
     Costs 2 credits an image (docs.claid.ai).
@@ -26,6 +27,7 @@ class FashionModelBatchOperator(FashionParameters, PictureBatchOperator, Filtere
         ``number_of_images`` and ``output_format``.
     :param recursive: see :class:`PictureBatchOperator`; so are ``suffixes`` and ``modified_since``.
     :param on_blocked: see :class:`FilteredBatchOperator`.
+    :param timeout: see :class:`JobTermsOperator`; so is ``poll_interval``.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
     """
 
@@ -33,12 +35,13 @@ class FashionModelBatchOperator(FashionParameters, PictureBatchOperator, Filtere
         "clothing",
         *FashionParameters.request_fields,
         *FilteredBatchOperator.filtered_fields,
+        *JobTermsOperator.job_terms_fields,
         *PictureBatchOperator.picture_fields,
     )
     ui_color = "#ffeaf2"
     operation = "submit_fashion_model"
     job_kind = JobKind.FASHION_MODEL
-    item_kind = ItemKind("clothing", "clothing", FashionParameters.request_fields)
+    item_kind = ItemKind("clothing", "clothing", FashionParameters.request_fields, pictures=True)
 
     def __init__(self, *, clothing: str | ObjectStoragePath | Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

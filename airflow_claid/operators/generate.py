@@ -33,7 +33,7 @@ class GenerationParameters(ClaidPayingOperator):
 
     def _check_known(self, prompt: object) -> None:
         """Check, when the DAG is parsed, what is known then."""
-        asked = known(self, GenerationParameters.request_fields)
+        asked = self._known()
         GenerateRequest.check_known(prompt, number(asked["number_of_images"]), number(asked["guidance_scale"]))
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> GenerateOrder:

@@ -21,7 +21,6 @@ from airflow_claid.parameters import (
     choice,
     given,
     is_literal,
-    known,
     mapping,
     number,
     optional,
@@ -149,7 +148,7 @@ class SceneParameters(CreatingParameters):
         self.options = options
         with refusing_at_once():
             if is_literal([template, effect, write_prompt]):
-                parameters = known(self, SceneParameters.request_fields)
+                parameters = self._known()
                 check_known(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> SceneOrder:

@@ -32,4 +32,4 @@ class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, Fil
     template_fields_renderers = {"options": "json"}  # noqa: RUF012 - Airflow's own form
     ui_color = "#fff6d6"
     operation = "create_scene"
-    item_kind = ItemKind("input", "input", SceneParameters.request_fields)
+    item_kind = ItemKind("input", "input", SceneParameters.request_fields, pictures=True)

@@ -16,7 +16,7 @@ from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.video import VideoOrder
-from airflow_claid.parameters import given, is_literal, known, number, optional, refusing_at_once, truth, without_none
+from airflow_claid.parameters import given, is_literal, number, optional, refusing_at_once, truth, without_none
 from airflow_claid.storage.places import checked_name, video_place
 from airflow_claid.storage.signed_links import shown_in
 
@@ -100,7 +100,7 @@ class VideoParameters(InputOperator):
         self.guidelines = guidelines
         with refusing_at_once():
             if is_literal(write_prompt):
-                check_known(_Asked, _asked(known(self, VideoParameters.request_fields)), _NAMES)
+                check_known(_Asked, _asked(self._known()), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> VideoOrder:
         asked = checked(_Asked, _asked(parameters), _NAMES)

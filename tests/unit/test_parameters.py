@@ -140,6 +140,7 @@ def test_the_operators_read_dicts_from_text() -> None:
 
 
 PICTURE = {"input": "https://shop.example/a.png"}
+PICTURES = {"input": "s3://shop/photos/", "output": "s3://shop/edited/"}
 NEEDED: dict[type[ClaidPayingOperator], dict[str, Any]] = {
     operators.ImageGenerationOperator: {"prompt": "A lamp"},
     operators.ImageGenerationBatchOperator: {"prompts": ["A lamp"], "output": "s3://shop/"},
@@ -151,6 +152,13 @@ NEEDED: dict[type[ClaidPayingOperator], dict[str, Any]] = {
     operators.FashionModelOperator: {"clothing": ["https://shop.example/a.png"]},
     operators.BackgroundGenerationOperator: {**PICTURE, "prompt": "on a beach"},
     operators.ImageToVideoOperator: {**PICTURE, "prompt": "a slow turn"},
+    operators.ImageEditBatchOperator: {**PICTURES, "operations": {"resizing": {"width": 800}}},
+    operators.ImageUpscaleBatchOperator: PICTURES,
+    operators.ImageResizeBatchOperator: {**PICTURES, "width": 800},
+    operators.ImageAIEditBatchOperator: {**PICTURES, "prompt": "make it snow"},
+    operators.FashionModelBatchOperator: {"clothing": "s3://shop/garments/", "output": "s3://shop/worn/"},
+    operators.BackgroundGenerationBatchOperator: {**PICTURES, "prompt": "on a beach"},
+    operators.ImageToVideoBatchOperator: {**PICTURES, "prompt": "a slow turn"},
 }
 
 

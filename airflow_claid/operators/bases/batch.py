@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow_claid.batch.batch import Batch
 from airflow_claid.batch.counts import BatchCounts
+from airflow_claid.batch.estimate import Estimate
+from airflow_claid.batch.estimate import estimate as estimate_rows
 from airflow_claid.batch.items import ItemKind, ItemRow, Items
 from airflow_claid.batch.manifest import Manifest, check_address
 from airflow_claid.batch.progress import Progress
-from airflow_claid.batch.reuse import still_there
 from airflow_claid.batch.terms import BatchTerms
-from airflow_claid.client import JobKind
+from airflow_claid.batch.versions import Versions
+from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.fulfilment import Fulfilment
-from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
-from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.operators.bases.batch_endings import fail_if_too_many_failed, summary_of, with_what_is_left
-from airflow_claid.operators.bases.batch_parameters import batch_folder, batch_terms, columns_of, shard_of
+from airflow_claid.operators.bases.batch_parameters import batch_folder, batch_terms, columns_of, preview_of, shard_of
+from airflow_claid.operators.bases.batch_plan import BatchPlan
 from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, failing_at_once, spare_receipts
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.order import Order
-from airflow_claid.parameters import given, is_literal, optional, refusing_at_once, seconds
+from airflow_claid.parameters import given, is_literal, optional, refusing_at_once, seconds, truth
 from airflow_claid.storage.addresses import without_connection
-from airflow_claid.storage.checksums import checksum_if_there
-from airflow_claid.storage.listing import Inventory
-from airflow_claid.storage.places import RECEIPTS_FOLDER, Place, checked_name, stem_of
+from airflow_claid.storage.places import Place, checked_name, stem_of
 from airflow_claid.storage.signed_links import shown_in
 from airflow_claid.version_compat import task_state_store
 
@@ -43,33 +40,12 @@ if TYPE_CHECKING:
 _KILLED = "The task was killed or timed out"
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What a batch is to do, checked before anything is paid.
-
-    :param folder: the place's folder, as Airflow writes there.
-    :param identity: what identifies the batch: the same in each attempt and run, whatever a file holds by then.
-    """
-
-    items: Items
-    place: Place
-    folder: str
-    terms: BatchTerms
-    report_seconds: float
-    identity: Mapping[str, Any]
-
-    @cached_property
-    def total(self) -> int:
-        """Number of items."""
-        return self.items.count()
-
-
 class ClaidBatchOperator(ClaidPayingOperator):
     """Base of the operators that do one operation for a whole catalogue, in one worker slot.
 
     Requests are paced by the account's quota, with any number of threads and, with a ``quota_store`` in the connection,
-    of workers. An item that is twice in the input with the same name is paid for once. Files are read as a stream, so
-    memory grows little with the number of items.
+    of workers. An item that is twice in the input with the same name is paid for once. Files and folders are read as a
+    stream, so memory grows little with the number of items.
 
     Nothing is paid for twice: a retry, a clear or a new run reads the manifest and the receipts and resumes from there.
     A picture that was removed or replaced since is requested, and paid for, again. An item that fails for a passing
@@ -81,6 +57,10 @@ class ClaidBatchOperator(ClaidPayingOperator):
     :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
         A number is a position, from 0, also in rows without names; ``None`` leaves a column out.
     :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to split one file among n mapped tasks.
+    :param preview: (templated) only so many items, spread over the catalogue, to look at before the rest is paid for. A
+        later run without it pays for none of them again. Default: all.
+    :param dry_run: (templated) only tell what the batch would cost: the items are read and checked, and what is paid
+        for already is looked up, but nothing is sent that is charged, and nothing is written. Returns the estimate.
     :param manifest: (templated) address of the manifest; default: in ``output``, named after the items' file. Each
         batch needs its own.
     :param concurrency: (templated) items running at once; default: as many as the quota and the duration of a
@@ -93,9 +73,10 @@ class ClaidBatchOperator(ClaidPayingOperator):
     :param max_credits: (templated) a ceiling for each execution: the task stops before it is exceeded, and its error
         says how many items are left.
     :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
-        ``duplicate``, ``reused`` (items that cost this execution nothing), ``images``, ``credits``,
-        ``credits_in_doubt`` (for requests whose answer was lost), ``seconds``. The manifest has a line of JSON for each
-        row of the input, with the paths of its pictures. The XCom ``manifest`` holds its address alone.
+        ``duplicate``, ``skipped`` (the earlier batch has no picture of them), ``gone`` (no longer in the input),
+        ``reused`` (items that cost this execution nothing), ``images``, ``credits``, ``credits_in_doubt`` (for requests
+        whose answer was lost), ``seconds``. The manifest has a line of JSON for each row of the input, with the paths
+        of its pictures. The XCom ``manifest`` holds its address alone.
     """
 
     item_kind: ItemKind
@@ -108,6 +89,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
         "output_path",
         "columns",
         "shard",
+        "preview",
+        "estimate_only",
         "manifest",
         "concurrency",
         "on_error",
@@ -122,6 +105,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
         output: str,
         columns: Mapping[str, str | int | None] | None = None,
         shard: Sequence[int] | str | None = None,
+        preview: int | str | None = None,
+        dry_run: bool | str = False,
         manifest: str | None = None,
         concurrency: int | str | None = None,
         on_error: str = "continue",
@@ -133,6 +118,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
         self.output_path = output
         self.columns = columns
         self.shard = shard
+        self.preview = preview
+        self.estimate_only = dry_run
         self.manifest = manifest
         self.concurrency = concurrency
         self.on_error = on_error
@@ -145,12 +132,18 @@ class ClaidBatchOperator(ClaidPayingOperator):
                 batch_folder(output)
             if is_literal([concurrency, on_error, error_threshold]):
                 self._batch_terms()
-            if is_literal([report_seconds, shard]):
+            if is_literal([report_seconds, shard, preview, dry_run]):
                 seconds(report_seconds, "report_seconds")
                 shard_of(shard)
+                preview_of(preview)
+                truth(dry_run, "dry_run")
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
-        """Fulfil all items, reusing paid ones, and return a summary."""
+        """Fulfil all items, reusing paid ones, and return a summary; or an estimate, in a dry run."""
+        if truth(self.estimate_only, "dry_run"):
+            estimated = self.estimate(context).to_json()
+            self.log.info("Nothing was sent that is charged (dry_run): %s", estimated)
+            return estimated
         began = time.monotonic()
         with failing_at_once(self._subject):
             plan = self._plan()
@@ -165,12 +158,40 @@ class ClaidBatchOperator(ClaidPayingOperator):
                 report_lineage(self.hook, inputs=plan.items.addresses, outputs=written)
             finally:
                 manifest.close()
+                plan.items.close()
         summary = summary_of(counts, address, time.monotonic() - began)
         self.log.info("%s", summary)
         context["ti"].xcom_push(key="summary", value=summary)
         context["ti"].xcom_push(key="manifest", value=address)
         self._end_batch(counts, summary)
         return summary
+
+    def estimate(self, context: Context | None = None) -> Estimate:
+        """Return what the batch would cost if it ran now; nothing is sent that is charged, and nothing is written.
+
+        :param context: of the task; ``None`` outside of one, where the parameters must be literal.
+        :raises AirflowFailException: if a parameter is wrong.
+        """
+        with failing_at_once(self._subject):
+            if context is None:
+                self._refuse_templates()
+            plan = self._plan()
+            manifest = self._open_manifest(plan)
+            try:
+                regenerate, pace = self._terms().regenerate, self.hook.client.pace(self.job_kind)
+                in_task: Any = context or {"ti": _Outside(self.task_id)}
+                fulfilment = plan.fulfilments(self._fulfilment(in_task), spare_receipts(in_task))(True)
+                return estimate_rows(
+                    plan.items,
+                    self._order_maker(plan.place, Versions(manifest.index, self.item_kind.subject)),
+                    manifest.index,
+                    plan.reusable(regenerate=regenerate),
+                    fulfilment.forecast,
+                    seconds_needed=pace.seconds_needed,
+                )
+            finally:
+                manifest.close()
+                plan.items.close()
 
     def on_kill(self) -> None:
         """Send nothing more, and finish running requests as far as Airflow leaves time for it."""
@@ -183,62 +204,94 @@ class ClaidBatchOperator(ClaidPayingOperator):
         parameter = self.item_kind.parameter
         return f"{parameter}={shortened(shown_in(getattr(self, parameter)))}"
 
-    def _plan(self) -> _Plan:
+    def _plan(self) -> BatchPlan:
         """Check all parameters, and then the items."""
         self._terms()
         self._budget()
         terms, place, shard = self._batch_terms(), batch_folder(self.output_path), shard_of(self.shard)
-        report_seconds = seconds(self.report_seconds, "report_seconds")
+        preview, report_seconds = preview_of(self.preview), seconds(self.report_seconds, "report_seconds")
         self._check_batch()
+        storages = self.hook.storages
+        folder = storages.readable_uri(place.folder)
         items = Items(
             getattr(self, self.item_kind.parameter),
             self.item_kind,
             columns=columns_of(self.columns, self.item_kind.subject),
             shard=shard,
+            without=[folder],
+            readable=storages.readable_uri,
+            **self._filters(),
         )
-        items.count()
+        if preview is not None:
+            items = items.preview(preview)
+        plan = BatchPlan(
+            items=items,
+            place=place,
+            folder=folder,
+            nested=self._is_nested,
+            is_whole=shard is None and preview is None and not self._is_part,
+            terms=terms,
+            report_seconds=report_seconds,
+            identity=self._identity(items, place, shard),
+        )
+        self.log.info("%d items", plan.total)
         self._check_place(place)
-        folder = self.hook.storages.readable_uri(place.folder)
-        return _Plan(items, place, folder, terms, report_seconds, self._identity(items, place, shard))
+        return plan
 
     def _check_batch(self) -> None:
         """Check the parameters of this kind of batch."""
 
+    def _filters(self) -> dict[str, Any]:
+        """Return which files of a folder are items."""
+        return {}
+
+    @property
+    def _is_nested(self) -> bool:
+        """Whether pictures go into folders of the output."""
+        return False
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether files of a folder are left out that were items before."""
+        return False
+
     def _batch_terms(self) -> BatchTerms:
         return batch_terms(concurrency=self.concurrency, on_error=self.on_error, error_threshold=self.error_threshold)
 
-    def _prepared(self, context: Context, plan: _Plan, manifest: Manifest) -> Batch:
-        pictures = Inventory(plan.folder, recursive=plan.place.is_written_by_claid)
-        regenerate = self._terms().regenerate
-        pace, fulfilment = self.hook.client.pace(self.job_kind), self._fulfilment(context)
+    def _prepared(self, context: Context, plan: BatchPlan, manifest: Manifest) -> Batch:
+        regenerate, pace = self._terms().regenerate, self.hook.client.pace(self.job_kind)
+        fulfilment = self._fulfilment(context)
         return Batch(
             rows=plan.items,
-            order_of=self._order_maker(plan.place),
-            fulfilment=_fulfilments(fulfilment, plan.folder + RECEIPTS_FOLDER, spare_receipts(context)),
+            order_of=self._order_maker(plan.place, Versions(manifest.index, self.item_kind.subject)),
+            fulfilment=plan.fulfilments(fulfilment, spare_receipts(context)),
             budget=fulfilment.budget,
             manifest=manifest,
-            still_there=lambda row: not regenerate and still_there(row, plan.place, pictures),
+            still_there=plan.reusable(regenerate=regenerate),
             quota_rate=lambda: pace.fastest_rate,
             latency=lambda: pace.latency,
             poll_rate=lambda: pace.poll_rate,
             terms=plan.terms,
             report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context)),
             report_seconds=plan.report_seconds,
+            listed=plan.items.has if plan.is_whole else None,
         )
 
-    def _order_maker(self, place: Place) -> Callable[[ItemRow], Order]:
+    def _order_maker(self, place: Place, versions: Versions) -> Callable[[ItemRow], Order]:
         """Return what makes the order of a row: the operator's parameters, replaced by what the row says."""
         parameters = given(self, self.request_fields)
-        where: Where = {
-            "base_url": self.hook.client.base_url,
-            "place": place,
-            "landing": self._landing(place),
-            "name": None,
-        }
+        base_url, landing = self.hook.client.base_url, self._landing(place)
 
         def order_of(row: ItemRow) -> Order:
             name = checked_name(row.name) if row.name is not None else None
-            return self._order({**parameters, **row.values}, {**where, "name": name})
+            inner = quote(row.folder) if place.is_written_by_claid else row.folder
+            where: Where = {
+                "base_url": base_url,
+                "place": replace(place, folder=place.folder + inner) if inner else place,
+                "landing": landing and landing + quote(row.folder),
+                "name": name,
+            }
+            return self._order({**parameters, **row.values}, where, versions.of(row))
 
         return order_of
 
@@ -253,16 +306,11 @@ class ClaidBatchOperator(ClaidPayingOperator):
             context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
     def _identity(self, items: Items, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
-        if len(items.addresses) == 1:
-            rows = without_connection(items.addresses[0])
-        else:
-            texts: list[object] = [without_connection(address) for address in items.addresses] or list(items.items)
-            rows = hashlib.sha256(json.dumps(texts, default=str, skipkeys=True).encode()).hexdigest()
         return {
             "base_url": self.hook.client.base_url,
             "operation": self.operation,
             "body": {
-                self.item_kind.parameter: rows,
+                self.item_kind.parameter: items.identity,
                 "folder": without_connection(place.folder),
                 **self._defaults(),
                 "shard": shard,
@@ -274,38 +322,50 @@ class ClaidBatchOperator(ClaidPayingOperator):
         asked = shown_in(given(self, self.request_fields))
         return {"parameters": json.loads(json.dumps(asked, default=str, skipkeys=True))}
 
-    def _open_manifest(self, plan: _Plan) -> Manifest:
-        content = _content(plan.items.addresses, self.item_kind.parameter)
-        batch = fingerprint(**plan.identity, place={"content": content})
+    def _open_manifest(self, plan: BatchPlan) -> Manifest:
+        batch = fingerprint(**plan.identity, place={"content": plan.items.content()})
         return Manifest(plan.folder, batch, self._manifest_address(plan))
 
-    def _manifest_address(self, plan: _Plan) -> str:
+    def _manifest_address(self, plan: BatchPlan) -> str:
         if optional(self.manifest) is not None:
             address = self.hook.storages.readable_uri(str(self.manifest))
             check_address(address)
             return address
         addresses = plan.items.addresses
-        stem = stem_of(addresses[0]) if addresses else self.item_kind.parameter
+        stem = stem_of(addresses[0].rstrip("/")) if addresses else self.item_kind.parameter
         return f"{plan.folder}manifest-{stem}-{fingerprint(**plan.identity, place={})[:8]}.jsonl"
 
     def _end_batch(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
         """Fail or skip the task, if it should be."""
         fail_if_too_many_failed(counts, summary, self._batch_terms().error_threshold)
 
-
-def _fulfilments(fulfilment: Fulfilment, receipts: str, spares: SpareReceipts) -> Callable[[bool], Fulfilment]:
-    """Return the fulfilment for the first attempt at an item, or a later one: the first needs few lookups."""
-    terms = replace(fulfilment.terms, wait_for_answers=False)
-    known, all_receipts = (
-        SparedReceipts(KnownReceipts(receipts, Inventory(receipts, recursive=False).has), spares),
-        SparedReceipts(FolderReceipts(receipts), spares),
-    )
-    first = replace(fulfilment, terms=terms, receipts=lambda _: known)
-    again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
-    return lambda is_first: first if is_first else again
+    def _refuse_templates(self) -> None:
+        for name, value in given(self, self.template_fields).items():
+            if not is_literal(value):
+                raise ClaidValidationError(
+                    f"{name}={shortened(value)} is known only when a task runs: give the value itself, or run the "
+                    "task with dry_run=True"
+                )
 
 
-def _content(addresses: Sequence[str], parameter: str) -> str | None:
-    """Return what tells one content of the files from another; ``None`` where there are none."""
-    checksums = [checksum_if_there(address, parameter) for address in addresses]
-    return checksums[0] if len(checksums) == 1 else "|".join(map(str, checksums)) or None
+def estimate(operator: ClaidBatchOperator) -> Estimate:
+    """Return what a batch would cost if it ran now, without a task: from a notebook, a test, or a script.
+
+    Nothing is sent that is charged, and nothing is written.
+
+    :param operator: with literal parameters.
+    :raises AirflowFailException: if a parameter is wrong, or a template.
+    """
+    return operator.estimate()
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """What stands for the task instance where there is none."""
+
+    task_id: str
+    dag_id: str = ""
+    run_id: str = ""
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0

@@ -66,3 +66,16 @@ def shard_of(shard: object) -> tuple[int, int] | None:
     if not isinstance(parts, (list, tuple)) or len(parts) != 2:
         raise ClaidValidationError(f"shard={shard!r} must be (k, n): the k-th, from 0, of n parts")
     return number(parts[0]), number(parts[1])
+
+
+def preview_of(preview: object) -> int | None:
+    """Return how many items are wanted; ``None`` for all.
+
+    :raises ClaidValidationError: if it is no number of items.
+    """
+    items = number(optional(preview))
+    if items is None:
+        return None
+    if type(items) is not int or items < 1:
+        raise ClaidValidationError(f"preview={preview!r} must be a number of items, 1 or more, or None for all")
+    return items

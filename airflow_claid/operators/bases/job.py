@@ -14,11 +14,11 @@ from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.task_orders import TaskOrders
-from airflow_claid.fulfilment.terms import Terms
-from airflow_claid.operators.bases.paying import ClaidPayingOperator, failing_at_once
+from airflow_claid.operators.bases.job_terms import JobTermsOperator
+from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import versions_in
-from airflow_claid.parameters import is_literal, refusing_at_once, seconds, truth
+from airflow_claid.parameters import is_literal, refusing_at_once, truth
 from airflow_claid.triggers.base import TIME_FOR_LAST_POLL
 from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
 from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException, conf
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ClaidJobOperator(ClaidPayingOperator):
+class ClaidJobOperator(JobTermsOperator):
     """Base of the operators whose requests become jobs.
 
     All jobs of a task are submitted, then waited for. Claid cannot cancel a job: if a task is killed or times out, the
@@ -39,37 +39,26 @@ class ClaidJobOperator(ClaidPayingOperator):
         with true, or another with the same parameters, delivers them later without paying.
     :param deferrable: wait in the triggerer, which frees the worker slot. Default: ``[operators] default_deferrable``.
         Return value, XComs and receipts are the same.
-    :param poll_interval: (templated) the longest time, in seconds, between two polls of a job. The first polls come
-        sooner, and jitter only shortens it.
-    :param timeout: (templated) seconds that each job may take, counted from its own submission (or, if that was in
-        an earlier try, from the start of this one); then its picture fails, the other jobs are waited for, and a retry
-        waits for the same job.
+    :param poll_interval: see :class:`JobTermsOperator`; so is ``timeout``.
     """
 
     job_kind: JobKind
-    waiting_template_fields: tuple[str, ...] = ("wait_for_completion", "poll_interval", "timeout")
+    waiting_template_fields: tuple[str, ...] = ("wait_for_completion", *JobTermsOperator.job_terms_fields)
 
     def __init__(
         self,
         *,
         wait_for_completion: bool | str = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | str = 10.0,
-        timeout: float | str = 3600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.poll_interval = poll_interval
-        self.timeout = timeout
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self._task_orders: TaskOrders | None = None
         with refusing_at_once():
             if is_literal(wait_for_completion):
                 truth(wait_for_completion, "wait_for_completion")
-            if is_literal([poll_interval, timeout]):
-                seconds(poll_interval, "poll_interval")
-                seconds(timeout, "timeout")
 
     def execute(self, context: Context) -> Any:
         """Submit the jobs, or reuse paid ones; wait; return the paths of the pictures, or the ids of the jobs."""
@@ -111,13 +100,6 @@ class ClaidJobOperator(ClaidPayingOperator):
         """Log which jobs continue."""
         if self._task_orders is not None and self._task_orders.waiting:
             self.log.warning("%s", goes_on(self._task_orders.waiting, self._task_orders.credits))
-
-    def _terms(self) -> Terms:
-        return replace(
-            super()._terms(),
-            poll_interval=seconds(self.poll_interval, "poll_interval"),
-            timeout=seconds(self.timeout, "timeout"),
-        )
 
     def _deferred_state(self, carried: Mapping[str, Any] | None) -> DeferredState | None:
         """Read the state saved before the wait; ``None`` if Airflow lost it, or another version wrote it."""

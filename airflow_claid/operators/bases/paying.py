@@ -43,6 +43,7 @@ from airflow_claid.parameters import (
     ceiling,
     choice,
     is_literal,
+    known,
     none_means_default,
     optional,
     refusing_at_once,
@@ -166,6 +167,10 @@ class ClaidPayingOperator(BaseOperator):
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
         raise NotImplementedError
+
+    def _known(self) -> dict[str, Any]:
+        """Return the parameters of a request as far as they are known when the DAG is parsed."""
+        return known(self, self.request_fields)
 
     def _where(self, place: Place, name: object) -> Where:
         """Check, before credits are spent, that a place can be written to, and a name."""

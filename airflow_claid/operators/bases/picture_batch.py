@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.operators.bases.batch import ClaidBatchOperator
 from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.orders.source import Source
+from airflow_claid.parameters import is_literal, optional, refusing_at_once, truth
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -46,6 +48,29 @@ class PictureBatchOperator(ClaidBatchOperator, InputOperator):
         self.recursive = recursive
         self.suffixes = suffixes
         self.modified_since = modified_since
+        with refusing_at_once():
+            if is_literal(recursive):
+                truth(recursive, "recursive")
+
+    def _known(self) -> dict[str, Any]:
+        """Return what is known when the DAG is parsed; rows may say the prompt that is not given."""
+        parameters = super()._known()
+        return {**parameters, "prompt": UNKNOWN} if parameters.get("prompt", UNKNOWN) is None else parameters
+
+    def _filters(self) -> dict[str, Any]:
+        return {
+            "recursive": truth(self.recursive, "recursive"),
+            "suffixes": self.suffixes,
+            "modified_since": self.modified_since,
+        }
+
+    @property
+    def _is_nested(self) -> bool:
+        return truth(self.recursive, "recursive")
+
+    @property
+    def _is_part(self) -> bool:
+        return optional(self.modified_since) is not None
 
     def _reachable(self, path: str, parameter: str = "input", version: str | None = None) -> Source:
         """Return a picture that Claid must reach; whether it does is seen when its request is sent."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client.text import listed, shortened
 from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator, check_inputs, inputs_of
 from airflow_claid.orders.order import Order
@@ -38,8 +36,6 @@ class PictureListOperator(InputOperator):
 
     input: Any
     list_template_fields: tuple[str, ...] = ("on_error",)
-    clock = staticmethod(time.monotonic)
-    """By which it says how far it has come."""
 
     def __init__(self, *, on_error: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,19 +59,11 @@ class PictureListOperator(InputOperator):
         :param order_of: makes the order of a path.
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """
-        given: Sequence[object]
-        if self._continues():
-            given = _each_once(paths_and_others(self.input))
-            inputs_of([one for one in given if isinstance(one, str) and one], place, self._name)
-        else:
-            given = inputs_of(self.input, place, self._name)
-        orders: list[Order | Failure] = []
-        progress = Progress(self.clock)
-        for one in given:
-            orders.append(self._order_or_failure(one, order_of))
-            if progress.is_due():
-                self.log.info("%s of %s pictures looked at; nothing is sent yet", f"{len(orders):,}", f"{len(given):,}")
-        return orders
+        if not self._continues():
+            return [order_of(path) for path in inputs_of(self.input, place, self._name)]
+        given = _each_once(paths_and_others(self.input))
+        inputs_of([one for one in given if isinstance(one, str) and one], place, self._name)
+        return [self._order_or_failure(one, order_of) for one in given]
 
     def _order_or_failure(self, given: object, order_of: Callable[[str], Order]) -> Order | Failure:
         try:
@@ -83,8 +71,6 @@ class PictureListOperator(InputOperator):
                 raise not_an_address(given if given is None else shortened(given))
             return order_of(given)
         except UnusableInputError as error:
-            if not self._continues():
-                raise
             address = shown(given) if isinstance(given, str) else None if given is None else shortened(given)
             return Failure(
                 str(address), error, input=address, name=self._name, prompt=optional(getattr(self, "prompt", None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -295,16 +294,6 @@ def test_the_same_input_twice_is_given_twice_also_where_another_fails(shop: Shop
     paths = shop.run(resize, [GOOD[1], GONE, GOOD[0], None, GOOD[1], None])
     assert [path[-5:] for path in paths] == ["1.jpg", "0.jpg", "1.jpg"]
     assert len(shop.images) == 4
-
-
-@pytest.mark.parametrize("on_error", ["fail", "continue"])
-def test_the_log_says_how_many_pictures_were_looked_at(
-    on_error: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ticks = count(0, 20)
-    monkeypatch.setattr(ImageResizeOperator, "clock", lambda _: float(next(ticks)))
-    shop.run(resize, GOOD, on_error=on_error)
-    assert capsys.readouterr().out.count("2 of 3 pictures looked at; nothing is sent yet") == 1
 
 
 def test_no_line_of_the_log_grows_with_the_number_of_pictures(

@@ -22,12 +22,14 @@ from airflow_claid.operators import (
     ImageAIEditOperator,
     ImageEditBatchOperator,
     ImageEditOperator,
+    ImageGenerationBatchOperator,
     ImageResizeBatchOperator,
     ImageResizeOperator,
     ImageToVideoBatchOperator,
     ImageToVideoOperator,
     ImageUpscaleBatchOperator,
     ImageUpscaleOperator,
+    estimate,
 )
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.conftest import Connect
@@ -178,6 +180,129 @@ def test_a_wrong_parameter_fails_when_the_dag_is_parsed() -> None:
         ImageUpscaleBatchOperator(task_id="pictures", input="s3://b/photos/", scale="big", output="s3://b/out/")
     with pytest.raises(AirflowFailException, match="prompt"):
         ImageAIEditBatchOperator(task_id="pictures", input="s3://b/photos/", prompt="x", output="s3://b/out/")
+
+
+def folder_batch(shop: Path, **parameters: Any) -> ImageUpscaleBatchOperator:
+    defaults = {"input": f"file://{shop}/photos/", "output": f"file://{shop}/out/", "output_format": "png"}
+    return ImageUpscaleBatchOperator(**{"task_id": "pictures", **defaults, **parameters})
+
+
+def test_a_list_of_paths_is_a_list_of_pictures(shop: Path, new_try: NewTry) -> None:
+    summary = new_try()(folder_batch(shop, input=[*photos(), f"file://{shop}/photos/1.png"], error_threshold=1))
+    assert (summary["items"], summary["done"], summary["invalid"]) == (4, 3, 1)
+    assert "row 4 has the name '1' of row 1" in rows_of(summary)[3]["error"]
+
+
+def test_the_folders_in_a_folder_are_mirrored_in_the_output(shop: Path, new_try: NewTry) -> None:
+    (shop / "photos/spring sale").mkdir()
+    (shop / "photos/spring sale/1.png").write_bytes(picture(320, 320, "red"))
+    summary = new_try()(folder_batch(shop))
+    assert (summary["done"], summary["invalid"]) == (4, 0)
+    made = sorted(str(path.relative_to(shop / "out")) for path in (shop / "out").rglob("*.png"))
+    assert made == ["1.png", "2.png", "3.png", "spring sale/1.png"]
+    assert new_try(run_id="tuesday")(folder_batch(shop))["reused"] == 4
+
+
+@pytest.mark.parametrize("output", ["storage://shop/out/", "file://{shop}/out/"])
+def test_the_folders_are_mirrored_in_each_kind_of_place(output: str, shop: Path, new_try: NewTry) -> None:
+    (shop / "photos/spring sale").mkdir()
+    (shop / "photos/spring sale/1.png").write_bytes(picture(320, 320, "red"))
+    place = output.format(shop=shop)
+    parameters = {"input": "storage://shop/photos/", "output": place}
+    summary = new_try()(folder_batch(shop, **parameters))
+    assert (summary["done"], summary["invalid"]) == (4, 0)
+    assert (shop / "out/spring sale/1.png").is_file()
+    again = new_try(run_id="tuesday")(folder_batch(shop, **parameters))
+    assert (again["reused"], again["credits"]) == (4, 0)
+
+
+def test_only_what_is_new_or_has_another_content_is_paid_for(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    assert new_try()(folder_batch(shop))["credits"] == 3
+    photo = shop / "photos"
+    (photo / "4.png").write_bytes(picture(320, 320, "white"))
+    (photo / "2.png").write_bytes(picture(320, 320, "black"))
+    (photo / "3.png").write_bytes((photo / "3.png").read_bytes())
+    (photo / "1.png").unlink()
+    receipts = set((shop / "out/_claid").iterdir())
+    second = new_try(run_id="tuesday")(folder_batch(shop))
+    assert (second["items"], second["done"], second["reused"], second["gone"], second["credits"]) == (3, 3, 1, 1, 2)
+    assert sandbox.charged() == 5
+    assert (shop / "out/1.png").is_file()
+    assert receipts <= set((shop / "out/_claid").iterdir())
+    assert [row["status"] for row in rows_of(second)] == ["done", "done", "done", "gone"]
+    third = new_try(run_id="wednesday")(folder_batch(shop))
+    assert (third["items"], third["reused"], third["gone"], third["credits"]) == (3, 3, 1, 0)
+
+
+def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    first = ImageGenerationBatchOperator(
+        task_id="generate",
+        prompts=[{"prompt": "A lamp", "name": "L-1"}, {"prompt": "x"}, {"prompt": "A sofa", "name": "S-1"}],
+        output=f"file://{shop}/generated/",
+        error_threshold=1,
+    )
+    generated = new_try(task_id="generate")(first)
+    large = new_try(task_id="upscale")(folder_batch(shop, input=generated["manifest"], output=f"file://{shop}/large/"))
+    small = new_try(task_id="resize")(
+        ImageResizeBatchOperator(
+            task_id="resize", input=large["manifest"], width=8, output=f"file://{shop}/small/", output_format="png"
+        )
+    )
+    assert [(step["items"], step["done"], step["skipped"]) for step in (large, small)] == [(3, 2, 1)] * 2
+    assert sandbox.charged() == 6
+    lamp, _, sofa = rows_of(small)
+    nothing = rows_of(large)[1]
+    assert (lamp["name"], sofa["name"], lamp["prompt"]) == ("L-1", "S-1", "A lamp")
+    assert (nothing["status"], nothing["reason"]) == ("skipped", "invalid")
+    assert [_size(step["paths"][0]) for step in (rows_of(generated)[0], rows_of(large)[0], lamp)] == [
+        (32, 32),
+        (64, 64),
+        (8, 8),
+    ]
+
+
+def test_a_preview_is_not_paid_for_again(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    seen = new_try()(folder_batch(shop, preview=2))
+    assert (seen["items"], seen["done"], sandbox.charged()) == (2, 2, 2)
+    assert [row["row"] for row in rows_of(seen)] == [1, 3]
+    summary = new_try(run_id="tuesday")(folder_batch(shop))
+    assert (summary["done"], summary["reused"], summary["credits"], sandbox.charged()) == (3, 2, 1, 3)
+
+
+@pytest.mark.parametrize("kind", BATCHES)
+def test_a_dry_run_tells_what_the_run_then_costs(kind: str, shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    batch, _, parameters, price = BATCHES[kind]
+    arguments = {subject(kind): items(kind), "output": f"file://{shop}/out/", **parameters}
+    new_try()(batch(task_id="pictures", **{**arguments, subject(kind): items(kind)[:1]}))
+    before, files = len(sandbox.ledger()), set(shop.rglob("*"))
+    told = new_try()(batch(task_id="pictures", dry_run=True, **arguments))
+    assert told == estimate(batch(task_id="pictures", **arguments)).to_json()
+    assert (told["items"], told["to_pay"], told["reused"], told["requests"]) == (3, 2, 1, 2)
+    assert {entry.operation for entry in sandbox.ledger()[before:]} <= {"list_storages"}
+    assert set(shop.rglob("*")) == files
+    summary = new_try()(batch(task_id="pictures", **arguments))
+    assert told["credits"] == summary["credits"] == 2 * price
+    assert new_try()(batch(task_id="pictures", dry_run="True", **arguments))["credits"] == 0
+
+
+def test_an_estimate_outside_of_a_task_takes_no_templates(shop: Path) -> None:
+    with pytest.raises(AirflowFailException, match="known only when a task runs"):
+        estimate(folder_batch(shop, input="{{ params.photos }}"))
+
+
+@pytest.mark.parametrize("preview", [0, -1, 1.5, "many", True])
+def test_a_preview_is_a_number_of_items(preview: object, shop: Path) -> None:
+    with pytest.raises(AirflowFailException, match="preview="):
+        folder_batch(shop, preview=preview)
+
+
+def test_the_output_is_never_taken_for_input(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    parameters = {"output": f"file://{shop}/photos/large/"}
+    assert new_try()(folder_batch(shop, **parameters))["items"] == 3
+    assert new_try(run_id="tuesday")(folder_batch(shop, **parameters))["items"] == 3
+    assert sandbox.charged() == 3
+    with pytest.raises(AirflowFailException, match="output"):
+        new_try()(folder_batch(shop, output=f"file://{shop}/photos/"))
 
 
 def _size(path: str) -> tuple[int, int]:

@@ -63,5 +63,5 @@ def test_a_hundred_thousand_requests_take_as_long_as_the_tightest_policy_says() 
 
 
 def test_a_client_tells_it_for_its_own_quota(claid: ClaidClient) -> None:
-    assert claid.seconds_needed(100_000) == 0
-    assert ClaidClient("key", "http://localhost:1").seconds_needed(241) == pytest.approx(120, abs=1)
+    assert claid.pace().seconds_needed(100_000) == 0
+    assert ClaidClient("key", "http://localhost:1").pace().seconds_needed(241) == pytest.approx(120, abs=1)

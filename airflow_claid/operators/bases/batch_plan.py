@@ -1,0 +1,63 @@
+"""What a batch is to do, checked before anything is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from airflow_claid.batch.items import Items
+from airflow_claid.batch.reuse import still_there
+from airflow_claid.batch.terms import BatchTerms
+from airflow_claid.fulfilment.fulfilment import Fulfilment
+from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
+from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
+from airflow_claid.storage.listing import Inventory
+from airflow_claid.storage.places import RECEIPTS_FOLDER, Place
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a batch is to do.
+
+    :param items: all of its items, or those of a preview.
+    :param place: where pictures go.
+    :param folder: the place's folder, as Airflow writes there.
+    :param nested: whether pictures also go into folders of that folder.
+    :param is_whole: whether the items are all that there are, so that one which is not among them is gone.
+    :param identity: what identifies the batch: the same in each attempt and run, whatever a file holds by then.
+    """
+
+    items: Items
+    place: Place
+    folder: str
+    nested: bool
+    is_whole: bool
+    terms: BatchTerms
+    report_seconds: float
+    identity: Mapping[str, Any]
+
+    @cached_property
+    def total(self) -> int:
+        """Number of items."""
+        return self.items.count()
+
+    @property
+    def receipts(self) -> str:
+        """Folder of the receipts, as Airflow writes there."""
+        return self.folder + RECEIPTS_FOLDER
+
+    def reusable(self, *, regenerate: bool) -> Callable[[dict[str, Any]], bool]:
+        """Return what tells whether the pictures of an earlier attempt's row can be used again."""
+        pictures = Inventory(self.folder, recursive=self.nested or self.place.is_written_by_claid)
+        return lambda row: not regenerate and still_there(row, self.place, pictures)
+
+    def fulfilments(self, fulfilment: Fulfilment, spares: SpareReceipts) -> Callable[[bool], Fulfilment]:
+        """Return the fulfilment for the first attempt at an item, or a later one: the first needs few lookups."""
+        terms = replace(fulfilment.terms, wait_for_answers=False)
+        known = SparedReceipts(KnownReceipts(self.receipts, Inventory(self.receipts, recursive=False).has), spares)
+        all_receipts = SparedReceipts(FolderReceipts(self.receipts), spares)
+        first = replace(fulfilment, terms=terms, receipts=lambda _: known)
+        again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
+        return lambda is_first: first if is_first else again
