@@ -13,8 +13,6 @@ from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.bases import batch_parameters
 
-PROMPTS = 40
-
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3", "s3fs"])
 
@@ -22,12 +20,13 @@ _processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3
 class Attempt:
     """A try that runs.
 
+    :param parameters: of the batch's operator.
     :param environment: of its process. Airflow's connections come from there.
     """
 
-    def __init__(self, output: str, environment: dict[str, str], try_number: int, grace: float) -> None:
+    def __init__(self, parameters: dict[str, Any], environment: dict[str, str], try_number: int = 1) -> None:
         self._told, telling = _processes.Pipe(duplex=False)
-        arguments = (telling, environment, output, try_number, grace)
+        arguments = (telling, parameters, environment, try_number)
         self._process = _processes.Process(target=_tell, args=arguments, daemon=True)
         self._process.start()
         telling.close()
@@ -40,6 +39,10 @@ class Attempt:
         self._process.join()
         assert isinstance(summary, dict), summary
         return summary
+
+    @property
+    def runs(self) -> bool:
+        return self._process.is_alive()
 
     def kill(self) -> None:
         """End the process by SIGKILL."""
@@ -59,24 +62,18 @@ class TaskInstance:
         """Forget the value."""
 
 
-def _tell(told: Connection, environment: dict[str, str], output: str, try_number: int, grace: float) -> None:
+def _tell(told: Connection, parameters: dict[str, Any], environment: dict[str, str], try_number: int) -> None:
     """Tell the summary of a try, or what went wrong."""
     os.environ.clear()
     os.environ.update(environment)
     try:
-        told.send(_run(output, try_number, grace))
+        told.send(_run(parameters, try_number))
     except Exception:  # noqa: BLE001 - it is raised where the summary is asked for
         told.send(traceback.format_exc())
 
 
-def _run(output: str, try_number: int, grace: float) -> dict[str, Any]:
+def _run(parameters: dict[str, Any], try_number: int) -> dict[str, Any]:
     """Run the batch, with short pauses."""
     batch_parameters.BatchTerms = partial(BatchTerms, pause=0.1)  # type: ignore[misc,assignment]
-    operator = ImageGenerationBatchOperator(
-        task_id="pictures",
-        prompts=[f"Lamp number {number}" for number in range(PROMPTS)],
-        output=output,
-        concurrency=8,
-        lost_response_grace=grace,
-    )
+    operator = ImageGenerationBatchOperator(task_id="pictures", **parameters)
     return operator.execute({"ti": TaskInstance(try_number)})  # type: ignore[typeddict-item]

@@ -17,9 +17,9 @@ import pytest
 from airflow_claid.fulfilment.liveness import has_ended, this_process
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
 from tests.conftest import s3_connection
-from tests.support.one_attempt import PROMPTS, Attempt
+from tests.support.one_attempt import Attempt
 
-GRACE = 60
+PROMPTS = 40
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def environment(request: pytest.FixtureRequest, sandbox: Sandbox, output: str) -
 
 
 def attempt(output: str, environment: dict[str, str], try_number: int) -> Attempt:
-    return Attempt(output, environment, try_number, GRACE)
+    prompts = [f"Lamp number {number}" for number in range(PROMPTS)]
+    parameters = {"prompts": prompts, "output": output, "concurrency": 8, "lost_response_grace": 60}
+    return Attempt(parameters, environment, try_number)
 
 
 def paid(sandbox: Sandbox) -> Counter[str]:

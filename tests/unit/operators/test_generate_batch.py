@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -31,11 +29,11 @@ from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidPicturesLink
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
 from tests.conftest import Connect, s3_connection
+from tests.support.one_attempt import Attempt
 from tests.support.processes import free_port
 from tests.support.receipt_files import last_state
 from tests.unit.operators.conftest import NewTry, TaskRun
 
-ROOT = Path(__file__).resolve().parents[3]
 PLACES = ("local", "connected", "s3", "landing")
 
 
@@ -617,31 +615,18 @@ def test_a_kill_before_the_first_request_sends_none(sandbox: Sandbox, new_try: N
     assert sandbox.charged() == 0
 
 
-IN_A_PROCESS = """
-import json, sys
-from airflow_claid.operators import ImageGenerationBatchOperator
-from tests.unit.operators.conftest import TaskInstance
-
-parameters = json.loads(sys.argv[1])
-operator = ImageGenerationBatchOperator(task_id="pictures", **parameters)
-operator.execute({"ti": TaskInstance()})
-"""
-
-
 def test_after_a_kill_in_the_middle_each_prompt_is_charged_and_delivered_once(
     sandbox: Sandbox, new_try: NewTry, connected: str, tmp_path: Path
 ) -> None:
     sandbox.change(latency=Latency(0.1))
     parameters = {"prompts": lamps(120), "output": connected, "lost_response_grace": 3.0}
-    command = [sys.executable, "-c", IN_A_PROCESS, json.dumps(parameters)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    attempt = Attempt(parameters, dict(os.environ))
     try:
-        deadline = time.monotonic() + 60
-        while sandbox.charged() < 40 and process.poll() is None and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while sandbox.charged() < 40 and attempt.runs and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:
-        process.kill()
-        process.wait(10)
+        attempt.kill()
     assert 40 <= sandbox.charged() < 120, "it was not killed in the middle"
     sandbox.change(latency=Latency())
     summary = new_try(try_number=2)(batch(**parameters))

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from PIL import Image
 
+from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.operators import ImageGenerationOperator
 from tests.conftest import Connect
 from tests.support.secret_forms import FORMS, gives_away
@@ -70,6 +71,8 @@ def test_nothing_that_is_kept_or_passed_on_has_a_secret(
 
     with SocketServer(talk) as server:
         url = server.url
+        unpaced = AccountQuota.of_one(Quota(()))
+        monkeypatch.setattr("airflow_claid.client.account.AccountQuota", lambda store: unpaced)
         monkeypatch.setenv("http_proxy", f"http://user:{quote(PASSWORD, safe='')}@{urlsplit(url).netloc}")
         connect("claid_default", conn_type="claid", password=KEY, host=url, extra={"max_wait": 0})
         told: list[str] = []
