@@ -398,7 +398,7 @@ def test_the_ceiling_is_never_passed_and_the_next_execution_goes_on(
     for expected in (25, 50):
         run = new_try()
         with pytest.raises(
-            AirflowFailException, match=rf"max_credits=25\. .* {expected} of 60 prompts have ended"
+            AirflowFailException, match=rf"max_credits=25\. .* {expected} of 60 items have ended"
         ) as stopped:
             run(operator())
         assert f"{60 - expected} are left" in str(stopped.value)
@@ -425,7 +425,7 @@ def test_without_credits_all_stops_at_once_and_with_new_ones_each_prompt_is_paid
     run = new_try()
     connect("claid_default", conn_type="claid", password="poor-key", host=sandbox.url)
     with pytest.raises(
-        AirflowFailException, match=r"30 of 80 prompts have ended, 30 of them with pictures, 50 are left; 30 cre"
+        AirflowFailException, match=r"30 of 80 items have ended, 30 of them with pictures, 50 are left; 30 cre"
     ):
         run(operator())
     assert run.credits == sandbox.charged() == 30
@@ -503,7 +503,7 @@ def test_a_prompt_whose_answer_is_lost_holds_up_no_other(sandbox: Sandbox, new_t
 
     thread = meanwhile(kill, lambda: sandbox.charged() == 8)
     run = new_try()
-    with pytest.raises(AirflowException, match=r"8 of 9 prompts have ended, 8 of them with pictures, 1 are left"):
+    with pytest.raises(AirflowException, match=r"8 of 9 items have ended, 8 of them with pictures, 1 are left"):
         run(operator)
     thread.join()
     assert ended[0]
@@ -564,7 +564,7 @@ def test_an_outage_stops_the_batch_for_a_retry(
     run = new_try()
     host = f"http://127.0.0.1:{free_port()}"
     connect("claid_default", conn_type="claid", password="any-key", host=host, extra={"max_wait": 60})
-    with pytest.raises(AirflowException, match=r"could not reach.* 0 of 300 prompts have ended") as stopped:
+    with pytest.raises(AirflowException, match=r"could not reach.* 0 of 300 items have ended") as stopped:
         run(batch(prompts=lamps(300), output=f"file://{tmp_path}/", concurrency=16))
     assert not isinstance(stopped.value, AirflowFailException)
     assert run.credits == 0
