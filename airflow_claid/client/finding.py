@@ -19,11 +19,19 @@ _ADDRESSES = ("tmp_url", "object_key", "object_bucket", "object_uri", "claid_sto
 _PICTURES = ("output", "outputs", "output_object", "output_objects", "images", "image", "result", "results")
 """Names of what is made; the first four are Claid's."""
 
-_NOT_MADE = re.compile(r"input|mask|thumb|preview|profil|webhook|callback|result_url|doc|help|error", re.IGNORECASE)
+_NOT_MADE = re.compile(
+    r"input|request|destination|reference|template|mask|thumb|preview|profil|webhook|callback|result_url|doc|help|error",
+    re.IGNORECASE,
+)
 """Names of what is no picture that was made."""
 
 _LINK = re.compile(r"https?://[^\s/][^\s]*", re.IGNORECASE)
-_STORED = re.compile(r"(?:(storage)|s3|gs)://(?!\w+://)[^\s/:][^\x00-\x1f]*", re.IGNORECASE)
+_LINK_OF_OBJECT = re.compile(r"https?://[^\s/]+/[^\x00-\x1f]+", re.IGNORECASE)
+"""The address of an object as a link, where blanks may not be encoded."""
+
+_STORED = re.compile(r"(?:(storage)|s3|gs)://(?!\w+://)[^\s/:][^\x00-\x1f]*(?<!/)", re.IGNORECASE)
+"""The address of a file in a storage; one that ends with ``/`` is that of a folder."""
+
 _NAMED_ADDRESS = re.compile(r'"(tmp_url|claid_storage_uri)"\s*:\s*"([^"]+)"')
 _NAMED_ID = re.compile(r'"data"\s*:\s*\{[^{}]*?"id"\s*:\s*"?([0-9]+)"?\s*[,}]')
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -89,13 +97,23 @@ def as_job_id(value: object) -> int | str | None:
 
 
 def prompt_in(body: object) -> str | None:
-    """Return the prompt that an answer repeats where the documentation says; ``None`` if it repeats none there."""
+    """Return the prompt that an answer repeats; ``None`` if it repeats none.
+
+    The documentation names ``input.text`` for a generation, and the request itself for a job.
+    """
     data = data_of(body)
-    given = data.get("input") if isinstance(data, Mapping) else None
-    text = given.get("text") if isinstance(given, Mapping) else None
-    if not isinstance(text, str) or holds_half_characters(text):
+    if not isinstance(data, Mapping):
         return None
-    return text if text.strip() else None
+    given, request = data.get("input"), data.get("request")
+    options = request.get("options") if isinstance(request, Mapping) else None
+    texts = [*_named(given, "text", "prompt"), *_named(options, "prompt"), *_named(request, "prompt")]
+    return next((text for text in texts if text.strip() and not holds_half_characters(text)), None)
+
+
+def _named(value: object, *names: str) -> list[str]:
+    """Return the texts under these names."""
+    given = [value.get(name) for name in names] if isinstance(value, Mapping) else []
+    return [text for text in given if isinstance(text, str)]
 
 
 def salvaged(text: str) -> dict[str, Any] | None:
@@ -144,13 +162,21 @@ def _picture(value: Mapping[Any, Any]) -> dict[str, Any] | None:
     for name in ("object_key", "object_bucket"):
         if isinstance(value.get(name), str) and value[name].strip():
             addresses[name] = value[name].strip()
-    if isinstance(value.get("object_uri"), str) and _LINK.fullmatch(value["object_uri"].strip()):
+    pathless = [value[name] for name in ("claid_storage_uri", "object_uri") if _is_path(value.get(name))]
+    if pathless:
+        addresses.setdefault("object_key", pathless[0].strip())
+    if isinstance(value.get("object_uri"), str) and _LINK_OF_OBJECT.fullmatch(value["object_uri"].strip()):
         addresses["object_uri"] = value["object_uri"].strip()
         if not isinstance(value.get("tmp_url"), str) or not value["tmp_url"].strip():
             addresses.pop("tmp_url", None)
     if not addresses.keys() - {"object_bucket"}:
         return None
     return {**{str(name): part for name, part in value.items() if name not in _ADDRESSES}, **addresses}
+
+
+def _is_path(value: object) -> bool:
+    """Return whether a text is an address that lacks its scheme."""
+    return isinstance(value, str) and "/" in value.strip("/ ") and "://" not in value
 
 
 def _by_scheme(texts: list[str]) -> dict[str, Any]:
@@ -160,7 +186,8 @@ def _by_scheme(texts: list[str]) -> dict[str, Any]:
         address = text.strip()
         stored = _STORED.fullmatch(address)
         if stored:
-            found.setdefault("claid_storage_uri" if stored.group(1) else "object_uri", address)
+            scheme, _, rest = address.partition("://")
+            found.setdefault("claid_storage_uri" if stored.group(1) else "object_uri", f"{scheme.lower()}://{rest}")
         elif _LINK.fullmatch(address):
             found.setdefault("tmp_url", address)
     return found

@@ -20,7 +20,7 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import Inspection, inspect, inspect_video
 from airflow_claid.delivery.judging import HEAD_BYTES, is_black
 from airflow_claid.delivery.memory import FILES
-from airflow_claid.delivery.written import find_either, find_written, list_either
+from airflow_claid.delivery.written import find_either, find_written, list_either, list_pictures
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError, PictureError, PictureNotFoundError
 from airflow_claid.orders.order import Order
 from airflow_claid.storage.addresses import is_link
@@ -93,7 +93,7 @@ class Delivery:
         if not self.storages.readable_uris(destination):
             return None
         if destination.endswith("/"):
-            files = list_either(self.storages, destination)
+            files = list_pictures(self.storages, destination)
             return [
                 DeliveredImage(position, None, None, claid_storage_uri=destination + file.uri.rpartition("/")[2])
                 for position, file in enumerate(files, start=1)
@@ -130,7 +130,7 @@ class Delivery:
         return is_black(len(head) if size is None else size, read)
 
     def _look_at(self, order: Order, image: DeliveredImage, destination: str | None) -> DeliveredImage:
-        written = find_written(self.storages, image, destination)
+        written = find_written(self.storages, image, destination, shared=not order.findable)
         if written is None:
             return self._put_where_claid_should_have(order, image, destination)
         file, path = written.file, written.path
@@ -274,7 +274,7 @@ class Delivery:
     def can_deliver(self, order: Order, image: DeliveredImage, edition: int) -> bool:
         """Return whether :meth:`deliver` would find a picture that was announced; of a link, one byte is fetched."""
         place, destination = order.place, order.destination(edition)
-        written = find_written(self.storages, image, destination) if destination else None
+        written = find_written(self.storages, image, destination, shared=not order.findable) if destination else None
         if written is not None and (written.file is not None or place.is_written_by_claid):
             return True
         link = _link(image)
@@ -305,9 +305,12 @@ class Delivery:
     def clear_landing(self, destination: str) -> None:
         """Remove what was taken over from where Claid wrote it; what cannot be removed stays, with a warning."""
         try:
-            for image in self.at_destination(destination) or ():
-                for readable in self.storages.readable_uris(image.claid_storage_uri or ""):
-                    remove(readable)
+            if destination.endswith("/"):
+                written = [file.uri for file in list_either(self.storages, destination)]
+            else:
+                written = list(self.storages.readable_uris(destination))
+            for uri in written:
+                remove(uri)
         except OSError as error:
             log.warning("%s was taken over but could not be removed (%s)", destination, type(error).__name__)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.storage.addresses import host_of, is_connected, is_link, last_of
+from airflow_claid.storage.addresses import folded_path, folded_stem, host_of, is_connected, is_link, last_of, path_of
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import find
+from airflow_claid.storage.places import has_picture_suffix
 from airflow_claid.storage.stored_files import StoredFile
+
+_OTHER_SUFFIXES = (".json", ".txt", ".xml", ".html", ".tmp", ".part", ".log")
 
 
 @dataclass(frozen=True)
@@ -28,32 +31,62 @@ class WrittenPicture:
     file: StoredFile | None
 
 
-def find_written(storages: ConnectedStorages, image: DeliveredImage, destination: str | None) -> WrittenPicture | None:
+def find_written(
+    storages: ConnectedStorages, image: DeliveredImage, destination: str | None, *, shared: bool = False
+) -> WrittenPicture | None:
     """Find a picture at the addresses that the answer gives, else in the request's own folder.
 
     An address outside that folder comes last: it may be the answer to another request.
 
     :param image: as the answer describes it.
     :param destination: the file, or the folder of its own, that the request named.
+    :param shared: whether other requests write to that folder too, so that only a file's name tells whose it is.
     :returns: the first that is there; if Airflow cannot look, or finds none but has no link either, the first that the
         answer names; ``None`` if it names none.
     """
-    named: list[str] = []
-    others: list[str] = []
-    for path in _addresses(storages, image, destination):
-        if path in named:
+    own: list[str] = []
+    for answered in (image.claid_storage_uri, image.object_uri, image.object_key):
+        path = _own_path(answered, destination) if answered else None
+        if path is None or path in own:
             continue
-        named.append(path)
-        if not destination or not unquote(path).startswith(unquote(destination)):
-            others.append(path)
-        elif (found := _first(storages, [path])) is not None:
+        own.append(path)
+        if (found := _first(storages, [path])) is not None:
             return found
-    found = _in_own_folder(storages, image, destination) or _first(storages, others)
+    found = None if shared else _in_own_folder(storages, image, destination)
     if found is not None:
         return found
+    outside = [path for path in dict.fromkeys(_addresses(storages, image, destination)) if path not in own]
+    found = _first(storages, outside)
+    if found is not None:
+        return found
+    named = [*own, *outside]
     if not named or image.tmp_url:
         return None
     return WrittenPicture(named[0], storages.find_readable_uri(named[0]), None)
+
+
+def _own_path(answered: str, destination: str | None) -> str | None:
+    """Return the ``storage://`` address of what an answer names, if that is what the request was to write.
+
+    :param answered: an address of any form, the key of an object, or a mere file name.
+    """
+    if destination is None or not is_connected(destination):
+        return None
+    text = re.split("[?#]", answered, maxsplit=1)[0] if is_link(answered.lower()) else answered
+    parts = [part for part in (path_of(text) if "://" in text else text).split("/") if part]
+    folder = [part for part in path_of(destination).split("/") if part]
+    if not destination.endswith("/"):
+        folder, name = folder[:-1], folder[-1]
+        if not parts or folded_stem(parts[-1]) != folded_stem(name):
+            return None
+        same = folded_path(parts[-1]) == folded_path(name)
+        return destination if same else destination.removesuffix(name) + parts[-1]
+    if len(parts) == 1 and "://" not in text:
+        return destination + parts[0]
+    for start in range(len(parts) - len(folder) - 1, -1, -1):
+        if folder and folded_path("/".join(parts[start : start + len(folder)])) == folded_path("/".join(folder)):
+            return destination + "/".join(parts[start + len(folder) :])
+    return None
 
 
 def _first(storages: ConnectedStorages, paths: list[str]) -> WrittenPicture | None:
@@ -73,6 +106,17 @@ def find_either(storages: ConnectedStorages, uri: str) -> StoredFile | None:
 def list_either(storages: ConnectedStorages, folder: str) -> list[StoredFile]:
     """List a folder that Claid wrote to, under both paths that it may have."""
     return [file for readable in storages.readable_uris(folder) for file in list_files(readable)]
+
+
+def list_pictures(storages: ConnectedStorages, folder: str) -> list[StoredFile]:
+    """List the pictures in a folder that Claid wrote to.
+
+    What is empty, hidden or named as something else is none; where no name has a picture's suffix, any other will do.
+    """
+    files = [file for file in list_either(storages, folder) if file.size and not last_of(file.uri).startswith(".")]
+    return [file for file in files if has_picture_suffix(file.uri)] or [
+        file for file in files if not file.uri.lower().endswith(_OTHER_SUFFIXES)
+    ]
 
 
 def _addresses(storages: ConnectedStorages, image: DeliveredImage, destination: str | None) -> Iterator[str]:
@@ -109,7 +153,7 @@ def _in_own_folder(
     if not destination.endswith("/"):
         found = find_either(storages, destination)
         return WrittenPicture(destination, found.uri, found) if found else None
-    files = list_either(storages, destination)
+    files = list_pictures(storages, destination)
     if len(files) < image.position:
         return None
     file = files[image.position - 1]

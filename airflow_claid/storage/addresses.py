@@ -137,6 +137,24 @@ def without_connection(address: str) -> str:
     return f"{_SAME.get(scheme, scheme)}://{host.rpartition('@')[2]}{slash}{path}"
 
 
+def folded_path(address: str) -> str:
+    """Return the path of an address, or of a key, in the form in which two that mean the same are equal.
+
+    Without query and encoding, in small letters, with single slashes and none at its ends.
+    """
+    path = path_of(address) if "://" in address else address
+    if is_link(address.lower()):
+        path = re.split("[?#]", path, maxsplit=1)[0]
+    return re.sub("/{2,}", "/", unquote(path)).strip("/").casefold()
+
+
+def folded_stem(address: str) -> str:
+    """Return the file name of an address in the form of :func:`folded_path`, without its suffix."""
+    name = folded_path(address).rpartition("/")[2]
+    stem, dot, _ = name.rpartition(".")
+    return stem if dot and stem else name
+
+
 def last_of(address: str) -> str:
     """Return the last part of an address; of a link, without its query, which an object's key does not have."""
     if is_link(address):

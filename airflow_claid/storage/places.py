@@ -253,6 +253,11 @@ def _is_too_long(name: str) -> bool:
     return len(name) > _NAME_MAX_CHARACTERS or len(name.encode(errors="replace")) > _NAME_MAX_BYTES
 
 
+def has_picture_suffix(address: str) -> bool:
+    """Return whether a file is named as a picture is."""
+    return address.lower().endswith(tuple(_KNOWN_SUFFIXES))
+
+
 def stem_of(path: str) -> str:
     """Return the file name of an address, cleaned and without its suffix."""
     last = last_of(path)

@@ -67,3 +67,61 @@ def test_what_was_taken_over_is_removed_under_both_spellings(storages: Connected
     (tmp_path / "my%20folder" / "a.png").write_bytes(b"picture")
     delivery.clear_landing("storage://shop/my folder/")
     assert not list((tmp_path / "my%20folder").iterdir())
+
+
+OWN = "lamp é-0123456789abcdef"
+FORMS = {
+    "STORAGE://shop/out/{own}/a.png": "a.png",
+    "storage://Shop//out/{own}/a.png": "a.png",
+    "storage://shop/out/lamp%20%C3%A9-0123456789abcdef/a.png": "a.png",
+    "shop/out/{own}/a.png": "a.png",
+    "s3://pictures/pre/fix/out/{own}/a.png": "a.png",
+    "gs://pictures/out/{own}/more/a.png": "more/a.png",
+    "https://pictures.s3.amazonaws.com/out/lamp%20%C3%A9-0123456789abcdef/a.png?X-Amz-Signature=1": "a.png",
+    "https://s3.eu-west-1.amazonaws.com/pictures/out/{own}/a.png": "a.png",
+    "out/{own}/a.png": "a.png",
+    "/out/{own}/a.png": "a.png",
+    "pictures/out/{own}/a.png": "a.png",
+    "a.png": "a.png",
+}
+
+
+@pytest.mark.parametrize("answered", FORMS)
+def test_the_address_that_is_handed_on_is_the_same_in_whatever_form_it_is_answered(answered: str) -> None:
+    """Nobody here can look: what is handed on must be right."""
+    storages = ConnectedStorages(SimpleNamespace(list_storages=lambda: [SHOP]), {})  # type: ignore[arg-type]
+    text, destination = answered.format(own=OWN), f"storage://shop/out/{OWN}/"
+    for image in (
+        DeliveredImage(1, None, None, object_key=text),
+        DeliveredImage(1, None, None, object_uri=text),
+        DeliveredImage(1, None, None, claid_storage_uri=text, object_key="out/another-fedcba9876543210/b.png"),
+    ):
+        found = find_written(storages, image, destination)
+        assert found
+        assert (found.path, found.readable, found.file) == (destination + FORMS[answered], None, None)
+
+
+def test_in_a_folder_that_others_write_to_no_file_is_taken_by_its_position(
+    storages: ConnectedStorages, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(b"earlier")
+    (tmp_path / "out" / "b.png").write_bytes(b"picture")
+    assert find_written(storages, DeliveredImage(1, None, None), "storage://shop/out/", shared=True) is None
+    found = find_written(
+        storages, DeliveredImage(1, None, None, object_key="out/b.png"), "storage://shop/out/", shared=True
+    )
+    assert found
+    assert found.path == "storage://shop/out/b.png"
+
+
+def test_what_is_beside_the_pictures_is_removed_with_them(storages: ConnectedStorages, tmp_path: Path) -> None:
+    delivery = Delivery(SimpleNamespace(), storages, lambda: datetime.now(timezone.utc))  # type: ignore[arg-type]
+    (tmp_path / "landing").mkdir()
+    for name in ("a.png", "a.json", "empty"):
+        (tmp_path / "landing" / name).write_bytes(b"" if name == "empty" else b"picture")
+    assert [image.claid_storage_uri for image in delivery.at_destination("storage://shop/landing/") or []] == [
+        "storage://shop/landing/a.png"
+    ]
+    delivery.clear_landing("storage://shop/landing/")
+    assert not list((tmp_path / "landing").iterdir())
