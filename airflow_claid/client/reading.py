@@ -50,20 +50,26 @@ def read_pictures(answer: Answer, prompt: str | None = None) -> tuple[OutputImag
     :param prompt: the one that was sent: an answer that repeats another prompt is another request's.
     """
     body = body_of(answer)
-    repeated = prompt_in(body)
-    if prompt is not None and repeated is not None and not _is_same_prompt(prompt, repeated):
-        raise ClaidAnswerUnreadError(
-            answer, f"it is the answer to another prompt, {shortened(repeated)}, so its pictures are not used"
-        )
+    _check_prompt(answer, body, prompt)
     images = tuple(OutputImage.model_validate(picture) for picture in pictures_in(body))
     if not images:
         raise ClaidAnswerUnreadError(answer, f"it holds no link to a picture ({_shape(body, answer)})")
     return images
 
 
-def read_job(answer: Answer, kind: JobKind) -> Job:
-    """Return the job in the answer to its submission."""
+def repeats_prompt(answer: Answer, prompt: str | None) -> bool:
+    """Return whether an answer repeats this prompt, and so is certainly not the answer to another one."""
+    repeated = prompt_in(body_of(answer))
+    return prompt is not None and repeated is not None and is_same_prompt(prompt, repeated)
+
+
+def read_job(answer: Answer, kind: JobKind, prompt: str | None = None) -> Job:
+    """Return the job in the answer to its submission.
+
+    :param prompt: the one that was sent: an answer that repeats another prompt is another request's.
+    """
     body = body_of(answer)
+    _check_prompt(answer, body, prompt)
     job_id = job_id_in(body)
     if job_id is None:
         raise ClaidAnswerUnreadError(answer, f"it holds no id of a job ({_shape(body, answer)})")
@@ -82,6 +88,18 @@ def read_poll(answer: Answer, kind: JobKind, job_id: int | str) -> Job:
     if answered is not None and answered != as_job_id(job_id):
         raise _useless(answer, f"is about job {answered}, not {job_id}")
     return _job(body, kind, job_id, answer.request_id)
+
+
+def is_same_prompt(sent: str, repeated: str) -> bool:
+    """Return whether an answer repeats the prompt that was sent, as it is or visibly cut.
+
+    A mere beginning is not enough: the prompts of a catalogue often differ in their last letter only.
+    """
+    if sent == repeated:
+        return True
+    one, other = _folded(sent), _folded(repeated)
+    cut = other.removesuffix("...")  # an ellipsis is three dots in folded text
+    return one == other or (cut != other and len(cut) >= _SHORTEST_CUT and one.startswith(cut.rstrip()))
 
 
 def read_rows(answer: Answer) -> list[Any]:
@@ -131,19 +149,16 @@ def _with_request_id(data: object, request_id: str | None) -> object:
 def _job(body: object, kind: JobKind, job_id: int | str, request_id: str | None) -> Job:
     data = data_of(body)
     beside = {name: body[name] for name in ("result", "results") if name in body} if isinstance(body, Mapping) else {}
-    return Job.of(kind, {**beside, **(data if isinstance(data, Mapping) else {}), "id": job_id}, request_id)
+    facts = {**beside, **(data if isinstance(data, Mapping) else {}), "id": job_id, "prompt": prompt_in(body)}
+    return Job.of(kind, facts, request_id)
 
 
-def _is_same_prompt(sent: str, repeated: str) -> bool:
-    """Return whether an answer repeats the prompt that was sent, as it is or visibly cut.
-
-    A mere beginning is not enough: the prompts of a catalogue often differ in their last letter only.
-    """
-    if sent == repeated:
-        return True
-    one, other = _folded(sent), _folded(repeated)
-    cut = other.removesuffix("...")  # an ellipsis is three dots in folded text
-    return one == other or (cut != other and len(cut) >= _SHORTEST_CUT and one.startswith(cut.rstrip()))
+def _check_prompt(answer: Answer, body: object, prompt: str | None) -> None:
+    repeated = prompt_in(body)
+    if prompt is not None and repeated is not None and not is_same_prompt(prompt, repeated):
+        raise ClaidAnswerUnreadError(
+            answer, f"it is the answer to another prompt, {shortened(repeated)}, so what it names is not used"
+        )
 
 
 def _folded(text: str) -> str:

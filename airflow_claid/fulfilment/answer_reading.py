@@ -1,16 +1,25 @@
-"""From an answer that a receipt keeps to the pictures or the job in it; nothing is written here."""
+"""From an answer that a receipt keeps to the pictures or the job in it; nothing is written here.
+
+A picture of another request is never taken for this one's: an answer may have been given to the wrong request, by a
+proxy or its cache.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 
-from airflow_claid.client import ClaidAnswerUnreadError
+from airflow_claid.client import ClaidAnswerUnreadError, Job, OutputImage
+from airflow_claid.client.reading import is_same_prompt
+from airflow_claid.client.redaction import without_queries
 from airflow_claid.client.text import shortened
+from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import UnreadAnswerError
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order, Sent
+from airflow_claid.storage.addresses import is_link
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +35,11 @@ def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Re
     missing = MissingAnswer(order, receipt, resources)
     try:
         sent = _read(order, receipt)
+        if sent.job_id is not None:
+            return receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
+        images = tuple(dict.fromkeys(sent.images)) if sent.proven else _own_images(order, receipt, sent.images)
     except ClaidAnswerUnreadError as error:
         return _found_in_place_of_answer(missing, error)
-    if sent.job_id is not None:
-        return receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
-    images = sent.images
     if 0 < len(images) < order.number_of_images:
         found = missing.find_images(wait=False)
         if len(found) > len(images):
@@ -41,10 +50,77 @@ def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Re
     return receipt.evolve(state=ReceiptState.PAID, images=resources.delivery.announced(images, receipt.paid_at))
 
 
+def why_of_another(order: Order, receipt: Receipt, resources: Resources) -> str | None:
+    """Say why the answer that a receipt keeps is that of another request; ``None`` where nothing shows that it is."""
+    try:
+        sent = _read(order, receipt)
+    except ClaidAnswerUnreadError:
+        return None
+    names = [f"job {sent.job_id}"] if sent.job_id is not None else _names(sent.images)
+    taken = resources.claimed.claim(order, names)
+    return _taken(taken) if taken is not None and not sent.proven else None
+
+
+def claim_known(order: Order, receipt: Receipt, resources: Resources) -> None:
+    """Claim for an order what its receipt names."""
+    jobs = [f"job {receipt.job_id}"] if receipt.job_id is not None else []
+    resources.claimed.claim(order, [*jobs, *_names(receipt.images)])
+
+
+def own_images_of_job(order: Order, receipt: Receipt, job: Job, resources: Resources) -> tuple[OutputImage, ...]:
+    """Return those of a job's pictures that can be this request's, without those that are named twice."""
+    prompt, images = order.repeated_prompt, set(job.outputs)
+    if prompt is not None and job.prompt is not None and not is_same_prompt(prompt, job.prompt):
+        log.warning("Job %s is about another prompt, %r: its pictures are not used", job.id, shortened(job.prompt))
+        return ()
+    own = tuple(image for image in dict.fromkeys(job.outputs) if _may_be_own(order, receipt, image))
+    taken = resources.claimed.claim(order, _names(own))
+    if taken is not None or len(own) < len(images):
+        log.warning("The result of job %s names a picture of another request, which is not used", job.id)
+    return own if taken is None else ()
+
+
+def _own_images(order: Order, receipt: Receipt, images: Sequence[OutputImage]) -> tuple[OutputImage, ...]:
+    """Return those of the pictures that an answer names that can be this request's, without those named twice."""
+    own = tuple(image for image in dict.fromkeys(images) if _may_be_own(order, receipt, image))
+    if not own and receipt.answer is not None:
+        foreign = without_queries(next(_addresses(images[0])))
+        raise ClaidAnswerUnreadError(
+            receipt.answer.answer,
+            f"it names {foreign}, which is not what this request was to write ({order.destination(receipt.edition)}), "
+            "so it may be the answer to another one",
+        )
+    return own
+
+
+def _may_be_own(order: Order, receipt: Receipt, image: OutputImage) -> bool:
+    addresses = list(_addresses(image))
+    if order.destination(receipt.edition) is None:
+        return image.tmp_url is not None or is_link(image.object_uri or "")
+    return not addresses or any(order.may_have_written(one, receipt.edition) for one in addresses)
+
+
+def _addresses(image: OutputImage) -> Iterator[str]:
+    return (one for one in (image.claid_storage_uri, image.object_uri, image.object_key) if one)
+
+
+def _names(images: Iterable[OutputImage | DeliveredImage]) -> list[str]:
+    """Return the links and addresses of pictures, which no other picture has."""
+    return [
+        one for image in images for one in (image.tmp_url, image.claid_storage_uri, image.object_uri) if one is not None
+    ]
+
+
+def _taken(name: str) -> str:
+    return f"it names {without_queries(name)}, which another request of this task got, so it is the answer to that one"
+
+
 def _read(order: Order, receipt: Receipt) -> Sent:
     if receipt.answer is None:
         raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
-    answer = receipt.answer.answer
+    answer, of_another = receipt.answer.answer, receipt.answer.of_another
+    if of_another is not None:
+        raise ClaidAnswerUnreadError(answer, of_another)
     try:
         return order.read(answer)
     except ClaidAnswerUnreadError:

@@ -6,12 +6,14 @@ The receipt is rewritten after each step, so that a new attempt resumes from the
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
-from airflow_claid.client import ClaidClient, ClaidError, Job
+from airflow_claid.client import ClaidClient, ClaidError, Job, OutputImage
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.errors import UnreadAnswerError
+from airflow_claid.fulfilment.answer_reading import own_images_of_job
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptsOfOneRequest, ReceiptStore
@@ -86,16 +88,17 @@ class Completion:
     def _await_job(self, receipt: Receipt, deadline: datetime) -> Receipt:
         """Poll a job until it ends, and record its result."""
         decision = self._wait_for_job(receipt, deadline)
-        if decision.succeeded and decision.job is not None:
+        own = own_images_of_job(self._order, receipt, decision.job, self._resources) if decision.job else ()
+        if decision.succeeded and decision.job is not None and own:
             kept = self._store.read(self._order.fingerprint)
             if kept is not None and kept.state.is_final and kept.edition >= receipt.edition:
                 log.info("Another run has delivered the pictures for %s", shortened(self._order.subject))
                 self._add_to_cost(kept.credits - receipt.credits if kept.is_of_same_request(receipt) else 0.0)
                 return kept
-            receipt, extra = receipt_of_job(self._order, receipt, decision.job, self._resources.delivery)
+            receipt, extra = receipt_of_job(self._order, receipt, decision.job, own, self._resources.delivery)
             self._add_to_cost(extra)
             self._store.write(receipt)
-        elif decision.is_unread and decision.job is not None:
+        elif (decision.is_unread or decision.succeeded) and decision.job is not None:
             receipt = self._with_pictures_found(receipt, decision.job)
             self._store.write(receipt)
             return receipt
@@ -130,9 +133,10 @@ class Completion:
         """
         images = MissingAnswer(self._order, receipt, self._resources).find_images(wait=False)
         if not images:
+            problem = "names what another request made" if job.outputs else "holds no link to a picture"
             raise UnreadAnswerError(
                 f"Job {job.id} for {shortened(receipt.subject)} is {job.status}, but its result could not be read: it "
-                "holds no link to a picture. It is not requested again: a newer airflow-claid may read it. To pay "
+                f"{problem}. It is not requested again: a later try, or a newer airflow-claid, may read it. To pay "
                 "again, run with regenerate=True"
             )
         return receipt.evolve(state=ReceiptState.PAID, images=tuple(images))
@@ -200,9 +204,14 @@ def polled(
     return decide(name, answer, failures=failures, overdue=overdue)
 
 
-def receipt_of_job(order: Order, receipt: Receipt, job: Job, delivery: Delivery) -> tuple[Receipt, float]:
-    """Return the receipt with a job's pictures, and by how much it cost more than was known when it was sent."""
-    images = delivery.announced(job.outputs, receipt.paid_at)
+def receipt_of_job(
+    order: Order, receipt: Receipt, job: Job, own: Sequence[OutputImage], delivery: Delivery
+) -> tuple[Receipt, float]:
+    """Return the receipt with a job's pictures, and by how much it cost more than was known when it was sent.
+
+    :param own: those of its pictures that are used.
+    """
+    images = delivery.announced(own, receipt.paid_at)
     extra = order.credits_when_done(len(job.outputs) + len(job.errors or ())) - order.credits
     if job.errors:
         log.warning("Job %s made %d pictures, and failed for others: %s", job.id, len(images), job.reasons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_claid.errors import ReceiptUnreadableError, UnreadAnswerError
-from airflow_claid.fulfilment.answer_reading import read_kept_answer
+from airflow_claid.fulfilment.answer_reading import own_images_of_job, read_kept_answer
 from airflow_claid.fulfilment.completion import polled, receipt_of_job
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
@@ -104,7 +104,8 @@ class Forecaster:
             if not decision.succeeded or decision.job is None:
                 is_paid = decision.state is WaitState.WAIT or decision.is_unread
                 return (_reused if is_paid else _nothing)(decision.message)
-            receipt, extra = receipt_of_job(self._order, receipt, decision.job, self._resources.delivery)
+            own = own_images_of_job(self._order, receipt, decision.job, self._resources)
+            receipt, extra = receipt_of_job(self._order, receipt, decision.job, own, self._resources.delivery)
         if self._links_have_expired(receipt) and self._has_lost_pictures(receipt):
             return self._sent("It was paid for, but the links to its pictures have expired", extra=extra)
         return _reused("It is paid for; its pictures are still to be delivered", credits=extra)

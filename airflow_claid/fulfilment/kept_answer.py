@@ -15,9 +15,13 @@ _LINK_WITH_QUERY = re.compile(rb"https?:(?:\\?/){2}[^\s\"'<>]*(?:\?|\\u003[fF])"
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """The answer to a paid request, or to the last poll of its job."""
+    """The answer to a paid request, or to the last poll of its job.
+
+    :param of_another: why it is the answer to another request; ``None`` where nothing shows that it is.
+    """
 
     answer: Answer
+    of_another: str | None = None
 
     @property
     def may_be_signed(self) -> bool:
@@ -31,7 +35,8 @@ class KeptAnswer:
             body = {"text": content.decode()}
         except UnicodeDecodeError:
             body = {"base64": base64.b64encode(content).decode()}
-        return {"operation": self.answer.operation, "request_id": self.answer.request_id, **body}
+        refusal = {"of_another": self.of_another} if self.of_another else {}
+        return {"operation": self.answer.operation, "request_id": self.answer.request_id, **body, **refusal}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> KeptAnswer:
@@ -40,4 +45,4 @@ class KeptAnswer:
         :raises KeyError: if it is something else.
         """
         content = facts["text"].encode() if "text" in facts else base64.b64decode(facts["base64"])
-        return cls(Answer(facts["operation"], content, facts["request_id"]))
+        return cls(Answer(facts["operation"], content, facts["request_id"]), facts.get("of_another"))

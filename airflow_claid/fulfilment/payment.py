@@ -7,13 +7,14 @@ the answer as it came; read it.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 import tenacity
 
 from airflow_claid.client import Answer, Call, ClaidError
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.answer_reading import read_kept_answer
+from airflow_claid.fulfilment.answer_reading import claim_known, read_kept_answer, why_of_another
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.proof import Turn
@@ -73,6 +74,7 @@ class Payment:
             return self._settle_lost_answer(receipt)
         if step is Step.SEND:
             return self._pay(edition=receipt.edition, former=receipt)
+        claim_known(self._order, receipt, self._resources)
         if step is Step.CHECK_PICTURES:
             return self._reuse(receipt)
         log.info("Resuming the paid request %s for %s", receipt.request_id, shortened(self._order.subject))
@@ -207,6 +209,10 @@ class Payment:
 
         :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
         """
+        of_another = None if receipt.answer is None else why_of_another(self._order, receipt, self._resources)
+        if receipt.answer is not None and of_another is not None:
+            receipt = receipt.evolve(answer=replace(receipt.answer, of_another=of_another))
+            self._write_patiently(receipt)
         read = read_kept_answer(self._order, receipt, self._resources)
         if read.job_id != receipt.job_id:
             self._write_patiently(read)

@@ -11,6 +11,7 @@ from airflow_claid.client import ClaidClient
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.fulfilment.awaited import AwaitedAnswers
 from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.claimed_answers import ClaimedAnswers
 from airflow_claid.fulfilment.proof import Proof
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.terms import Terms
@@ -32,6 +33,7 @@ class Resources:
     :param budget: what the task may spend; every paid call asks it.
     :param proof: lets one request go alone until an answer of its operation has been read.
     :param awaited: the answers that the task waits for.
+    :param claimed: which request each answer belongs to.
     :param sleep: waits for a number of seconds.
     :param now: returns the time in UTC.
     """
@@ -43,5 +45,6 @@ class Resources:
     budget: Budget = field(default_factory=Budget)
     proof: Proof = field(default_factory=Proof)
     awaited: AwaitedAnswers = field(default_factory=AwaitedAnswers)
+    claimed: ClaimedAnswers = field(default_factory=ClaimedAnswers)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now

@@ -36,6 +36,11 @@ class AIEditOrder(CreationOrder):
         return self.options.prompt
 
     @property
+    def repeated_prompt(self) -> str:
+        """The prompt."""
+        return self.options.prompt
+
+    @property
     def credits(self) -> float:
         """Two credits an image."""
         return self.number_of_images * prices.AI_EDITED_IMAGE

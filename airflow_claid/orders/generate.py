@@ -57,5 +57,6 @@ class GenerateOrder(Order):
         return generation(self.request.written_to(self.destination(edition)))
 
     @property
-    def _repeated_prompt(self) -> str:
+    def repeated_prompt(self) -> str:
+        """The prompt."""
         return self.request.input

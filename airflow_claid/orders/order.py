@@ -10,9 +10,9 @@ from typing import Any
 
 from airflow_claid.client import Answer, Call, ClaidAnswerUnreadError, JobKind, OutputImage
 from airflow_claid.client.calls import is_submission
-from airflow_claid.client.reading import read_job, read_pictures
+from airflow_claid.client.reading import read_job, read_pictures, repeats_prompt
 from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.addresses import folded_path, folded_stem, without_connection
 from airflow_claid.storage.places import Place
 from airflow_claid.storage.signed_links import shown_in
 
@@ -22,10 +22,14 @@ _SHORT = 16
 
 @dataclass(frozen=True)
 class Sent:
-    """What came back at once: pictures, or the id of a job that makes them."""
+    """What came back at once: pictures, or the id of a job that makes them.
+
+    :param proven: whether the answer repeats what was sent, and so is certainly the one to this request.
+    """
 
     request_id: str | None
     images: tuple[OutputImage, ...] = ()
+    proven: bool = False
     job_id: int | str | None = None
 
 
@@ -161,16 +165,34 @@ class Order(ABC):
                 return readers[1](answer)
             raise
 
+    def may_have_written(self, address: str, edition: int) -> bool:
+        """Return whether an address that an answer names can be that of this request's picture.
+
+        An answer that a proxy gave to the wrong request names what another one wrote.
+
+        :param address: of whatever form, or the key of an object; a mere file name says nothing of whose it is.
+        """
+        destination = self.destination(edition)
+        if destination is None:
+            return False
+        path, asked = folded_path(address), folded_path(destination)
+        if not destination.endswith("/"):
+            return folded_stem(address) == folded_stem(destination)
+        if "/" not in path:
+            return True
+        return (self.fingerprint[:_SHORT] if self.findable else asked) in path
+
     def _read_pictures(self, answer: Answer) -> Sent:
-        return Sent(answer.request_id, images=read_pictures(answer, self._repeated_prompt))
+        prompt = self.repeated_prompt
+        return Sent(answer.request_id, read_pictures(answer, prompt), proven=repeats_prompt(answer, prompt))
 
     def _read_job(self, answer: Answer) -> Sent:
         if self.job_kind is None:
             raise ClaidAnswerUnreadError(answer, "no job makes its pictures")
-        return Sent(answer.request_id, job_id=read_job(answer, self.job_kind).id)
+        return Sent(answer.request_id, job_id=read_job(answer, self.job_kind, self.repeated_prompt).id)
 
     @property
-    def _repeated_prompt(self) -> str | None:
+    def repeated_prompt(self) -> str | None:
         """The prompt, for operations whose answer repeats it."""
         return None
 

@@ -57,6 +57,12 @@ class VideoOrder(Order):
         return (prompt.text or prompt.guidelines) if isinstance(prompt, VideoPrompt) else prompt
 
     @property
+    def repeated_prompt(self) -> str | None:
+        """The prompt, unless Claid is to write it."""
+        prompt = self.options.prompt
+        return prompt.text if isinstance(prompt, VideoPrompt) else prompt
+
+    @property
     def credits(self) -> float:
         """The price by the video's seconds."""
         return prices.VIDEO[self.options.seconds]

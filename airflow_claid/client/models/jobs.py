@@ -78,8 +78,9 @@ class Job(AnswerModel):
     """A job: an edit, a batch of edits, an AI edit, fashion models or a video.
 
     ``outputs`` are the pictures (or the video) that it made, in Claid's order: one for an edit and a video,
-    several for the others. Claid's ``result_url`` is left out on purpose: it is a plain ``http://`` address,
-    and the key must not go there. Ask :meth:`ClaidClient.get_job` with ``kind`` and ``id`` instead.
+    several for the others. ``prompt`` is the one that the answer repeats, if it does. Claid's ``result_url`` is left
+    out on purpose: it is a plain ``http://`` address, and the key must not go there. Ask :meth:`ClaidClient.get_job`
+    with ``kind`` and ``id`` instead.
     """
 
     kind: JobKind
@@ -90,6 +91,7 @@ class Job(AnswerModel):
     inputs: tuple[InputImage, ...] = ()
     outputs: tuple[OutputImage, ...] = ()
     request_id: str | None = None
+    prompt: str | None = None
 
     @classmethod
     def of(cls, kind: JobKind, data: Mapping[str, Any], request_id: str | None = None) -> Job:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.client import ClaidClient, JobOutcome
+from airflow_claid.client import JobOutcome
 from airflow_claid.errors import DownloadFailedError
 from airflow_claid.operators import (
     BackgroundGenerationOperator,
@@ -24,14 +23,12 @@ from airflow_claid.operators import (
 )
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.conftest import PLENTY, Connect
+from tests.support.account import Account, Build
 from tests.support.dialects import READABLE, TOO_DEEP, UNREADABLE, said
 from tests.unit.operators.conftest import NewTry
 
 PROMPT = "A linen sofa in morning light"
 SMALL = {"resizing": {"width": 64, "height": 64, "fit": "bounds"}}
-
-Build = Callable[[str, str | None], BaseOperator]
-"""Makes a task from the link of a picture and an output."""
 
 TASKS: dict[str, tuple[str, float, Build]] = {
     "generate_image": (
@@ -79,34 +76,6 @@ POLLS = {
     "submit_fashion_model": "get_fashion_model",
     "submit_video": "get_video",
 }
-
-
-class Account:
-    """A sandbox with a connected storage, and tasks that are tried three times."""
-
-    def __init__(self, sandbox: Sandbox, new_try: NewTry, folder: Path, link: str) -> None:
-        self.sandbox, self.new_try, self.folder, self.link = sandbox, new_try, folder, link
-        self.client = ClaidClient(sandbox.api_key, sandbox.url)
-        self._requests_before = len(sandbox.ledger())
-
-    def tries(self, build: Build, output: str | None) -> list[Any]:
-        """Try a task three times; return what each try returned or raised."""
-        results: list[Any] = []
-        for number in (1, 2, 3):
-            try:
-                results.append(self.new_try(try_number=number)(build(self.link, output)))
-            except Exception as error:  # noqa: BLE001 - the test looks at it
-                results.append(error)
-        return results
-
-    def paid(self, operation: str) -> list[float]:
-        """Return the credits of each request that was charged."""
-        entries = self.sandbox.ledger()[self._requests_before :]
-        return [entry.credits for entry in entries if entry.operation == operation and entry.credits]
-
-    def receipts(self) -> str:
-        """Return all receipts as text."""
-        return "\n".join(file.read_text() for file in self.folder.rglob("_claid/*.json"))
 
 
 @pytest.fixture(scope="module")
