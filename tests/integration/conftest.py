@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.conftest import SMALL
 from tests.support.airflow import Airflow, migrated_airflow
 
 
@@ -26,5 +27,6 @@ def airflow(warm_airflow: Airflow, own_sandbox: Sandbox) -> Airflow:
 
 @pytest.fixture
 def own_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="6000/60,100/1", job_seconds=0.1)) as sandbox:
+    """A Claid of the test's own, that draws small pictures."""
+    with Sandbox(SandboxSettings(quota="6000/60,100/1", job_seconds=0.1, image_size=SMALL)) as sandbox:
         yield sandbox

@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
 
-from airflow_claid.sandbox import Sandbox
+from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.conftest import s3_connection
 from tests.support.airflow import Airflow
 
@@ -28,6 +28,7 @@ def test_the_product_list_becomes_pictures_in_a_bucket(
         root = request.getfixturevalue(place)
         if place == "s3":
             airflow.connections["moto"] = s3_connection(request.getfixturevalue("s3_endpoint"))
+    own_sandbox.change(image_size=SandboxSettings.image_size)
     status, log = airflow.run_dag("product_catalogue", {"output": f"{root}/shop/"})
     assert status == 0, log[-3000:]
 
