@@ -82,7 +82,6 @@ def estimate(
     forecast: Callable[[Order], Forecast],
     *,
     seconds_needed: Callable[[int], float],
-    fallback_credits: Callable[[Order], float] | None = None,
 ) -> Estimate:
     """Estimate what a batch would cost; nothing is written, and nothing is sent that is charged.
 
@@ -90,7 +89,6 @@ def estimate(
     :param forecast: returns what fulfilling an order would cost now; see :meth:`.fulfilment.Fulfilment.forecast`.
         Several threads call it.
     :param seconds_needed: returns how long it takes to send so many requests.
-    :param fallback_credits: returns what all fallback prompts of an order cost together; ``None`` where there are none.
     """
     by_kind: Counter[str] = Counter()
     spent = fallbacks = in_doubt = 0.0
@@ -103,8 +101,7 @@ def estimate(
             spent += outlook.forecast.credits
             in_doubt += outlook.forecast.in_doubt
             requests += outlook.forecast.requests
-        if fallback_credits is not None and outlook.order is not None and outlook.kind == "to_pay":
-            fallbacks += fallback_credits(outlook.order)
+            fallbacks += outlook.fallbacks
     return Estimate(
         items=by_kind.total(),
         **{kind: by_kind[kind] for kind in _KINDS},
@@ -126,13 +123,14 @@ class _Outlook:
     """What would become of a row.
 
     :param kind: one of ``_KINDS``.
-    :param order: of a row that needs more than the manifest; so is ``forecast``.
+    :param forecast: of a row of which the manifest has no result that can be used again.
+    :param fallbacks: credits of its fallback prompts together.
     """
 
     kind: str
     reason: Reason
-    order: Order | None = None
     forecast: Forecast | None = None
+    fallbacks: float = 0.0
 
 
 def _outlooks(rows: Iterable[ItemRow], intake: Intake, forecast: Callable[[Order], Forecast]) -> Iterator[_Outlook]:
@@ -146,7 +144,7 @@ def _outlooks(rows: Iterable[ItemRow], intake: Intake, forecast: Callable[[Order
         told = forecast(taken.order)
         kind = "to_pay" if told.requests else "reused" if told.reused else "failing"
         name = outcomes.facts(taken.order, taken.carried)["name"]
-        return _Outlook(kind, Reason(number, name, told.reason), taken.order, told)
+        return _Outlook(kind, Reason(number, name, told.reason), told, sum(one.credits for one in taken.fallbacks))
 
     remaining = iter(rows)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="claid-estimate") as pool:

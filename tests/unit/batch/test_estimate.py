@@ -46,16 +46,20 @@ class Catalogue:
     images: int = 1
     run_id: str = "monday"
     terms: dict[str, Any] = field(default_factory=dict)
+    fallbacks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder = f"file://{self.shop.bucket}/out/"
 
-    def order(self, row: ItemRow) -> Order:
+    def orders(self, row: ItemRow) -> list[Order]:
+        return [self.order(row, str(row.values.get("prompt"))), *(self.order(row, one) for one in self.fallbacks)]
+
+    def order(self, row: ItemRow, prompt: str) -> Order:
         return GenerateOrder(
             base_url=self.shop.client.base_url,
             place=generation_place(self.folder),
             name=checked_name(row.name) if row.name is not None else None,
-            request=GenerateRequest.of(row.values["prompt"], number_of_images=self.images),  # type: ignore[arg-type]
+            request=GenerateRequest.of(prompt, number_of_images=self.images),
         )
 
     def manifest(self) -> Manifest:
@@ -85,7 +89,7 @@ class Catalogue:
         try:
             return estimate(
                 Items(self.prompts) if rows is None else rows,
-                self.order,
+                self.orders,
                 manifest.index,
                 self.still_there(),
                 self.fulfilment(Budget())(True).forecast,
@@ -113,7 +117,7 @@ class Catalogue:
         manifest, budget = self.manifest(), Budget()
         batch = Batch(
             rows=rows(),
-            order_of=self.order,
+            order_of=self.orders,
             fulfilment=self.fulfilment(budget),
             budget=budget,
             manifest=manifest,
@@ -298,10 +302,15 @@ def test_an_estimate_names_the_first_twenty_reasons_and_is_a_small_xcom(catalogu
     }
 
 
-def test_the_ceiling_counts_the_fallbacks_of_what_would_be_paid_for(catalogue: Catalogue) -> None:
-    half_done(catalogue)
-    told = catalogue.estimate(fallback_credits=lambda order: 2 * order.credits)
-    assert (told.credits, told.most_credits) == (3.0, 9.0)
+def test_the_ceiling_counts_the_fallbacks_of_what_is_not_done(catalogue: Catalogue, sandbox: Sandbox) -> None:
+    catalogue.prompts = [{"prompt": "A lamp", "name": "L"}, {"prompt": "A nude statue", "name": "S"}]
+    catalogue.run()
+    catalogue.prompts.append({"prompt": "Gore on a wall", "name": "W"})
+    catalogue.fallbacks = ["Gore", "A vase"]
+    told, paid = catalogue.estimate(), charged(sandbox)
+    assert (told.credits, told.most_credits, told.to_pay, told.reused) == (1.0, 5.0, 1, 2)
+    catalogue.run()
+    assert charged(sandbox) - paid == told.most_credits
 
 
 def test_receipts_are_read_only_where_there_are_some(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
