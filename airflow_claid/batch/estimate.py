@@ -141,10 +141,12 @@ def _outlooks(rows: Iterable[ItemRow], intake: Intake, forecast: Callable[[Order
             row = taken.row
             reason = Reason(number, row["name"], str(row.get("error", "")))
             return _Outlook("reused" if taken.reused else row["status"], reason)
-        told = forecast(taken.order)
+        told, fallbacks = forecast(taken.order), list(taken.fallbacks)
+        while told.blocked and fallbacks:
+            told = forecast(fallbacks.pop(0))
         kind = "to_pay" if told.requests else "reused" if told.reused else "failing"
         name = outcomes.facts(taken.order, taken.carried)["name"]
-        return _Outlook(kind, Reason(number, name, told.reason), told, sum(one.credits for one in taken.fallbacks))
+        return _Outlook(kind, Reason(number, name, told.reason), told, sum(one.credits for one in fallbacks))
 
     remaining = iter(rows)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="claid-estimate") as pool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_claid.errors import ReceiptUnreadableError, UnreadAnswerError
 from airflow_claid.fulfilment.answer_reading import own_images_of_job, read_kept_answer
@@ -33,6 +33,7 @@ class Forecast:
     :param reused: whether it would use what was paid for before.
     :param in_doubt: credits beyond those, for an earlier request whose answer is lost: they may have been charged.
     :param reason: why, as a sentence without a full stop.
+    :param blocked: whether the content filter blocked all that was paid for before.
     """
 
     credits: float
@@ -40,6 +41,7 @@ class Forecast:
     reused: bool
     in_doubt: float
     reason: str
+    blocked: bool = False
 
 
 class Forecaster:
@@ -73,7 +75,10 @@ class Forecaster:
             return self._without_answer(receipt)
         if step is Step.CHECK_PICTURES:
             gone = missing_images(receipt, self._resources.delivery, terms.margin)
-            return self._sent(f"A picture is no longer there: {why_missing(gone[0])}") if gone else _reused(_IN_PLACE)
+            if gone:
+                return self._sent(f"A picture is no longer there: {why_missing(gone[0])}")
+            is_blocked = receipt.state is ReceiptState.BLOCKED
+            return replace(_reused("Its pictures were blocked" if is_blocked else _IN_PLACE), blocked=is_blocked)
         if step is Step.READ:
             try:
                 receipt = read_kept_answer(self._order, receipt, self._resources)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_claid.batch.items import ItemKind
-from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
+from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.scene import SceneParameters
 
 
-class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, FilteredBatchOperator):
+class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, PromptedBatchOperator):
     """Put a whole catalogue of products into scenes, in one task.
 
     We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose prompt Claid
@@ -19,17 +19,19 @@ class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, Fil
     :param prompt: as for :class:`BackgroundGenerationOperator`; so are all parameters of the scene,
         ``number_of_images`` and ``output_format``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
-    :param on_blocked: see :class:`FilteredBatchOperator`.
+    :param on_blocked: see :class:`PromptedBatchOperator`; so is ``fallback_prompt``.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
     """
 
     template_fields: Sequence[str] = (
         "input",
         *SceneParameters.request_fields,
-        *FilteredBatchOperator.filtered_fields,
+        *PromptedBatchOperator.filtered_fields,
         *InputBatchOperator.picture_fields,
     )
     template_fields_renderers = {"options": "json"}  # noqa: RUF012 - Airflow's own form
     ui_color = "#fff6d6"
     operation = "create_scene"
-    item_kind = ItemKind("input", "input", SceneParameters.request_fields, pictures=True)
+    item_kind = ItemKind(
+        "input", "input", SceneParameters.request_fields + PromptedBatchOperator.row_fields, pictures=True
+    )

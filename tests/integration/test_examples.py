@@ -48,6 +48,7 @@ CREDITS = {
     "decorators": 3 + 3,
     "connected_storage": 1,
     "nightly_photos": 3,
+    "catalogue_chain": 3 * 3,
 }
 """What a first run of each costs. No second run of ``connected_storage`` finds receipts: its storage is not mapped."""
 
@@ -107,7 +108,8 @@ def page_of_operations() -> dict[str, str]:
 def run_each(airflow: Airflow, sandbox: Sandbox, folder: Path) -> dict[str, dict[str, Any]]:
     """Run the DAGs one after the other in one process; tell how each ended and what it asked of Claid."""
     local = {
-        name: {"output": f"file://{folder}/{name}/"} for name in ("image_generation", "image_editing", "decorators")
+        name: {"output": f"file://{folder}/{name}/"}
+        for name in ("image_generation", "image_editing", "decorators", "nightly_photos", "catalogue_chain")
     }
     runs = [json.dumps([name, local.get(name, {})]) for name in CREDITS]
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, fai
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, is_literal, optional, refusing_at_once, seconds, truth
-from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.addresses import is_glob, without_connection
 from airflow_claid.storage.places import Place, checked_name, stem_of
 from airflow_claid.storage.signed_links import shown_in
 from airflow_claid.version_compat import task_state_store
@@ -84,6 +85,9 @@ class ClaidBatchOperator(ClaidPayingOperator):
     """The contract's operation id."""
     job_kind: JobKind | None = None
     """The kind of job that each item becomes; ``None`` where Claid answers at once."""
+
+    row_fields: tuple[str, ...] = ()
+    """Parameters that are no part of a request, and that a row may say for itself as well."""
 
     batch_fields: tuple[str, ...] = (
         "output_path",
@@ -277,12 +281,12 @@ class ClaidBatchOperator(ClaidPayingOperator):
             listed=plan.items.has if plan.is_whole else None,
         )
 
-    def _order_maker(self, place: Place, versions: Versions) -> Callable[[ItemRow], Order]:
+    def _order_maker(self, place: Place, versions: Versions) -> Callable[[ItemRow], Order | Sequence[Order]]:
         """Return what makes the order of a row: the operator's parameters, replaced by what the row says."""
-        parameters = given(self, self.request_fields)
+        parameters = given(self, (*self.request_fields, *self.row_fields))
         base_url, landing = self.hook.client.base_url, self._landing(place)
 
-        def order_of(row: ItemRow) -> Order:
+        def order_of(row: ItemRow) -> Order | Sequence[Order]:
             name = checked_name(row.name) if row.name is not None else None
             inner = quote(row.folder) if place.is_written_by_claid else row.folder
             where: Where = {
@@ -291,9 +295,13 @@ class ClaidBatchOperator(ClaidPayingOperator):
                 "landing": landing and landing + quote(row.folder),
                 "name": name,
             }
-            return self._order({**parameters, **row.values}, where, versions.of(row))
+            return self._orders_of({**parameters, **row.values}, where, versions.of(row))
 
         return order_of
+
+    def _orders_of(self, parameters: Mapping[str, Any], where: Where, version: str | None) -> Order | Sequence[Order]:
+        """Return the order of an item, or also those that follow while its images are all blocked."""
+        return self._order(parameters, where, version)
 
     def _work_through(self, context: Context, batch: Batch, total: int) -> BatchCounts:
         if self._killed:
@@ -332,7 +340,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             check_address(address)
             return address
         addresses = plan.items.addresses
-        stem = stem_of(addresses[0].rstrip("/")) if addresses else self.item_kind.parameter
+        stem = _stem_of(addresses[0]) if addresses else self.item_kind.parameter
         return f"{plan.folder}manifest-{stem}-{fingerprint(**plan.identity, place={})[:8]}.jsonl"
 
     def _end_batch(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
@@ -346,6 +354,12 @@ class ClaidBatchOperator(ClaidPayingOperator):
                     f"{name}={shortened(value)} is known only when a task runs: give the value itself, or run the "
                     "task with dry_run=True"
                 )
+
+
+def _stem_of(address: str) -> str:
+    """Return what a batch of the items at an address is called: of a glob, after the folder that it begins with."""
+    folder = re.split(r"[*?\[]", address)[0].rpartition("/")[0] if is_glob(address) else address
+    return stem_of(folder.rstrip("/"))
 
 
 def estimate(operator: ClaidBatchOperator) -> Estimate:

@@ -217,7 +217,7 @@ CASES = {
     "again on purpose, after an intent": Case(
         CUT_CHARGED, bucket, S.INTENT, 2, False, "on purpose", terms={"regenerate": True}, run_id="tuesday"
     ),
-    "blocked": Case(fulfilled, blocked, S.BLOCKED, 0, True, "in place"),
+    "blocked": Case(fulfilled, blocked, S.BLOCKED, 0, True, "blocked"),
     "a lost answer": Case(CUT_CHARGED, bucket, S.INTENT, 2, False, "is not there", in_doubt=2),
     "a lost answer, of a request that never arrived": Case(
         CUT_BEFORE, connected, S.INTENT, 2, False, "is not there", in_doubt=2

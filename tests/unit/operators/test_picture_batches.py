@@ -13,6 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.batch.terms import BatchTerms
+from airflow_claid.manifests import join_manifests
 from airflow_claid.operators import (
     BackgroundGenerationBatchOperator,
     BackgroundGenerationOperator,
@@ -250,14 +251,19 @@ def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandb
     )
     assert [(step["items"], step["done"], step["skipped"]) for step in (large, small)] == [(3, 2, 1)] * 2
     assert sandbox.charged() == 6
-    lamp, _, sofa = rows_of(small)
-    nothing = rows_of(large)[1]
+    lamp, nothing, sofa = rows_of(small)
     assert (lamp["name"], sofa["name"], lamp["prompt"]) == ("L-1", "S-1", "A lamp")
     assert (nothing["status"], nothing["reason"]) == ("skipped", "invalid")
     assert [_size(step["paths"][0]) for step in (rows_of(generated)[0], rows_of(large)[0], lamp)] == [
         (32, 32),
         (64, 64),
         (8, 8),
+    ]
+    products = list(join_manifests(generated["manifest"], large["manifest"], small["manifest"]))
+    assert [(product.name, product.status, product.credits) for product in products] == [
+        ("L-1", "done", 3),
+        (None, "invalid", 0),
+        ("S-1", "done", 3),
     ]
 
 
@@ -303,6 +309,21 @@ def test_the_output_is_never_taken_for_input(shop: Path, sandbox: Sandbox, new_t
     assert sandbox.charged() == 3
     with pytest.raises(AirflowFailException, match="output"):
         new_try()(folder_batch(shop, output=f"file://{shop}/photos/"))
+
+
+@pytest.mark.parametrize(
+    ("address", "done"), [("photos/[12].png", 2), ("**/*.png", 3), ("photos/", 3), ("photos/2.png", 1), ("list.csv", 2)]
+)
+def test_each_source_of_pictures(address: str, done: int, shop: Path, new_try: NewTry) -> None:
+    (shop / "list.csv").write_text(f"picture,sku\nfile://{shop}/photos/1.png,A\nfile://{shop}/photos/2.png,B\n")
+    columns = {"input": "picture", "name": "sku"} if address.endswith(".csv") else None
+    summary = new_try()(folder_batch(shop, input=f"file://{shop}/{address}", columns=columns))
+    assert (summary["items"], summary["done"]) == (done, done)
+
+
+def test_a_glob_that_matches_nothing_says_so(shop: Path, new_try: NewTry) -> None:
+    with pytest.raises(AirflowFailException, match=r"photos/\*\.webp.*3"):
+        new_try()(folder_batch(shop, input=f"file://{shop}/photos/*.webp"))
 
 
 def _size(path: str) -> tuple[int, int]:
