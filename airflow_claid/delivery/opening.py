@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from airflow_claid.delivery.jpeg import END, JpegStart, with_junk_behind_the_data
-from airflow_claid.delivery.memory import OPENED
+from airflow_claid.delivery.memory import OPENED, MemoryBudget
 from airflow_claid.delivery.png import BRIGHTEST, BrokenStructureError, without_metadata
 from airflow_claid.errors import DownloadRefusedError
 
@@ -33,6 +33,9 @@ _GREY = 128
 """What libjpeg gives for data that is missing."""
 
 _MOST_FRAMES = 1000
+_QUALITY = 82
+_QUICK = 2
+"""How hard WEBP's encoder tries, of 6."""
 
 
 class CannotOpenError(Exception):
@@ -88,6 +91,37 @@ def is_black(content: bytes, kind: str, pixels: int) -> bool:
         bare = without_metadata(content) if kind == "PNG" else content
         with _opened(bare, kind) as image:
             return all(_is_dark(frame) for frame in _frames(image))
+
+
+def reduced(content: bytes, kind: str, side: int, memory: MemoryBudget) -> tuple[bytes, tuple[int, int]]:
+    """Return a picture as a WEBP that is no wider and no higher than ``side`` pixels, and the size that it has itself.
+
+    A JPEG is decoded at a fraction of its size. Of an animation, it is the first frame.
+
+    :param memory: what opening pictures may take here.
+    :raises CannotOpenError: if it needs more than that, or Pillow lacks its format.
+    :raises Exception: whatever Pillow raises about a broken file.
+    """
+    from PIL import ImageOps
+
+    with _opened(without_metadata(content) if kind == "PNG" else content, kind) as image:
+        size = image.size
+        if kind == "JPEG":
+            image.draft(None, (side, side))
+        extra = _PROGRESSIVE if image.info.get("progressive") else 0
+        needed = image.width * image.height * _BYTES_A_PIXEL[kind] + size[0] * size[1] * extra + _FIXED
+        if needed > memory.total:
+            raise CannotOpenError(f"{size[0]} x {size[1]} pixels take too much memory to be shown")
+        with memory.reservation(int(needed)):
+            image.load()
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            shown = _as_rgba(image) if image.mode not in ("RGB", "L") else image
+            shown = shown if has_alpha or shown.mode != "RGBA" else shown.convert("RGB")
+            shown.thumbnail((side, side), reducing_gap=2.0)
+            shown = ImageOps.exif_transpose(shown)
+            written = io.BytesIO()
+            shown.save(written, "WEBP", quality=_QUALITY, method=_QUICK)
+    return written.getvalue(), size
 
 
 def size_of(content: bytes, kind: str) -> tuple[int, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,22 @@ _QUICK = {
 class Standalone:
     """A running Airflow, spoken to by its REST API."""
 
-    def __init__(self, airflow: Airflow, url: str) -> None:
+    def __init__(self, airflow: Airflow, url: str, user: str | None = None) -> None:
         self.airflow = airflow
         self.url = url
-        token = requests.get(f"{url}/auth/token", timeout=30).json()["access_token"]
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {self.token(user)}"}
+
+    def token(self, user: str | None) -> str:
+        """Log in as a user, whose password is his name; as everybody's admin where there are no users."""
+        if user is None:
+            return str(requests.get(f"{self.url}/auth/token", timeout=30).json()["access_token"])
+        login = {"username": user, "password": user}
+        return str(requests.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"])
+
+    def get(self, path: str, token: str | None = None, **headers: str) -> requests.Response:
+        """Ask for a page or file below Airflow's address, as a user or as nobody."""
+        cookies = {"_token": token} if token else None
+        return requests.get(f"{self.url}/{path}", cookies=cookies, headers=headers, timeout=60)
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         answer = requests.request(
@@ -104,15 +116,19 @@ def standalone(
     execution_url: str | None = None,
     seconds: float = 120,
     parallelism: int = 4,
+    path: str = "",
+    users: Mapping[str, str] | None = None,
 ) -> Iterator[Standalone]:
     """Run ``airflow standalone`` until the block ends.
 
     :param port: of the API; any free one by default.
     :param execution_url: where tasks' supervisors find the API, if not there.
     :param parallelism: tasks that run at once.
+    :param path: of its base URL, such as ``/airflow``.
+    :param users: role by name, the first one's an admin's; by default everybody is an admin.
     """
     port = port or free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}{path}"
     airflow.settings |= _QUICK | {
         "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -122,6 +138,8 @@ def standalone(
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
+    if users:
+        airflow.settings |= _with_users(airflow.home, users)
     output = airflow.home / "standalone.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -138,9 +156,19 @@ def standalone(
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"Airflow did not start:\n{output.read_text()[-3000:]}")
                 time.sleep(0.3)
-            yield Standalone(airflow, url)
+            yield Standalone(airflow, url, next(iter(users)) if users else None)
         finally:
             _stop(process)
+
+
+def _with_users(home: Path, users: Mapping[str, str]) -> dict[str, str]:
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({name: name for name in users}), encoding="utf-8")
+    return {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in users.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+    }
 
 
 def _healthy(url: str) -> bool:

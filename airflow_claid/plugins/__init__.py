@@ -1,0 +1,1 @@
+"""What Airflow's page shows of Claid: the pictures that tasks made."""

@@ -1,0 +1,90 @@
+"""The plugin by which Airflow's page gets its tabs; nothing else is loaded until one of them is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.plugins_manager import AirflowPlugin
+
+from airflow_claid.version_compat import conf
+
+URL_PREFIX = "/claid"
+"""Where the application is mounted, below Airflow's own address."""
+
+_SHOWN = conf.getboolean("airflow_claid", "gallery", fallback=True)
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class LazyApp:
+    """An application that is made with the first request: every process of Airflow loads plugins, one serves pages."""
+
+    def __init__(self, make: Callable[[], Asgi]) -> None:
+        self._make = make
+        self._app: Asgi | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "airflow_claid.plugins"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        app = self._app if self._app is not None else await asyncio.to_thread(self._made)
+        await app(scope, receive, send)
+
+    def _made(self) -> Asgi:
+        with self._lock:
+            if self._app is None:
+                self._app = self._make()
+            return self._app
+
+
+def _make_app() -> Asgi:
+    from airflow_claid.plugins.gallery.app import create_app
+
+    return create_app()
+
+
+def base_path() -> str:
+    """Return the path of Airflow's address (``[api] base_url``), without a ``/`` at its end."""
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+
+
+def _apps() -> list[dict[str, Any]]:
+    return [{"name": "Claid images", "app": LazyApp(_make_app), "url_prefix": URL_PREFIX}]
+
+
+def _views() -> list[dict[str, Any]]:
+    images = f"{base_path()}{URL_PREFIX}/images"
+    run = f"{images}/dags/{{DAG_ID}}/runs/{{RUN_ID}}"
+    return [
+        {
+            "name": "Images",
+            "href": f"{run}/tasks/{{TASK_ID}}/{{MAP_INDEX}}",
+            "destination": "task_instance",
+            "url_route": "claid_images",
+        },
+        {"name": "Images", "href": run, "destination": "dag_run", "url_route": "claid_run_images"},
+        {
+            "name": "Claid images",
+            "href": images,
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "claid_latest_images",
+        },
+    ]
+
+
+class ClaidPlugin(AirflowPlugin):
+    """The tab *Images* of task instances and DAG runs, and the latest pictures in the navigation.
+
+    ``[airflow_claid] gallery = False`` in Airflow's configuration leaves all of it out.
+    """
+
+    name = "claid"
+    fastapi_apps = _apps() if _SHOWN else []
+    external_views = _views() if _SHOWN else []
