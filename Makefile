@@ -5,6 +5,8 @@
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
+# make browser-test   look at Airflow's page in a browser
+# make screenshots   the pictures of docs/images/, by the same browser
 # make lint   ruff, mypy, and what each package may import
 # make build  wheel and sdist
 
@@ -20,7 +22,7 @@ export UV_SYSTEM_CERTS ?= 1
 # Each test starts processes that import Airflow: compiled modules halve their time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-unit crash-test crash-docs bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
+.PHONY: demo up test test-unit crash-test crash-docs browser-test screenshots bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -43,6 +45,12 @@ crash-test: $(VENV)/dev-ready
 
 crash-docs: $(VENV)/dev-ready
 	@$(BIN)/python -m tests.crash --update-docs
+
+browser-test: $(VENV)/dev-ready
+	@scripts/browser_tests.sh
+
+screenshots: $(VENV)/dev-ready
+	@scripts/browser_tests.sh screenshots
 
 bench: $(VENV)/bench-ready
 	@echo "==> Measuring all that docs/benchmarks.md says (about 45 minutes)"

@@ -153,12 +153,17 @@ class Listings:
         ordered = {state: counts[state] for state in STATES if counts[state]}
         return Page(pictures, ordered, found, number, problems)
 
-    def parts(self, dag_id: str, run_id: str, reported: Iterable[Report]) -> tuple[list[Part], list[str]]:
-        """Return the pictures of each report, and why those of some are missing."""
+    def parts(
+        self, dag_id: str, run_id: str, reported: Iterable[Report], most_bytes: int | None = None
+    ) -> tuple[list[Part], list[str]]:
+        """Return the pictures of each report, and why those of some are missing.
+
+        :param most_bytes: larger manifests are left out.
+        """
         parts, problems = [], []
         for report in reported:
             try:
-                parts.append(self._part(dag_id, run_id, report))
+                parts.append(self._part(dag_id, run_id, report, most_bytes))
             except NotShownError as error:
                 problems.append(f"{report.task_id}: {error.reason}")
         return parts, list(dict.fromkeys(problems))
@@ -174,13 +179,13 @@ class Listings:
         except IndexError:
             raise NotShownError("The task reported no such picture.", status=404) from None
 
-    def _part(self, dag_id: str, run_id: str, report: Report) -> Part:
+    def _part(self, dag_id: str, run_id: str, report: Report, most_bytes: int | None = None) -> Part:
         pages = None
         if report.manifest is not None:
             file = self._reach.file(
                 report.manifest, lambda: reports.connection_of(dag_id, run_id, report.task_id, report.map_index)
             )
-            pages = self._manifests.get(file)
+            pages = self._manifests.get(file, most_bytes)
         return Part(dag_id, run_id, report, pages, self._clock())
 
 

@@ -140,8 +140,10 @@ class Manifests:
         self._locks: dict[str, threading.Lock] = {}
         self._kept: OrderedDict[str, tuple[str, ManifestPages]] = OrderedDict()
 
-    def get(self, file: File) -> ManifestPages:
+    def get(self, file: File, most_bytes: int | None = None) -> ManifestPages:
         """Return a manifest.
+
+        :param most_bytes: a larger one is not read; by default :data:`MOST_BYTES`.
 
         :raises NotShownError: if it is too large, or can no longer be read.
         """
@@ -150,7 +152,7 @@ class Manifests:
         with own:
             state, pages = self._kept.get(file.address, ("", None))
             if pages is None or file.state != state:
-                if file.size is None or file.size > MOST_BYTES:
+                if file.size is None or file.size > (most_bytes or MOST_BYTES):
                     raise NotShownError("The manifest is too large to be shown here.", status=413)
                 try:
                     pages = ManifestPages(_opened(file.address))

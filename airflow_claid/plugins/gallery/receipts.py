@@ -52,7 +52,7 @@ def facts_of(receipt: Receipt) -> dict[str, str]:
         "Asked": _moment(receipt.asked_at),
         "Paid": _moment(receipt.paid_at),
         "Delivered": _moment(receipt.delivered_at),
-        "Cost": f"{receipt.credits:g} credits" if receipt.credits != 1 else "1 credit",
+        "Cost in all": f"{receipt.credits:g} credits" if receipt.credits != 1 else "1 credit",
         "In doubt": f"{receipt.credits_in_doubt:g} credits" if receipt.credits_in_doubt else "",
         "Times sent": str(receipt.edition) if receipt.edition > 1 else "",
         "Lost answers": str(receipt.lost_answers) if receipt.lost_answers else "",

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from airflow_claid import __version__
 from airflow_claid.client.redaction import without_logins, without_queries
 from airflow_claid.plugins.gallery.links import Links
+from airflow_claid.storage.addresses import last_of
 from airflow_claid.storage.signed_links import shown
 
 LABELS = {
@@ -59,6 +60,10 @@ def _plural(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def _file(address: str) -> str:
+    return last_of(address) or shown(address)
+
+
 def _error(text: str) -> str:
     return without_queries(without_logins(text))
 
@@ -75,6 +80,7 @@ _environment.filters |= {
     "credits": _credits,
     "moment": _moment,
     "address": shown,
+    "file": _file,
     "error": _error,
     "count": _plural,
 }

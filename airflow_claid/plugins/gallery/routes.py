@@ -30,6 +30,7 @@ from airflow_claid.plugins.gallery.thumbnails import Shown, Thumbnails
 _AT_ONCE = 6
 _RUNS_SHOWN = 20
 _THUMBNAILS_OF_RUN = 6
+_SAMPLED_BYTES = 4_000_000
 _DAG_RUN = "/images/dags/{dag_id}/runs/{run_id}"
 _TASK = _DAG_RUN + "/tasks/{task_id}/{map_index}"
 
@@ -103,8 +104,8 @@ def _latest(service: Service, user: Any) -> list[tuple[Scope, Any, list[Picture]
 
 
 def _sample(service: Service, dag_id: str, run_id: str, found: list[Report]) -> list[Picture]:
-    """Return a few pictures of a run; manifests are not read for that."""
-    parts, _ = service.listings.parts(dag_id, run_id, [each for each in found if each.manifest is None])
+    """Return a few pictures of a run; large manifests are not read for that."""
+    parts, _ = service.listings.parts(dag_id, run_id, found, _SAMPLED_BYTES)
     pictures = (part.picture(row) for part in parts for row in range(min(len(part), _THUMBNAILS_OF_RUN)))
     return [each for each in pictures if each.shown and not each.is_video][:_THUMBNAILS_OF_RUN]
 

@@ -1,5 +1,4 @@
 // What the pages cannot do without a script: say why a picture is not shown, copy a path, go back by Escape.
-const marks = { gone: "∅", expired: "⌛" };
 const labels = { gone: "Gone", expired: "Expired" };
 const meanings = { gone: "The file is no longer there.", expired: "Claid's temporary link has expired." };
 const said = new Set();
@@ -7,20 +6,19 @@ const said = new Set();
 function place(picture, problem) {
   const none = document.createElement("span");
   none.className = "none";
-  const mark = document.createElement("span");
-  mark.className = "mark";
-  mark.ariaHidden = "true";
-  mark.textContent = marks[problem.state] ?? "!";
+  const icon = document.querySelector(`template[data-icon="${problem.state in labels ? problem.state : "failed"}"]`);
   const text = document.createElement("span");
   text.className = "said";
   text.textContent = labels[problem.state] ?? "Not shown";
-  none.append(mark, text);
+  none.append(icon.content.cloneNode(true), text);
   none.title = problem.reason;
-  if (picture.classList.contains("whole")) {
+  if (!(problem.state in labels)) {
     const why = document.createElement("span");
     why.className = "said small";
-    why.textContent = problem.reason;
+    why.textContent = problem.lacking && !picture.classList.contains("whole") ? `The API server lacks ${problem.lacking}` : problem.reason;
     none.append(why);
+  }
+  if (picture.classList.contains("whole")) {
     picture.parentElement.classList.add("frame", "tall");
   }
   picture.replaceWith(none);
