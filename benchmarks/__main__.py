@@ -20,6 +20,7 @@ NAMES = (
     "parti",
     "restart",
     "nightly",
+    "chain",
     "memory",
     "downloads",
     "speed",

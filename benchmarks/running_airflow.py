@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +61,16 @@ class RunningAirflow:
 
 @contextmanager
 def running_airflow(
-    connections: dict[str, dict[str, Any]], variables: dict[str, str] | None = None
+    connections: dict[str, dict[str, Any]],
+    variables: dict[str, str] | None = None,
+    *,
+    examples: Sequence[Path] = (),
 ) -> Iterator[RunningAirflow]:
     """Run Airflow with the DAGs of the benchmarks until the block ends.
 
     :param connections: Airflow connections by id.
     :param variables: environment variables of its processes.
+    :param examples: folders of more DAGs.
     """
     with (
         tempfile.TemporaryDirectory(prefix="bench-airflow-", ignore_cleanup_errors=True) as folder,
@@ -77,6 +81,8 @@ def running_airflow(
         home.mkdir()
         shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
         sql = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address)}
+        for more in examples:
+            shutil.copytree(more, dags / more.name, ignore=shutil.ignore_patterns("__pycache__"))
         settings = {**sql, **(variables or {})}
         airflow = Airflow(home, dags, connections, settings)
         with standalone(airflow, parallelism=SLOTS, seconds=300) as api:

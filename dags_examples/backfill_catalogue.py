@@ -1,4 +1,4 @@
-"""Turn a catalogue that grows by a file each day into pictures, with one task for all the prompts of a day.
+"""Turn a catalogue that grows by a file each day into pictures in three sizes, with one task for each step of a day.
 
 The day's file is ``catalogue`` + the logical date + ``.csv``, with the columns sku and prompt; days without a
 file are skipped. For past days::
@@ -7,11 +7,11 @@ file are skipped. For past days::
 
 A day that is run again, by a clear or another backfill, pays for nothing that exists. Nor is a product paid for again
 that returns on another day with the same prompt, because all days share one folder. An invalid row is reported in the
-manifest and stops no other: what there is is published, and then the run fails if more than a third of the day's rows
-have no picture.
+manifest and stops no other, and the next steps pass it over: what there is is published, and then the run fails if more
+than a third of the day's products have no picture.
 
 Parameters: ``catalogue`` and ``output`` are any folders that Airflow can reach: ``file:///…/``, ``s3://my_aws@bucket/…/``;
-``max_credits`` is a ceiling for each day.
+``max_credits`` is a ceiling for each step of a day.
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.operators import ImageGenerationBatchOperator
+from airflow_claid.manifests import join_manifests
+from airflow_claid.operators import (
+    ImageGenerationBatchOperator,
+    ImageResizeBatchOperator,
+    ImageUpscaleBatchOperator,
+)
 
 CATALOGUE = Path(__file__).parent / "data" / "catalogue"
 PROMPTS = "{{ params.catalogue }}{{ ds }}.csv"
+OUTPUT = "{{ params.output }}"
 MOST_WITHOUT_PICTURE = 0.34
 
 
@@ -38,7 +44,7 @@ MOST_WITHOUT_PICTURE = 0.34
     params={
         "catalogue": Param(f"file://{CATALOGUE}/", type="string", pattern="/$", title="Folder of the days' files"),
         "output": Param("file:///tmp/backfill_catalogue/", type="string", pattern="/$", title="Folder of the pictures"),
-        "max_credits": Param(1000, type="integer", title="Most credits for a day"),
+        "max_credits": Param(1000, type="integer", title="Most credits for a step of a day"),
     },
     default_args={"retries": 3, "retry_delay": pendulum.duration(minutes=1)},
     max_active_runs=1,
@@ -54,26 +60,46 @@ def backfill_catalogue() -> None:
         task_id="pictures",
         prompts=PROMPTS,
         columns={"name": "sku"},
-        output="{{ params.output }}",
+        output=OUTPUT,
         error_threshold=MOST_WITHOUT_PICTURE,
         max_credits="{{ params.max_credits }}",
     )
+    large = ImageUpscaleBatchOperator(
+        task_id="large",
+        input=pictures.output["manifest"],
+        output=OUTPUT + "large/",
+        output_format="png",
+        max_credits="{{ params.max_credits }}",
+        trigger_rule="all_done",
+    )
+    small = ImageResizeBatchOperator(
+        task_id="small",
+        input=large.output["manifest"],
+        width=400,
+        output=OUTPUT + "small/",
+        max_credits="{{ params.max_credits }}",
+        trigger_rule="all_done",
+    )
 
     @task(trigger_rule="all_done")
-    def publish(manifest: str, params: dict[str, Any], ds: str) -> str:
+    def publish(manifests: list[str], params: dict[str, Any], ds: str) -> str:
         """List the day's products with their pictures, for the shop."""
-        with ObjectStoragePath(manifest).open("r", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines]
-        shown = [{"sku": row["name"], "pictures": row["paths"]} for row in rows if row["status"] == "done"]
+        shown, without_picture, products = [], 0, 0
+        for product in join_manifests(*manifests):
+            products += 1
+            if product.status == "done":
+                paths = dict(zip(("pictures", "large", "small"), (step.paths for step in product.steps), strict=True))
+                shown.append({"sku": product.name, **paths})
+            elif product.status != "duplicate":
+                without_picture += 1
         target = ObjectStoragePath(f"{params['output']}{ds}.json")
         target.write_text(json.dumps(shown, indent=1), encoding="utf-8")
-        bad = [row for row in rows if row["status"] in ("invalid", "failed")]
-        if len(bad) > MOST_WITHOUT_PICTURE * len(rows):
-            raise AirflowFailException(f"{len(bad)} of {len(rows)} rows have no picture, see {manifest}")
+        if without_picture > MOST_WITHOUT_PICTURE * products:
+            raise AirflowFailException(f"{without_picture} of {products} products have no picture, see {manifests}")
         return str(target)
 
     has_prompts(PROMPTS) >> pictures
-    publish(pictures.output["manifest"])
+    publish([step.output["manifest"] for step in (pictures, large, small)])
 
 
 backfill_catalogue()
