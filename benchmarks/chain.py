@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -35,7 +36,9 @@ def run() -> list[Table]:
     )
     table = Table("chain", header)
     with tempfile.TemporaryDirectory(prefix="bench-chain-") as folder:
-        bucket = Path(folder) / "bucket"
+        bucket, examples = Path(folder) / "bucket", Path(folder) / "examples"
+        examples.mkdir()
+        shutil.copy(ROOT / "dags_examples" / "catalogue_chain.py", examples)
         products = Path(folder) / "products.jsonl"
         write_prompts(products, PRODUCTS, "A sturdy lamp")
         rows = [{**json.loads(line), "sku": f"L-{n:04}"} for n, line in enumerate(products.read_text().splitlines())]
@@ -44,7 +47,7 @@ def run() -> list[Table]:
         with (
             claid("--quota", QUOTA, "--latency", "0.3+-0.1", "--image-size", "96", bucket=bucket) as sandbox,
             running_airflow(
-                connections(sandbox, bucket), {"AIRFLOW__CORE__PARALLELISM": "3"}, examples=[ROOT / "dags_examples"]
+                connections(sandbox, bucket), {"AIRFLOW__CORE__PARALLELISM": "3"}, examples=[examples]
             ) as airflow,
         ):
             run_id = airflow.api.trigger("catalogue_chain", conf)
