@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from airflow_claid.client.errors import ClaidWebhookError
+from airflow_claid.client.finding import prompt_in
 from airflow_claid.client.models.jobs import Job, JobKind
 
 SIGNATURE_HEADER = "X-Claid-Hmac-SHA256"
@@ -33,9 +34,10 @@ def job_from_webhook(body: bytes, signature: str | None, secret: str, kind: JobK
     """
     _check(body, signature, secret)
     try:
-        data = json.loads(body)["data"]
+        posted = json.loads(body)
+        data = posted["data"]
         if isinstance(data, Mapping):
-            return Job.of(kind, data)
+            return Job.of(kind, {**data, "prompt": prompt_in(posted)})
     except (KeyError, TypeError, ValueError, RecursionError):
         pass
     raise ClaidWebhookError("The webhook is correctly signed, but its body does not hold a job.")

@@ -167,7 +167,10 @@ class Receipt:
             "answer": self.answer.to_json() if self.answer else None,
             "reasons": list(self.reasons),
         }
-        return {"version": VERSION, **vars(self), **own}
+        facts = {"version": VERSION, **vars(self), **own}
+        if self.fallback_of is None:
+            del facts["fallback_of"]
+        return facts
 
     @classmethod
     def from_json(cls, facts: object) -> Receipt:

@@ -139,9 +139,10 @@ class ImageAIEditOperator(AIEditParameters, PictureListOperator, CreatingOperato
         self,
         *,
         input: str | list[str],  # noqa: A002 - Claid's own name
+        prompt: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(prompt=prompt, **kwargs)
         self.input = input
         with refusing_at_once():
             self._check_input()
