@@ -59,6 +59,7 @@ class Batch:
     :param budget: of that fulfilment.
     :param manifest: keeps the rows, and knows those of earlier attempts.
     :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
+    :param overwritten_by: says which picture of another batch an order would overwrite: it is not sent.
     :param listed: returns whether an input is among the rows, ``None`` where nobody knows: those of an earlier batch
         that are not become rows that are gone. ``None`` for a batch that takes only a part of what there is.
     :param quota_rate: returns the requests a second that the quota allows now; ``None`` where there is no limit.
@@ -80,6 +81,7 @@ class Batch:
         manifest: Manifest,
         still_there: Callable[[dict[str, Any]], bool],
         poll_rate: Callable[[], float | None] = lambda: None,
+        overwritten_by: Callable[[Order], str | None] = lambda order: None,
         listed: Callable[[str], bool | None] | None = None,
         quota_rate: Callable[[], float | None],
         latency: Callable[[], float | None],
@@ -88,7 +90,7 @@ class Batch:
         report_seconds: float = 30.0,
     ) -> None:
         self._rows = rows
-        self._intake = Intake(order_of, manifest.index, still_there)
+        self._intake = Intake(order_of, manifest.index, still_there, overwritten_by)
         self._fulfilment = fulfilment
         self._budget = budget
         self._manifest = manifest

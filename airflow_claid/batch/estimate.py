@@ -81,11 +81,13 @@ def estimate(
     still_there: Callable[[dict[str, Any]], bool],
     forecast: Callable[[Order], Forecast],
     *,
+    overwritten_by: Callable[[Order], str | None] = lambda order: None,
     seconds_needed: Callable[[int], float],
 ) -> Estimate:
     """Estimate what a batch would cost; nothing is written, and nothing is sent that is charged.
 
-    :param rows: as for :class:`.batch.Batch`; so are ``order_of``, ``index`` (of its manifest) and ``still_there``.
+    :param rows: as for :class:`.batch.Batch`; so are ``order_of``, ``index`` (of its manifest), ``still_there``
+        and ``overwritten_by``.
     :param forecast: returns what fulfilling an order would cost now; see :meth:`.fulfilment.Fulfilment.forecast`.
         Several threads call it.
     :param seconds_needed: returns how long it takes to send so many requests.
@@ -93,7 +95,7 @@ def estimate(
     by_kind: Counter[str] = Counter()
     spent = fallbacks = in_doubt = 0.0
     requests, reasons = 0, list[Reason]()
-    for outlook in _outlooks(rows, Intake(order_of, index, still_there), forecast):
+    for outlook in _outlooks(rows, Intake(order_of, index, still_there, overwritten_by), forecast):
         by_kind[outlook.kind] += 1
         if outlook.kind in _WITH_REASON and len(reasons) < _REASONS:
             reasons.append(outlook.reason)

@@ -82,6 +82,7 @@ class Intake:
     :param order_of: makes a row's order; or a list, of which those after the first are its fallbacks.
     :param index: knows the items that ended in earlier attempts.
     :param still_there: returns whether the pictures of an earlier attempt's row are still in place.
+    :param overwritten_by: says which picture of another batch an order would overwrite, as a sentence's end.
     """
 
     def __init__(
@@ -89,10 +90,12 @@ class Intake:
         order_of: OrderOf,
         index: ManifestIndex,
         still_there: Callable[[dict[str, Any]], bool],
+        overwritten_by: Callable[[Order], str | None] = lambda order: None,
     ) -> None:
         self._order_of = order_of
         self._index = index
         self._still_there = still_there
+        self._overwritten_by = overwritten_by
         self._first_by_fingerprint = CompactMap()
         self._first_by_name = CompactMap()
         self._names = FileNames("")
@@ -118,6 +121,8 @@ class Intake:
             )
             return Ended(outcomes.overwriting(order, str(conflict), carried))
         before = self._result_before(order, fallbacks)
+        if before is None and (lost := self._overwritten_by(order)):
+            return Ended(outcomes.overwriting(order, str(ClaidValidationError(f"row {row.number} {lost}")), carried))
         if before is None:
             return Item(row.number, order, carried, fallbacks=tuple(fallbacks))
         result = {**before, **outcomes.facts(order, carried)}

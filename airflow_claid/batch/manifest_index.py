@@ -171,7 +171,7 @@ class ManifestIndex:
     def _take_file(self, address: str, *, current: bool) -> None:
         broken = []
         try:
-            for number, line in enumerate(_lines_of(address), start=1):
+            for number, line in enumerate(lines_of(address), start=1):
                 row = row_of(line)
                 if row is None:
                     broken.append(number)
@@ -183,7 +183,8 @@ class ManifestIndex:
             log.warning("%s: skipped %d broken lines, the first is line %d", address, len(broken), broken[0])
 
 
-def _lines_of(address: str) -> Iterator[bytes]:
+def lines_of(address: str) -> Iterator[bytes]:
+    """Yield the lines of a manifest or a part, as they are there now."""
     path = located(address)
     path.fs.invalidate_cache()
     with path.fs.open(path.path, "rb", block_size=BLOCK_BYTES) as file, io.BufferedReader(file) as lines:

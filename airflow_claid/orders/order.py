@@ -141,6 +141,14 @@ class Order(ABC):
     def destination(self, edition: int) -> str | None:
         """Where Claid itself is to write; ``None`` for temporary links."""
 
+    @property
+    def files(self) -> list[str]:
+        """The addresses of the files that it writes, as far as they are known before."""
+        if self.place.is_written_by_airflow:
+            return [self.place.folder + self.file_name(position) for position in range(1, self.number_of_images + 1)]
+        destination = self.destination(1)
+        return [destination] if destination and not destination.endswith("/") else []
+
     @abstractmethod
     def prepared(self, edition: int) -> Call:
         """Get everything ready and return the call. Sending it is the moment that costs.

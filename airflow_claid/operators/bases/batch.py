@@ -191,6 +191,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
                     manifest.index,
                     plan.reusable(regenerate=regenerate),
                     fulfilment.forecast,
+                    overwritten_by=plan.neighbours(manifest.address, fulfilment.author).overwritten_by,
                     seconds_needed=pace.seconds_needed,
                 )
             finally:
@@ -272,6 +273,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             budget=fulfilment.budget,
             manifest=manifest,
             still_there=plan.reusable(regenerate=regenerate),
+            overwritten_by=plan.neighbours(manifest.address, fulfilment.author).overwritten_by,
             quota_rate=lambda: pace.fastest_rate,
             latency=lambda: pace.latency,
             poll_rate=lambda: pace.poll_rate,

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from airflow_claid.batch.items import Items
+from airflow_claid.batch.neighbours import Neighbours
 from airflow_claid.batch.reuse import still_there
 from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.fulfilment.fulfilment import Fulfilment
+from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.storage.listing import Inventory
@@ -50,8 +52,22 @@ class BatchPlan:
 
     def reusable(self, *, regenerate: bool) -> Callable[[dict[str, Any]], bool]:
         """Return what tells whether the pictures of an earlier attempt's row can be used again."""
-        pictures = Inventory(self.folder, recursive=self.nested or self.place.is_written_by_claid)
-        return lambda row: not regenerate and still_there(row, self.place, pictures)
+        return lambda row: not regenerate and self._holds(row)
+
+    def neighbours(self, manifest: str, author: Author) -> Neighbours:
+        """Return the other batches with this output.
+
+        :param manifest: address of the batch's own.
+        :param author: the task.
+        """
+        return Neighbours(self.folder, manifest, author, FolderReceipts(self.receipts), self._holds)
+
+    def _holds(self, row: Mapping[str, Any]) -> bool:
+        return still_there(row, self.place, self._pictures)
+
+    @cached_property
+    def _pictures(self) -> Inventory:
+        return Inventory(self.folder, recursive=self.nested or self.place.is_written_by_claid)
 
     def fulfilments(self, fulfilment: Fulfilment, spares: SpareReceipts) -> Callable[[bool], Fulfilment]:
         """Return the fulfilment for the first attempt at an item, or a later one: the first needs few lookups."""

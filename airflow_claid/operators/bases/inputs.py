@@ -56,7 +56,7 @@ class InputOperator(ClaidPayingOperator):
         """Refuse an order whose pictures would be written over those that it starts from."""
         storages = self.hook.storages
         there = {storages.plain_uri(source.path): source.shown for source in sources}
-        for target in map(storages.plain_uri, _files_of(order)):
+        for target in map(storages.plain_uri, order.files):
             if target in there:
                 raise ClaidValidationError(
                     f"output={order.place.folder!r}, name={order.name!r} would overwrite the input {there[target]!r}: "
@@ -67,14 +67,6 @@ class InputOperator(ClaidPayingOperator):
         if optional(self.ignored_query_parameters) is None:
             return ()
         return tuple(paths(self.ignored_query_parameters, "ignored_query_parameters"))
-
-
-def _files_of(order: Order) -> list[str]:
-    """Return the addresses of the files that an order writes, as far as they are known before."""
-    if order.place.is_written_by_airflow:
-        return [order.place.folder + order.file_name(position) for position in range(1, order.number_of_images + 1)]
-    destination = order.destination(1)
-    return [destination] if destination and not destination.endswith("/") else []
 
 
 def inputs_of(value: object, place: Place, name: object) -> list[str]:

@@ -235,6 +235,38 @@ def test_only_what_is_new_or_has_another_content_is_paid_for(shop: Path, sandbox
     assert (third["items"], third["reused"], third["gone"], third["credits"]) == (3, 3, 1, 0)
 
 
+def small(shop: Path, **parameters: Any) -> ImageResizeBatchOperator:
+    defaults = {"input": f"file://{shop}/photos/", "output": f"file://{shop}/out/", "output_format": "png", "width": 20}
+    return ImageResizeBatchOperator(**{"task_id": "resize", **defaults, **parameters})
+
+
+@pytest.mark.parametrize("output", ["file://{shop}/out/", "storage://shop/out/"])
+def test_two_tasks_never_overwrite_each_others_pictures(
+    output: str, shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    place = output.format(shop=shop)
+    assert new_try(task_id="pictures")(folder_batch(shop, output=place))["done"] == 3
+    (shop / "out/3.png").unlink()
+    estimated = new_try(task_id="resize")(small(shop, output=place, dry_run=True))
+    assert (estimated["to_pay"], estimated["invalid"]) == (1, 2)
+    assert "another task has made" in estimated["reasons"][0]["reason"]
+    summary = new_try(task_id="resize")(small(shop, output=place, error_threshold=1))
+    assert (summary["done"], summary["invalid"], summary["credits"]) == (1, 2, 1)
+    assert "output" in rows_of(summary)[0]["error"]
+    assert _size(f"file://{shop}/out/1.png") == (640, 640)
+    assert sandbox.charged() == 4
+
+
+def test_a_task_overwrites_its_own_pictures_when_its_parameters_change(
+    shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    for scale in ("200%", "150%", "200%"):
+        summary = new_try(task_id="pictures")(folder_batch(shop, scale=scale))
+        assert (summary["done"], summary["credits"]) == (3, 3)
+    assert new_try(task_id="other")(folder_batch(shop, preview=2))["reused"] == 2
+    assert sandbox.charged() == 9
+
+
 def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
     first = ImageGenerationBatchOperator(
         task_id="generate",
