@@ -12,7 +12,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_claid.batch.columns import Record
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import plain
-from airflow_claid.storage.addresses import relative_path_problem
+from airflow_claid.storage.addresses import is_link, relative_path_problem
 from airflow_claid.storage.stored_files import StoredFile
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -29,6 +29,7 @@ class ItemKind:
         parameter has its path: ``"operations.background.remove.category"``.
     :param numbers: those of them that are numbers, also where a file writes them as text.
     :param pictures: whether the subject is the address of a picture.
+    :param several: whether it may also be a list of such.
     """
 
     parameter: str
@@ -36,6 +37,7 @@ class ItemKind:
     overrides: tuple[str, ...] = ()
     numbers: frozenset[str] = frozenset()
     pictures: bool = False
+    several: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,7 +90,9 @@ def row_of(number: int, record: Record, kind: ItemKind) -> ItemRow:
     elif kind.pictures:
         subject = values[kind.subject]
         values[kind.subject] = subject.strip() if isinstance(subject, str) else subject
-        problem = problem or _picture_problem(values[kind.subject])
+        are_several = kind.several and isinstance(subject, (list, tuple))
+        problems = map(_picture_problem, subject if are_several else [values[kind.subject]])
+        problem = problem or next(filter(None, problems), None)
     name = values.pop("name", None)
     return ItemRow(number, values, name, problem)
 
@@ -115,6 +119,8 @@ def _picture_problem(subject: object) -> str | None:
     if "://" not in subject:
         remedy = f"use {'file://' + subject!r}" if subject.startswith("/") else "use https://…, s3://… or file:///…"
         return f"is {shortened(subject)}, which is no address of a picture: {remedy}"
+    if subject.count("://") > 1 and not is_link(subject) and not subject.startswith("["):
+        return f"is {shortened(subject)}, which is the address of more than one picture: give a list, or a row for each"
     problem = relative_path_problem(subject)
     return f"is {shortened(subject)}, which {problem}" if problem else None
 

@@ -249,6 +249,8 @@ class Items:
     def _plain_item(self, item: Any) -> object:
         if isinstance(item, Mapping):
             return {column: self._plain_item(value) for column, value in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [self._plain_item(one) for one in item]
         is_plain = not is_address(item) and not (isinstance(item, str) and is_link(item))
         return item if is_plain else self._plain(str(item))
 

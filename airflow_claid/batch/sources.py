@@ -219,7 +219,8 @@ class _Folder:
         start = len(self._pattern.folder)
         for number, file in enumerate(self._files, start=first):
             folder, slash, _ = file.uri[start:].rpartition("/") if self._mirrors else ("", "", "")
-            yield ItemRow(number, {self._subject: file.uri}, file=file, folder=folder + slash)
+            problem = f"is {file.uri!r}, an empty file (0 bytes): upload it again" if file.size == 0 else None
+            yield ItemRow(number, {self._subject: file.uri}, problem=problem, file=file, folder=folder + slash)
 
     def count(self) -> int:
         return len(self._files)

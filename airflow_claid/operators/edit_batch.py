@@ -12,7 +12,7 @@ from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.edit import AnyEditParameters, EditParameters, ResizeParameters, UpscaleParameters
 from airflow_claid.orders.edit import EditOrder
-from airflow_claid.parameters import is_literal, refusing_at_once, truth
+from airflow_claid.parameters import is_literal, mapping, refusing_at_once, truth
 
 
 class EditBatchOperator(EditParameters, JobTermsOperator, InputBatchOperator):
@@ -64,7 +64,8 @@ class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
     item_kind = ItemKind("input", "input", (*AnyEditParameters.request_fields, "category"), pictures=True)
 
     def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _in_category(super()._operations(parameters), parameters.get("category"))
+        operations = mapping(super()._operations(parameters), "operations", "{'background': {'remove': True}}")
+        return _in_category(operations, parameters.get("category"))
 
 
 class ImageUpscaleBatchOperator(UpscaleParameters, EditBatchOperator):

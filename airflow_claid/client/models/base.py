@@ -48,7 +48,7 @@ UNKNOWN: Final = _Unknown.UNKNOWN
 
 _ADDRESS_MAX_CHARACTERS = 4096
 _URI_CHARACTERS = "%/:?#[]@!$&'()*+,;="
-_STORAGE_CHARACTERS = "%/:[]@!$&'()*+,;="
+_STORAGE_CHARACTERS = "%/:@!$&'()*+,;="
 """Without ``?`` and ``#``: a ``storage://`` address has neither query nor fragment, so they belong to a name."""
 
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

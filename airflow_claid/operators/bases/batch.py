@@ -359,9 +359,12 @@ class ClaidBatchOperator(ClaidPayingOperator):
 
 
 def _stem_of(address: str) -> str:
-    """Return what a batch of the items at an address is called: of a glob, after the folder that it begins with."""
+    """Return what a batch of the items at an address is called: of a glob, after the folder that it begins with.
+
+    The manifest of an earlier batch is called what that one is called, so that names do not grow along a chain.
+    """
     folder = re.split(r"[*?\[]", address)[0].rpartition("/")[0] if is_glob(address) else address
-    return stem_of(folder.rstrip("/"))
+    return re.sub(r"^manifest-(.+)-[0-9a-f]{8}(\.[0-9]+)?$", r"\1", stem_of(folder.rstrip("/")))
 
 
 def estimate(operator: ClaidBatchOperator) -> Estimate:

@@ -267,6 +267,51 @@ def test_a_task_overwrites_its_own_pictures_when_its_parameters_change(
     assert sandbox.charged() == 9
 
 
+def test_operations_may_be_written_as_text(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    cells: list[object] = ['{"background": {"remove": true}}', "{'resizing': {'width': 20}}", "{remove", "[]", "", None]
+    items = [{"input": photos()[0], "name": f"row {row}", "operations": cell} for row, cell in enumerate(cells)]
+    items.append({"input": photos()[0], "name": "cars", "operations": cells[0], "category": "cars"})
+    operator = ImageEditBatchOperator(
+        task_id="pictures", input=items, operations=REMOVE, output=f"file://{shop}/out/", error_threshold=1
+    )
+    rows = rows_of(new_try()(operator))
+    assert [row["status"] for row in rows] == ["done", "done", "invalid", "invalid", "done", "done", "done"]
+    assert all("operations=" in row["error"] for row in rows[2:4])
+    assert sandbox.charged() == 5
+
+
+def test_an_outfit_is_a_list_of_garments(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    outfits: list[object] = [photos()[:2], json.dumps(photos()[1:]), photos()[2], ["photos/1.png"], ",".join(photos())]
+    items = [{"clothing": outfit, "name": f"row {row}"} for row, outfit in enumerate(outfits)]
+    operator = FashionModelBatchOperator(
+        task_id="pictures", clothing=items, output=f"file://{shop}/out/", error_threshold=1
+    )
+    rows = rows_of(new_try()(operator))
+    assert [row["status"] for row in rows] == ["done", "done", "done", "invalid", "invalid"]
+    assert "more than one picture" in rows[4]["error"]
+    assert sandbox.charged() == 6
+
+
+def test_an_empty_file_is_not_paid_for(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
+    (shop / "photos/4.png").write_bytes(b"")
+    summary = new_try()(folder_batch(shop, error_threshold=1))
+    assert (summary["done"], summary["invalid"]) == (3, 1)
+    assert "photos/4.png', an empty file" in rows_of(summary)[3]["error"]
+    assert len([entry for entry in sandbox.ledger() if entry.operation == "edit_image"]) == 3
+
+
+def test_a_name_with_brackets_is_one_like_any_other(shop: Path, new_try: NewTry) -> None:
+    (shop / "photos/1.png").rename(shop / "photos/[1].png")
+    assert new_try()(folder_batch(shop))["done"] == 3
+    assert new_try(run_id="tuesday")(folder_batch(shop))["reused"] == 3
+
+
+def test_the_names_of_manifests_do_not_grow_along_a_chain(shop: Path, new_try: NewTry) -> None:
+    first = new_try(task_id="pictures")(folder_batch(shop))
+    second = new_try(task_id="resize")(small(shop, input=first["manifest"], output=f"file://{shop}/small/"))
+    assert [len(step["manifest"].rpartition("/")[2]) for step in (first, second)] == [30, 30]
+
+
 def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
     first = ImageGenerationBatchOperator(
         task_id="generate",
