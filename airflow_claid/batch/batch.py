@@ -81,7 +81,7 @@ class Batch:
         manifest: Manifest,
         still_there: Callable[[dict[str, Any]], bool],
         poll_rate: Callable[[], float | None] = lambda: None,
-        overwritten_by: Callable[[Order], str | None] = lambda order: None,
+        overwritten_by: Callable[[Order], str | None] = lambda _: None,
         listed: Callable[[str], bool | None] | None = None,
         quota_rate: Callable[[], float | None],
         latency: Callable[[], float | None],

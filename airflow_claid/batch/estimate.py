@@ -81,7 +81,7 @@ def estimate(
     still_there: Callable[[dict[str, Any]], bool],
     forecast: Callable[[Order], Forecast],
     *,
-    overwritten_by: Callable[[Order], str | None] = lambda order: None,
+    overwritten_by: Callable[[Order], str | None] = lambda _: None,
     seconds_needed: Callable[[int], float],
 ) -> Estimate:
     """Estimate what a batch would cost; nothing is written, and nothing is sent that is charged.

@@ -90,7 +90,7 @@ class Intake:
         order_of: OrderOf,
         index: ManifestIndex,
         still_there: Callable[[dict[str, Any]], bool],
-        overwritten_by: Callable[[Order], str | None] = lambda order: None,
+        overwritten_by: Callable[[Order], str | None] = lambda _: None,
     ) -> None:
         self._order_of = order_of
         self._index = index

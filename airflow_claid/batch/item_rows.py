@@ -90,9 +90,8 @@ def row_of(number: int, record: Record, kind: ItemKind) -> ItemRow:
     elif kind.pictures:
         subject = values[kind.subject]
         values[kind.subject] = subject.strip() if isinstance(subject, str) else subject
-        are_several = kind.several and isinstance(subject, (list, tuple))
-        problems = map(_picture_problem, subject if are_several else [values[kind.subject]])
-        problem = problem or next(filter(None, problems), None)
+        pictures = [*subject] if kind.several and isinstance(subject, (list, tuple)) else [values[kind.subject]]
+        problem = problem or next(filter(None, map(_picture_problem, pictures)), None)
     name = values.pop("name", None)
     return ItemRow(number, values, name, problem)
 
