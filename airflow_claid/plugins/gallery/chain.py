@@ -21,13 +21,15 @@ class Chain:
     :param origin: address of what the first of all was made from, which no task of the run made; ``None`` if it was
         made from a prompt.
     :param of_origin: the picture whose ``origin`` that is.
-    :param after: those that were made from it, directly.
+    :param after: those that were made from it, one from the other.
+    :param several: those that were made from the last of these, where it is not one only; the chain ends there.
     """
 
     before: Sequence[Picture]
     origin: str | None
     of_origin: Picture
     after: Sequence[Picture]
+    several: Sequence[Picture]
 
 
 def chain_of(picture: Picture, parts: Sequence[Part]) -> Chain:
@@ -40,8 +42,12 @@ def chain_of(picture: Picture, parts: Sequence[Part]) -> Chain:
             break
         before.insert(0, maker)
         first = maker
-    after = list(islice(_made_from(picture, parts), _MOST_MADE))
-    return Chain(before, first.origin, first, after)
+    after: list[Picture] = []
+    made = list(islice(_made_from(picture, parts), _MOST_MADE))
+    while len(made) == 1 and len(after) < _MOST_STEPS and made[0] not in after:
+        after += made
+        made = list(islice(_made_from(after[-1], parts), _MOST_MADE))
+    return Chain(before, first.origin, first, after, made if len(made) > 1 else ())
 
 
 def _maker_of(address: str, but: Picture, parts: Sequence[Part]) -> Picture | None:

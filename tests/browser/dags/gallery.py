@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import datetime, timedelta, timezone
 
-from airflow.sdk import DAG, ObjectStoragePath, task
+from airflow.sdk import DAG, task
 
 from airflow_claid.operators import (
     ImageEditBatchOperator,
@@ -36,16 +35,9 @@ with DAG("catalogue", default_args=RETRIES):
         task_id="pictures", prompts=PRODUCTS, output=f"file://{FOLDER}/catalogue/", error_threshold=1
     )
 
-    @task
-    def usable(manifest: str) -> list[dict[str, str]]:
-        """Return the pictures of a manifest."""
-        with ObjectStoragePath(manifest).open() as lines:
-            rows = [row for row in map(json.loads, lines) if row.get("paths")]
-        return [{"input": row["paths"][0], "name": row["name"]} for row in rows]
-
     ImageEditBatchOperator(
         task_id="for_the_list",
-        input=usable(pictures.output["manifest"]),
+        input=pictures.output["manifest"],
         operations={"resizing": {"width": 96, "height": 96}},
         output=f"file://{FOLDER}/catalogue/list/",
         error_threshold=1,

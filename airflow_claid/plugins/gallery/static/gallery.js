@@ -35,8 +35,6 @@ function tellState(none, problem) {
   state.title = meanings[problem.state];
   const meaning = around.querySelector("[data-meaning]");
   if (meaning) meaning.textContent = meanings[problem.state];
-  const link = none.closest("a");
-  if (link?.ariaLabel) link.ariaLabel = `${link.ariaLabel} (${labels[problem.state]})`;
 }
 
 function tellLacking(problem) {

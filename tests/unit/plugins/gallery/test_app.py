@@ -229,11 +229,30 @@ def test_a_picture_shows_its_path_receipt_and_chain(client: TestClient, reported
     first = client.get(f"{TASK}/0").text
     for text in (f"{base}/a.png", "req-7", "shop · generate · earlier, try 2", "2026-10-31 10:00:00 UTC", "LARGE"):
         assert text in first
-    assert "SKU-1" not in first
+    assert first.index("LARGE</span>") < first.index("SKU-1</span>")
     second = client.get(f"{OF_RUN}/tasks/upscale/-1/0").text
     assert second.index("SOFA") < second.index('<li class="step now">') < second.index("SKU-1")
     third = client.get(f"{OF_RUN}/tasks/resize/-1/0").text
     assert third.index("SOFA</span>") < third.index("LARGE</span>") < third.index('<li class="step now">')
+
+
+def test_a_chain_ends_where_several_were_made_from_one(client: TestClient, reported: Reported) -> None:
+    sizes = [image(f"file:///p/{name}.png", input="file:///p/large.png", name=name) for name in ("SMALL", "WIDE")]
+    reported["shop", RUN] = [
+        report(image("file:///p/a.png", name="SOFA")),
+        report(image("file:///p/large.png", input="file:///p/a.png", name="LARGE"), task="upscale"),
+        report(*sizes, task="resize"),
+    ]
+    shown = client.get(f"{TASK}/0").text
+    assert shown.index("LARGE</span>") < shown.index("SMALL</span>") < shown.index('class="step beside"')
+    assert "WIDE</span>" in client.get(f"{OF_RUN}/tasks/resize/-1/1").text
+
+
+def test_a_chain_that_goes_in_a_circle_ends(client: TestClient, reported: Reported) -> None:
+    one = image("file:///p/a.png", input="file:///p/b.png", name="ONE")
+    two = image("file:///p/b.png", input="file:///p/a.png", name="TWO")
+    reported["shop", RUN] = [report(one), report(two, task="second")]
+    assert client.get(f"{TASK}/0").status_code == 200
 
 
 def test_an_input_that_no_task_made_is_shown_too(client: TestClient, reported: Reported, folder: Path) -> None:

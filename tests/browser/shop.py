@@ -1,0 +1,83 @@
+"""A running Airflow with pictures, below a path, and a browser that looks at it: for tests and for screenshots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from airflow_claid.sandbox import Sandbox, SandboxSettings
+from tests.integration.standalone import Standalone, standalone
+from tests.support.airflow import Airflow
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+DAGS = ("catalogue", "products")
+PATH = "/airflow"
+_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+_PLENTY = "100000/1"
+
+
+class Shop:
+    """Runs that have ended, and their addresses in Airflow's page."""
+
+    def __init__(self, airflow: Standalone) -> None:
+        self.airflow = airflow
+        self.runs = {dag: airflow.trigger(dag) for dag in DAGS}
+        for dag, run in self.runs.items():
+            assert airflow.ended(dag, run, 400) == "success", airflow.logs()[-3000:]
+
+    def run(self, dag: str) -> str:
+        """Return the address of a run's pictures, below Airflow's."""
+        return f"claid/images/dags/{dag}/runs/{self.runs[dag]}"
+
+    def task(self, dag: str, task: str, map_index: int | str = -1) -> str:
+        """Return the address of a task's pictures."""
+        return f"{self.run(dag)}/tasks/{task}/{map_index}"
+
+    def tab(self, dag: str, task: str | None = None) -> str:
+        """Return the address of the tab in Airflow's page."""
+        if task is None:
+            return f"dags/{dag}/runs/{self.runs[dag]}/plugin/claid_run_images"
+        return f"dags/{dag}/runs/{self.runs[dag]}/tasks/{task}/plugin/claid_images"
+
+
+@contextmanager
+def running_shop(home: Path, folder: Path, *, side: int) -> Iterator[Shop]:
+    """Run an Airflow whose DAGs have made pictures, until the block ends.
+
+    :param side: of the pictures, in pixels.
+    """
+    settings = SandboxSettings(quota=_PLENTY, creative_quota=_PLENTY, job_seconds=0.1, image_size=side)
+    with Sandbox(settings) as sandbox:
+        claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
+        dags = Path(__file__).parent / "dags"
+        airflow = Airflow(home, dags, {"claid_default": claid}, {"GALLERY_FOLDER": str(folder)})
+        users = {"admin": "admin", "nobody": ""}
+        with standalone(airflow, path=PATH, users=users, parallelism=2, seconds=240) as running:
+            yield Shop(running)
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Run a browser until the block ends."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def opened(
+    shop: Shop, browser: Browser, path: str, *, user: str | None = "admin", dark: bool = False, width: int = 1280
+) -> Page:
+    """Open a page as a user, in a window of its own."""
+    context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme="dark" if dark else "light")
+    if user:
+        address = shop.airflow.url.removesuffix(PATH)
+        context.add_cookies([{"name": "_token", "value": shop.airflow.token(user), "url": address}])
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{shop.airflow.url}/{path}")
+    return page
