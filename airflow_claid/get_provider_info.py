@@ -60,6 +60,20 @@ def get_provider_info() -> dict[str, Any]:
             {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},
             {"name": "claid_edit", "class-name": "airflow_claid.decorators.claid_edit_task"},
         ],
+        "config": {
+            "airflow_claid": {
+                "description": "Options of airflow-claid.",
+                "options": {
+                    "gallery": {
+                        "description": "Whether Airflow's page has the tab Images with the pictures that tasks made.",
+                        "version_added": None,
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    }
+                },
+            }
+        },
         "extra-links": [
             "airflow_claid.operators.links.ClaidPicturesLink",
             "airflow_claid.operators.links.ClaidStatusLink",

@@ -14,8 +14,7 @@ from tests.browser.shop import Shop, opened, running_browser, running_shop
 from tests.support.airflow import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-_COLOURS = 192
-_FADED_IN = 600.0
+_FADED_IN = 2000.0
 
 
 def settled(page: Page, *, framed: bool) -> None:
@@ -27,9 +26,9 @@ def settled(page: Page, *, framed: bool) -> None:
 
 
 def save(page: Page, name: str, *, whole: bool = False) -> None:
-    """Write a screenshot with few colours, which keeps it small."""
+    """Write a screenshot."""
     with Image.open(io.BytesIO(page.screenshot(full_page=whole))) as shot:
-        shot.convert("RGB").quantize(_COLOURS).save(IMAGES / f"{name}.png", optimize=True)
+        shot.convert("RGB").save(IMAGES / f"{name}.png", optimize=True)
     print(f"docs/images/{name}.png")
 
 

@@ -12,6 +12,8 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.shop import Shop
 
+expect.set_options(timeout=30_000)
+
 ARRIVED = "img[data-picture].arrived"
 
 
@@ -115,6 +117,7 @@ def test_everything_is_done_by_keyboard_alone(visit: Visit, shop: Shop) -> None:
     expect(tile(page, "SKU-0001")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="SKU-0001")).to_be_visible()
+    expect(page.locator("img.whole.arrived")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".tile")).to_have_count(60)
 

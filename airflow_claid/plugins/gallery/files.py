@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow.sdk import BaseHook
 
 from airflow_claid.client import ClaidError, ClaidMissingConnectionError
 from airflow_claid.client.redaction import one_line, without_logins, without_queries
+from airflow_claid.delivery.downloads import Downloader, DownloadRules
 from airflow_claid.delivery.memory import FILES
-from airflow_claid.errors import DeadLinkError, PictureError
+from airflow_claid.errors import DeadLinkError, LinkNotAllowedError, PictureError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.plugins.gallery.problems import NotShownError
 from airflow_claid.storage.addresses import host_of, is_connected, is_link, is_storage, local_path, name_of, scheme_of
@@ -28,6 +29,7 @@ _UNREACHED_SECONDS = 20.0
 """So long a bucket that could not be read is not asked again: sixty pictures must not wait for it one by one."""
 
 _HOOK_SECONDS = 300.0
+_DOWNLOAD_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class File:
     address: str
     state: str
     size: int | None = None
-    hook: ClaidHook | None = None
+    downloader: Downloader | None = None
 
     @contextmanager
     def content(self) -> Iterator[bytes]:
@@ -48,9 +50,9 @@ class File:
 
         :raises NotShownError: if it is too large, or is there no more.
         """
-        if self.hook is not None:
+        if self.downloader is not None:
             try:
-                with self.hook.downloader.fetched(self.address) as content:
+                with self.downloader.fetched(self.address) as content:
                     yield content
             except DeadLinkError:
                 raise NotShownError("Claid's temporary link has expired.", status=410, state="expired") from None
@@ -73,6 +75,7 @@ class Reach:
         self._clock = clock
         self._lock = threading.Lock()
         self._hooks: dict[str, tuple[float, ClaidHook]] = {}
+        self._downloaders: dict[DownloadRules, Downloader] = {}
         self._unreached: dict[str, tuple[float, NotShownError]] = {}
 
     def readable(self, address: str, connection: Callable[[], str]) -> str:
@@ -83,10 +86,11 @@ class Reach:
         """
         if not is_connected(address):
             return address
-        with self._known(f"storage://{name_of(address)}"):
-            uri = self._hook(connection()).storages.find_readable_uri(address)
+        conn_id = connection()
+        with self._known(f"storage://{conn_id}@{name_of(address)}"):
+            uri = self._hook(conn_id).storages.find_readable_uri(address)
             if uri is None:
-                lacking = f"the storage {name_of(address)!r} in the extra 'storages' of the connection {connection()!r}"
+                lacking = f"the storage {name_of(address)!r} in the extra 'storages' of the connection {conn_id!r}"
                 raise NotShownError(
                     f"Airflow's API server lacks {lacking}: it says which Airflow connection reaches its bucket.",
                     lacking=lacking,
@@ -99,7 +103,12 @@ class Reach:
         :raises NotShownError: if it is not there, or cannot be read, with the reason.
         """
         if is_link(address):
-            return File(address, "", hook=self._hook(connection()))
+            downloader = self._downloader(connection())
+            try:
+                downloader.rules.check(address)
+            except LinkNotAllowedError as error:
+                raise NotShownError(str(error)) from None
+            return File(address, "", downloader=downloader)
         if not is_storage(address):
             raise NotShownError("This is no address of a file.", status=404)
         uri = self.readable(address, connection)
@@ -109,6 +118,15 @@ class Reach:
         if found is None:
             raise NotShownError(_missing(uri), status=410, state="gone")
         return File(uri, found.state, found.size)
+
+    def _downloader(self, connection: str) -> Downloader:
+        """Return what fetches Claid's links by the rules of a connection, and no more than may be opened here."""
+        rules = self._hook(connection).downloader.rules
+        with self._lock:
+            if rules not in self._downloaders:
+                mine = replace(rules, max_bytes=MOST_BYTES, max_seconds=_DOWNLOAD_SECONDS)
+                self._downloaders[rules] = Downloader(mine)
+            return self._downloaders[rules]
 
     def _hook(self, connection: str) -> ClaidHook:
         """Return the hook of a connection; it is made anew after a while, as the connection may have changed."""

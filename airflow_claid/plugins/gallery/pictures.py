@@ -53,7 +53,6 @@ class Picture:
     expires_at: datetime | None = None
     fingerprint: str | None = None
     request_id: str | None = None
-    sha256: str | None = None
 
     @property
     def title(self) -> str:
@@ -118,7 +117,6 @@ def from_xcom(where: Where, image: Mapping[str, Any], now: datetime) -> Picture:
         expires_at=expires,
         fingerprint=_text(image.get("fingerprint")),
         request_id=_text(image.get("request_id")),
-        sha256=_text(image.get("sha256")),
     )
 
 

@@ -15,6 +15,7 @@ from airflow_claid.delivery.opening import CannotOpenError, reduced
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.plugins.gallery.files import File, Reach
 from airflow_claid.plugins.gallery.problems import NotShownError
+from airflow_claid.storage.addresses import is_connected, is_link
 from airflow_claid.storage.temporary_database import temporary_database
 
 SIDES = {"thumbnail": 360, "large": 1600}
@@ -68,7 +69,7 @@ class Thumbnails:
         self._database = temporary_database(_SCHEMA)
         self._total = 0
         self._uses = 0
-        self._seen: dict[str, tuple[float, File]] = {}
+        self._seen: dict[tuple[str, str], tuple[float, File]] = {}
 
     def get(self, address: str, size: str, connection: Callable[[], str]) -> Shown:
         """Return a picture, small or large; whether its file has changed is asked twice a minute at most.
@@ -86,15 +87,16 @@ class Thumbnails:
         return shown
 
     def _file(self, address: str, connection: Callable[[], str]) -> File:
-        looked, file = self._seen.get(address, (0.0, None))
+        needed = connection() if is_connected(address) or is_link(address) else ""
+        looked, file = self._seen.get((address, needed), (0.0, None))
         if file is not None and self._clock() - looked < _FRESH_SECONDS:
             return file
-        self._seen.pop(address, None)
-        file = self._reach.file(address, connection)
+        self._seen.pop((address, needed), None)
+        file = self._reach.file(address, lambda: needed)
         with self._lock:
             if len(self._seen) >= _MOST_ADDRESSES:
                 self._seen.clear()
-            self._seen[address] = (self._clock(), file)
+            self._seen[address, needed] = (self._clock(), file)
         return file
 
     def _kept(self, key: str) -> Shown | None:

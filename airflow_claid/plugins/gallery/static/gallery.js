@@ -12,7 +12,7 @@ function place(picture, problem) {
   text.textContent = labels[problem.state] ?? "Not shown";
   none.append(icon.content.cloneNode(true), text);
   none.title = problem.reason;
-  if (!(problem.state in labels)) {
+  if (!(problem.state in labels) || picture.classList.contains("whole")) {
     const why = document.createElement("span");
     why.className = "said small";
     why.textContent = problem.lacking && !picture.classList.contains("whole") ? `The API server lacks ${problem.lacking}` : problem.reason;

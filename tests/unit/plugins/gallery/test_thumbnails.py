@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from airflow_claid.client import ClaidClient
 from airflow_claid.plugins.gallery import files, thumbnails
 from airflow_claid.plugins.gallery.files import Reach
 from airflow_claid.plugins.gallery.problems import NotShownError
 from airflow_claid.plugins.gallery.thumbnails import Thumbnails
+from airflow_claid.sandbox import Sandbox
+from tests.conftest import Connect
 from tests.support.clock import Clock
 from tests.support.pictures import photograph, picture, saved
 
@@ -115,3 +118,34 @@ def test_pictures_in_a_bucket_are_shown(s3: str) -> None:
     assert decoded(shown.content).size == (360, 180)
     with pytest.raises(NotShownError, match="no longer at its place"):
         Thumbnails(Reach()).get(f"{s3}/b.png", "thumbnail", nobody)
+
+
+def test_claids_temporary_links_are_fetched_by_the_rules_of_the_connection(sandbox: Sandbox, connect: Connect) -> None:
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url)
+    connect("other", conn_type="claid", password="other-key")
+    with ClaidClient(sandbox.api_key, sandbox.url) as client:
+        link = client.generate_image("A linen sofa").output[0].tmp_url
+    assert link is not None
+    made = Thumbnails(Reach())
+    assert decoded(made.get(link, "thumbnail", nobody).content).size == (64, 64)
+    with pytest.raises(NotShownError, match="not on the list"):
+        made.get(link, "thumbnail", lambda: "other")
+    with pytest.raises(NotShownError, match="expired") as error:
+        made.get(link.replace("/tmp/", "/tmp/0"), "thumbnail", nobody)
+    assert error.value.state == "expired"
+    with pytest.raises(NotShownError, match="not on the list"):
+        made.get("https://elsewhere.example/a.png", "thumbnail", nobody)
+
+
+def test_connected_storage_is_read_by_the_connection_that_maps_it(
+    sandbox: Sandbox, connect: Connect, folder: Path
+) -> None:
+    (folder / "a.png").write_bytes(picture())
+    sandbox.connect_storage("shop", bucket="pictures", where=folder)
+    connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url)
+    extra = {"storages": {"shop": f"file://{folder}"}}
+    connect("mapped", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
+    made = Thumbnails(Reach())
+    assert made.get("storage://shop/a.png", "thumbnail", lambda: "mapped").width == 64
+    with pytest.raises(NotShownError, match="lacks the storage 'shop' in the extra 'storages'"):
+        made.get("storage://shop/a.png", "thumbnail", nobody)
