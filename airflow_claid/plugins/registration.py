@@ -6,16 +6,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_claid.version_compat import conf
+from airflow_claid.gallery_addresses import URL_PREFIX, gallery_is_on, gallery_root
 
-URL_PREFIX = "/claid"
-"""Where the application is mounted, below Airflow's own address."""
-
-_SHOWN = conf.getboolean("airflow_claid", "gallery", fallback=True)
+_SHOWN = gallery_is_on()
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -49,17 +45,12 @@ def _make_app() -> Asgi:
     return create_app()
 
 
-def base_path() -> str:
-    """Return the path of Airflow's address (``[api] base_url``), without a ``/`` at its end."""
-    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-
-
 def _apps() -> list[dict[str, Any]]:
     return [{"name": "Claid images", "app": LazyApp(_make_app), "url_prefix": URL_PREFIX}]
 
 
 def _views() -> list[dict[str, Any]]:
-    images = f"{base_path()}{URL_PREFIX}/images"
+    images = f"{gallery_root()}/images"
     run = f"{images}/dags/{{DAG_ID}}/runs/{{RUN_ID}}"
     return [
         {

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+from airflow_claid.gallery_addresses import file_path, gallery_path
 from airflow_claid.plugins.gallery.listing import Wanted
 from airflow_claid.plugins.gallery.pictures import Where
-
-ALL = "all"
-"""In the place of a map index: all of a task's."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,7 @@ class Links:
         :param wanted: which of them.
         :param changes: what is different from that.
         """
-        address = f"{self.root}/images/dags/{_part(scope.dag_id)}/runs/{_part(scope.run_id)}"
-        if scope.task_id is not None:
-            index = ALL if scope.map_index is None else scope.map_index
-            address += f"/tasks/{_part(scope.task_id)}/{index}"
+        address = self.root + gallery_path(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
         return address + _query(**{**(vars(wanted) if wanted else {}), **changes})
 
     def picture(self, where: Where, scope: Scope | None = None, wanted: Wanted | None = None) -> str:
@@ -68,15 +63,11 @@ class Links:
         :param which: its position among the row's pictures, from 0, or ``input``.
         :param size: ``thumbnail`` or ``large``.
         """
-        return f"{self._of(where)}/{which}/{size}"
+        return file_path(self._of(where), which, size)
 
     def _of(self, where: Where) -> str:
         scope = Scope(where.dag_id, where.run_id, where.task_id, where.map_index)
         return f"{self.gallery(scope)}/{where.row}"
-
-
-def _part(value: str) -> str:
-    return quote(value, safe="")
 
 
 def _query(**values: object) -> str:
