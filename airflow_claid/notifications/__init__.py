@@ -1,0 +1,3 @@
+"""Notifiers: somebody is told."""
+
+from __future__ import annotations
