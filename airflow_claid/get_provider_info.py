@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_claid.operators.video",
                     "airflow_claid.operators.video_batch",
                     "airflow_claid.operators.storage",
+                    "airflow_claid.operators.review",
                 ],
             }
         ],
@@ -56,6 +57,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
+        "notifications": ["airflow_claid.notifications.review.ReviewNotifier"],
         "task-decorators": [
             {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},
             {"name": "claid_edit", "class-name": "airflow_claid.decorators.claid_edit_task"},

@@ -40,7 +40,8 @@ class ManifestRow:
     """One row of a manifest.
 
     :param row: its number, that of the item in the batch's input.
-    :param status: ``"done"``, ``"blocked"``, ``"failed"``, ``"invalid"``, ``"duplicate"``, ``"skipped"`` or ``"gone"``.
+    :param status: ``"done"``, ``"blocked"``, ``"failed"``, ``"invalid"``, ``"duplicate"``, ``"skipped"`` or ``"gone"``;
+        after a review also ``"rejected"``.
     :param name: what the user calls the product; ``None`` where he does not.
     :param prompt: that its pictures were made from; ``None`` where there was none.
     :param input: the picture that it started from, without any signature; ``None`` where there was none.

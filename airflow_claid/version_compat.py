@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_claid.client import ClaidRateLimitError
@@ -54,12 +55,34 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "conf",
+    "hitl_operator",
     "lineage_collector",
     "push_link",
     "task_state_store",
     "use_retry_after",
     "wait_before_retry",
 ]
+
+
+def hitl_operator() -> Any:
+    """Return Airflow's operator that asks a person, of ``apache-airflow-providers-standard``.
+
+    :raises AirflowOptionalProviderFeatureException: if it is missing, or too old to limit how long the answer may take.
+    """
+    from airflow.exceptions import AirflowOptionalProviderFeatureException
+
+    try:
+        from airflow.providers.standard.operators.hitl import HITLOperator
+    except ImportError:
+        is_usable = False
+    else:
+        is_usable = "response_timeout" in signature(HITLOperator.__init__).parameters
+    if not is_usable:
+        raise AirflowOptionalProviderFeatureException(
+            "ImageReviewOperator needs apache-airflow-providers-standard 1.12.2 or later: "
+            "pip install 'airflow-claid[review]'"
+        )
+    return HITLOperator
 
 
 def task_state_store(context: Context) -> TaskStateStore | None:

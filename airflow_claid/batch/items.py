@@ -24,6 +24,7 @@ from airflow_claid.batch.item_rows import PROMPTS, ItemKind, ItemRow, row_of
 from airflow_claid.batch.lists import is_address, items_of
 from airflow_claid.batch.opened_files import text_problem
 from airflow_claid.batch.sources import Reading, Source, is_listed, is_source, source_of
+from airflow_claid.batch.spread import evenly_spread
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.storage.addresses import is_connected, is_link, without_connection
@@ -170,9 +171,7 @@ class Items:
         :param number: how many, at most.
         """
         total = self.count() if self._count is None else self._count
-        number = min(number, total)
-        chosen = {position * (total - 1) // max(1, number - 1) for position in range(number)}
-        return copy.copy(self)._reduced(chosen)  # noqa: SLF001 - a copy of this very object
+        return copy.copy(self)._reduced(evenly_spread(total, number))  # noqa: SLF001 - a copy of this very object
 
     def _reduced(self, chosen: set[int]) -> Items:
         self._chosen, self._count = chosen, len(chosen)

@@ -87,7 +87,7 @@ class Manifest:
 
         :raises OSError: if the part that is due could not be written; its rows go into the next one.
         """
-        line = _as_line(row)
+        line = as_line(row)
         with self._lock:
             self.index.take(row, line)
             if not self._pending:
@@ -172,7 +172,7 @@ def _number_of(part: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _as_line(row: Mapping[str, Any]) -> bytes:
+def as_line(row: Mapping[str, Any]) -> bytes:
     """Return a row as JSON; a lone surrogate, which UTF-8 cannot hold, stays a JSON escape."""
     text = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode(errors="backslashreplace")

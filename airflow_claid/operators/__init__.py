@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from airflow_claid.operators.ai_edit import ImageAIEditOperator
 from airflow_claid.operators.ai_edit_batch import ImageAIEditBatchOperator
 from airflow_claid.operators.bases.batch import estimate
@@ -22,6 +25,9 @@ from airflow_claid.operators.storage import ConnectStorageOperator, DisconnectSt
 from airflow_claid.operators.video import ImageToVideoOperator
 from airflow_claid.operators.video_batch import ImageToVideoBatchOperator
 
+if TYPE_CHECKING:
+    from airflow_claid.operators.review import ImageReviewOperator
+
 __all__ = [
     "BackgroundGenerationBatchOperator",
     "BackgroundGenerationOperator",
@@ -38,9 +44,17 @@ __all__ = [
     "ImageGenerationOperator",
     "ImageResizeBatchOperator",
     "ImageResizeOperator",
+    "ImageReviewOperator",
     "ImageToVideoBatchOperator",
     "ImageToVideoOperator",
     "ImageUpscaleBatchOperator",
     "ImageUpscaleOperator",
     "estimate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs another provider only when it is asked for."""
+    if name == "ImageReviewOperator":
+        return import_module("airflow_claid.operators.review").ImageReviewOperator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

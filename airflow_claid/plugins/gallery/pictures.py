@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_claid.batch.approval import Rejection
 from airflow_claid.storage.addresses import last_of, without_connection
 from airflow_claid.storage.places import VIDEO_SUFFIX
 from airflow_claid.storage.stored_files import moment_of
 
-STATES = ("done", "reused", "blocked", "failed", "invalid", "duplicate", "skipped", "expired", "gone")
+STATES = ("done", "reused", "blocked", "failed", "invalid", "duplicate", "skipped", "rejected", "expired", "gone")
 """What can have become of a picture, in the order in which the page offers them."""
 
 
@@ -62,7 +63,7 @@ class Picture:
     @property
     def shown(self) -> str | None:
         """The address of the picture that stands for all; ``None`` where there is none to show."""
-        return self.paths[0] if self.paths and self.state in ("done", "reused") else None
+        return self.paths[0] if self.paths and self.state in ("done", "reused", "rejected") else None
 
     @property
     def is_video(self) -> bool:
@@ -96,6 +97,8 @@ def from_xcom(where: Where, image: Mapping[str, Any], now: datetime) -> Picture:
     cost = _number(image.get("credits"))
     if image.get("error"):
         state = "failed"
+    elif image.get("rejected"):
+        state = "rejected"
     elif image.get("blocked"):
         state = "blocked"
     elif expires is not None and expires <= now:
@@ -109,7 +112,7 @@ def from_xcom(where: Where, image: Mapping[str, Any], now: datetime) -> Picture:
         prompt=_text(image.get("prompt")),
         paths=(path,) if path else (),
         origin=_text(image.get("input")),
-        error=_text(image.get("error")),
+        error=_text(image.get("error") or image.get("rejected")),
         width=_whole(image.get("width")),
         height=_whole(image.get("height")),
         bytes=_whole(image.get("bytes")),
@@ -123,7 +126,7 @@ def from_xcom(where: Where, image: Mapping[str, Any], now: datetime) -> Picture:
 def from_manifest(where: Where, row: Mapping[str, Any]) -> Picture:
     """Read a row of a manifest."""
     status = str(row.get("status"))
-    paths, sizes = row.get("paths"), row.get("bytes")
+    paths, sizes = row.get("paths") or row.get("rejected_paths"), row.get("bytes")
     return Picture(
         where,
         status if status in STATES else "failed",
@@ -145,6 +148,8 @@ def _why_none(status: str, row: Mapping[str, Any]) -> str | None:
         return f"The same request as row {row.get('of')}"
     if status == "skipped":
         return f"The earlier manifest says: {row.get('reason')}"
+    if status == "rejected":
+        return Rejection(_text(row.get("reviewer")), _text(row.get("comment"))).text
     if status == "gone":
         return "Its input is no longer in the folder"
     return _text(row.get("error"))

@@ -22,6 +22,7 @@ LABELS = {
     "invalid": "Invalid",
     "duplicate": "Duplicate",
     "skipped": "Skipped",
+    "rejected": "Rejected",
     "expired": "Expired",
     "gone": "Gone",
 }
@@ -33,6 +34,7 @@ MEANINGS = {
     "invalid": "Nothing was sent: the item cannot be requested",
     "duplicate": "The same request as another row",
     "skipped": "There was nothing to work on",
+    "rejected": "A person rejected it in a review",
     "expired": "Claid's temporary link has expired",
     "gone": "The file is no longer there",
 }
