@@ -17,6 +17,8 @@ from airflow_claid.fulfilment.forecast import Forecast
 from airflow_claid.orders.order import Order
 
 _REASONS = 20
+"""Of each kind, so that many rows to be paid for do not hide what is wrong with a later one."""
+
 _THREADS = 16
 _ITEMS_AT_ONCE = 512
 
@@ -52,7 +54,8 @@ class Estimate:
     :param requests: paid requests.
     :param hours: how long these take at the account's quota.
     :param in_doubt: credits that earlier requests may have cost whose answers are lost.
-    :param reasons: of the first rows that would be paid for, would fail, or are invalid.
+    :param reasons: of the first rows that would be paid for, of the first that would fail, and of the first that are
+        invalid, in the order of the rows.
     """
 
     items: int
@@ -97,7 +100,7 @@ def estimate(
     requests, reasons = 0, list[Reason]()
     for outlook in _outlooks(rows, Intake(order_of, index, still_there, overwritten_by), forecast):
         by_kind[outlook.kind] += 1
-        if outlook.kind in _WITH_REASON and len(reasons) < _REASONS:
+        if outlook.kind in _WITH_REASON and by_kind[outlook.kind] <= _REASONS:
             reasons.append(outlook.reason)
         if outlook.forecast is not None:
             spent += outlook.forecast.credits

@@ -277,10 +277,10 @@ def test_an_answer_that_is_lost_fails_where_it_is_not_to_be_paid_again(catalogue
     assert told.credits == charged(sandbox) - paid == 3.0
 
 
-def test_an_estimate_names_the_first_twenty_reasons_and_is_a_small_xcom(catalogue: Catalogue) -> None:
+def test_an_estimate_names_twenty_reasons_of_each_kind_and_is_a_small_xcom(catalogue: Catalogue) -> None:
     catalogue.prompts = ["ab", *lamps(30)]
     told = catalogue.estimate()
-    assert len(told.reasons) == 20
+    assert len(told.reasons) == 21
     assert (told.reasons[0].row, told.reasons[0].name) == (1, None)
     assert (told.reasons[1].row, told.reasons[1].name) == (2, "L-1")
     assert told.reasons[1].reason == "It has not been requested before"
@@ -321,6 +321,14 @@ def test_receipts_are_read_only_where_there_are_some(catalogue: Catalogue, monke
     monkeypatch.setattr(receipt_stores, "read_if_there", lambda uri: read.append(uri) or original(uri))
     assert catalogue.estimate().to_pay == 4
     assert len(read) == 1
+
+
+def test_many_items_to_be_paid_for_do_not_hide_what_is_wrong_with_the_last(catalogue: Catalogue) -> None:
+    catalogue.prompts = [*lamps(30), "ab"]
+    told = catalogue.estimate()
+    assert (told.to_pay, told.invalid, len(told.reasons)) == (30, 1, 21)
+    assert told.reasons[-1].row == 31
+    assert "has 2 characters" in told.reasons[-1].reason
 
 
 def test_rows_that_are_passed_over_cost_nothing(catalogue: Catalogue, sandbox: Sandbox) -> None:
