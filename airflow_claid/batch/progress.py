@@ -52,7 +52,7 @@ class Progress:
             "seconds_left": None if left is None else round(left),
         }
         log.info(
-            "%d of %d prompts: %s; %d reused, %s%d to be retried; %.1f a second%s, %g credits spent%s",
+            "%d of %d items: %s; %d reused, %s%d to be retried; %.1f a second%s, %g credits spent%s",
             counts.items,
             self._total,
             ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",

@@ -50,4 +50,4 @@ def test_the_next_task_reads_the_manifest_and_a_second_run_pays_nothing(
         assert all(Path(path.removeprefix("file://")).exists() for row in rows for path in row.get("paths", ()))
         assert own_sandbox.charged() == 5
         assert own_sandbox.api_key not in log
-    assert "5 of 5 prompts" in log
+    assert "5 of 5 items" in log

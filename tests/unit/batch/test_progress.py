@@ -62,7 +62,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     }
     (line,) = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
     assert line == (
-        "170 of 1000 prompts: 160 done, 5 blocked, 5 failed; 20 reused, 590 jobs running, 3 to be retried; 5.0 a "
+        "170 of 1000 items: 160 done, 5 blocked, 5 failed; 20 reused, 590 jobs running, 3 to be retried; 5.0 a "
         "second (99% of the quota), 150 credits spent, about 3 min left"
     )
 
@@ -84,7 +84,7 @@ def test_what_was_there_already_does_not_count_as_speed(clock: list[float]) -> N
 def test_a_first_report_at_once_divides_by_nothing(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     Progress(10, lambda: None, None)(BatchCounts())
-    assert "0 of 10 prompts: none ended yet" in caplog.text
+    assert "0 of 10 items: none ended yet" in caplog.text
 
 
 def test_a_memory_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:

@@ -664,7 +664,7 @@ def test_progress_is_logged_and_kept_and_the_key_is_nowhere(
     assert run.state_store is not None
     progress = run.state_store["claid_progress"]
     assert (progress["items"], progress["of"], progress["done"], progress["credits"]) == (31, 31, 30, 30)
-    assert any("of 31 prompts" in record.getMessage() for record in caplog.records)
+    assert any("of 31 items" in record.getMessage() for record in caplog.records)
     files = [file.read_text(errors="replace") for file in tmp_path.rglob("*") if file.is_file()]
     shown = [caplog.text, json.dumps(run.ti.pushed), json.dumps(run.state_store), json.dumps(summary), *files]
     assert len(files) > 60
