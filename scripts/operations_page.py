@@ -20,21 +20,23 @@ CONTRACT = ROOT / "tests" / "contract" / "openapi.yaml"
 EXAMPLES = ROOT / "dags_examples"
 
 _EDITING = ("ImageEditOperator", "ImageUpscaleOperator", "ImageResizeOperator")
+_EDITING_BATCHES = ("ImageEditBatchOperator", "ImageUpscaleBatchOperator", "ImageResizeBatchOperator")
 _CONNECTING = ("ConnectStorageOperator",)
 OPERATORS = {
     "generate_image": ("ImageGenerationOperator", "ImageGenerationBatchOperator"),
-    "submit_edit": _EDITING,
-    "get_edit": (*_EDITING, "ClaidJobSensor"),
+    "edit_image": _EDITING_BATCHES,
+    "submit_edit": (*_EDITING, *_EDITING_BATCHES),
+    "get_edit": (*_EDITING, *_EDITING_BATCHES, "ClaidJobSensor"),
     "submit_batch_edit": ("ImageFolderEditOperator",),
     "get_batch_edit": ("ImageFolderEditOperator", "ClaidJobSensor"),
-    "upload_and_edit": _EDITING,
-    "submit_ai_edit": ("ImageAIEditOperator",),
-    "get_ai_edit": ("ImageAIEditOperator", "ClaidJobSensor"),
-    "submit_fashion_model": ("FashionModelOperator",),
-    "get_fashion_model": ("FashionModelOperator", "ClaidJobSensor"),
-    "create_scene": ("BackgroundGenerationOperator",),
-    "submit_video": ("ImageToVideoOperator",),
-    "get_video": ("ImageToVideoOperator", "ClaidJobSensor"),
+    "upload_and_edit": (*_EDITING, *_EDITING_BATCHES),
+    "submit_ai_edit": ("ImageAIEditOperator", "ImageAIEditBatchOperator"),
+    "get_ai_edit": ("ImageAIEditOperator", "ImageAIEditBatchOperator", "ClaidJobSensor"),
+    "submit_fashion_model": ("FashionModelOperator", "FashionModelBatchOperator"),
+    "get_fashion_model": ("FashionModelOperator", "FashionModelBatchOperator", "ClaidJobSensor"),
+    "create_scene": ("BackgroundGenerationOperator", "BackgroundGenerationBatchOperator"),
+    "submit_video": ("ImageToVideoOperator", "ImageToVideoBatchOperator"),
+    "get_video": ("ImageToVideoOperator", "ImageToVideoBatchOperator", "ClaidJobSensor"),
     "list_storages": (*_CONNECTING, "DisconnectStorageOperator"),
     "create_storage": _CONNECTING,
     "get_storage": _CONNECTING,
@@ -42,12 +44,11 @@ OPERATORS = {
     "delete_storage": ("DisconnectStorageOperator",),
 }
 WITHOUT_OPERATOR = {
-    "edit_image": "none: `ImageEditOperator` submits jobs, because a retry can wait for the same job, while a lost "
-    "answer of `edit_image` is paid and gone",
     "list_storage_types": "none: the list never changes what a DAG does",
 }
 EXAMPLE = {
     "generate_image": "image_generation",
+    "edit_image": "catalogue_chain",
     "submit_edit": "background",
     "get_edit": "background",
     "submit_batch_edit": "batch_edit",

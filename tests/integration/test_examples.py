@@ -101,7 +101,7 @@ def page_of_operations() -> dict[str, str]:
     """What docs/operations.md says: each operation's example."""
     rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs" / "operations.md").read_text().splitlines()]
     said = {row[0].strip("`"): row[-1].strip("`") for row in rows if len(row) == 5 and row[-1].startswith("`")}
-    assert len(said) == 18
+    assert len(said) == 19
     return said
 
 
@@ -109,8 +109,9 @@ def run_each(airflow: Airflow, sandbox: Sandbox, folder: Path) -> dict[str, dict
     """Run the DAGs one after the other in one process; tell how each ended and what it asked of Claid."""
     local = {
         name: {"output": f"file://{folder}/{name}/"}
-        for name in ("image_generation", "image_editing", "decorators", "nightly_photos", "catalogue_chain")
+        for name in ("image_generation", "image_editing", "decorators", "nightly_photos")
     }
+    local["catalogue_chain"] = {"output": f"file://{folder}/shop-pictures/catalogue_chain/"}
     runs = [json.dumps([name, local.get(name, {})]) for name in CREDITS]
     done = subprocess.run(
         [sys.executable, "-c", ONE_BY_ONE, str(EXAMPLES), sandbox.url, *runs],
