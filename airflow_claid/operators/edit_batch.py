@@ -49,7 +49,12 @@ class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
     We count 1 credit a picture (Claid publishes no price for editing). Each picture is a request of its own, with the
     same receipt as one of :class:`ImageEditOperator`: what either has paid for, the other does not pay again.
 
-    :param operations: as for :class:`ImageEditOperator`; so are ``output_format`` and ``metadata``.
+    :param operations: (templated) Claid's operations, e.g. ``{"background": {"remove": True}}``; checked by name and
+        range. A column can say it for its row, and a column ``category`` the kind of product whose background is
+        removed; so can columns for the next two.
+    :param output_format: (templated) ``"jpeg"``, ``"png"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with options
+        such as ``{"type": "jpeg", "quality": 90}``. ``None``: Claid's default, JPEG.
+    :param metadata: (templated) ``{"dpi": 300, "color_space": "CMYK"}``; ``None``: Claid's default.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
     :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
@@ -71,7 +76,13 @@ class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
 class ImageUpscaleBatchOperator(UpscaleParameters, EditBatchOperator):
     """Enlarge a whole catalogue of pictures with Claid's upscaler, in one task.
 
-    :param scale: as for :class:`ImageUpscaleOperator`; so are ``mode``, ``output_format`` and ``metadata``.
+    We count 1 credit a picture. All else is as for :class:`ImageEditBatchOperator`.
+
+    :param scale: (templated) how much larger: a percentage, ``"200%"`` by default, or the width in pixels. A column can
+        say it for its row; so can columns for the next three.
+    :param mode: (templated) ``"smart_enhance"``, the default, ``"smart_resize"``, ``"faces"``, ``"digital_art"`` or
+        ``"photo"``.
+    :param output_format: see :class:`ImageEditBatchOperator`; so is ``metadata``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
     :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.
@@ -88,10 +99,15 @@ class ImageUpscaleBatchOperator(UpscaleParameters, EditBatchOperator):
 class ImageResizeBatchOperator(ResizeParameters, EditBatchOperator):
     """Bring a whole catalogue of pictures to a size, in one task.
 
-    Claid is paid for each picture; where plain interpolation will do, a line of Pillow in a task of yours costs
-    nothing.
+    We count 1 credit a picture; where plain interpolation will do, a line of Pillow in a task of yours costs nothing.
+    All else is as for :class:`ImageEditBatchOperator`.
 
-    :param width: as for :class:`ImageResizeOperator`; so are ``height``, ``fit``, ``output_format`` and ``metadata``.
+    :param width: (templated) pixels, a percentage such as ``"50%"``, or ``"auto"``, the default, to follow from the
+        height. A column can say it for its row; so can columns for the next four.
+    :param height: (templated) likewise; not both can be ``"auto"``.
+    :param fit: (templated) ``"bounds"``, the default, fits the whole picture into the size. Others: ``"crop"``,
+        ``"cover"``, ``"canvas"``, ``"outpaint"``, or a dict with options.
+    :param output_format: see :class:`ImageEditBatchOperator`; so is ``metadata``.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
     :param as_jobs: see :class:`EditBatchOperator`; so are ``poll_interval`` and ``timeout``, for jobs.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.

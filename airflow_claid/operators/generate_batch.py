@@ -23,20 +23,17 @@ class ImageGenerationBatchOperator(GenerationParameters, PromptedBatchOperator):
     clear, a new run or a kill does is said at :class:`~airflow_claid.operators.bases.batch.ClaidBatchOperator`.
 
     :param prompts: (templated) a list of texts, or of dicts with ``prompt`` and, if wanted, ``name``,
-        ``number_of_images``, ``guidance_scale`` and
-        ``fallback_prompt``; the result of an upstream task; or the address of a file with these
-        columns, a list of such, or a glob of them, anywhere Airflow can read: ``.csv``, ``.tsv``, ``.jsonl`` or
-        ``.parquet`` (extra ``airflow-claid[parquet]``), each also with ``.gz``. Texts of a list in the DAG file are
-        rendered, unless ``airflow.sdk.literal`` wraps them; those of upstream tasks and files are not.
-    :param number_of_images: (templated) 1 to 4, for rows that name none.
-    :param guidance_scale: (templated) 1 to below 50, for rows that name none.
+        ``number_of_images``, ``guidance_scale`` and ``fallback_prompt``; the result of an upstream task; or the address
+        of a file with these columns, a list of such, or a glob of them, anywhere Airflow can read: ``.csv``, ``.tsv``,
+        ``.jsonl`` or ``.parquet`` (extra ``airflow-claid[parquet]``), each also with ``.gz``. Texts of a list in the
+        DAG file are rendered, unless ``airflow.sdk.literal`` wraps them; those of upstream tasks and files are not.
+    :param number_of_images: (templated) 1, the default, to 4, for rows that name none.
+    :param guidance_scale: (templated) 1 to below 50, for rows that name none: how closely to follow the prompt;
+        default: 5.
     :param on_blocked: see :class:`~airflow_claid.operators.bases.filtered_batch.PromptedBatchOperator`; so is
         ``fallback_prompt``.
     :param output: see :class:`~airflow_claid.operators.bases.batch.ClaidBatchOperator`; so are all other parameters and
         the result.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace`` and
-        ``claid_conn_id``.
-    :raises AirflowFailException: if a retry cannot help: wrong parameters, key or scope, or no credits left.
     """
 
     template_fields: Sequence[str] = (

@@ -14,10 +14,13 @@ class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, Pro
     """Put a whole catalogue of products into scenes, in one task.
 
     We count 1 credit an image (Claid publishes no price), and half a credit more for each request whose prompt Claid
-    writes.
+    writes. The API key needs the scope *Admin*. Each product is a request of its own, with the same receipt as one of
+    :class:`BackgroundGenerationOperator`: what either has paid for, the other does not pay again.
 
-    :param prompt: as for :class:`BackgroundGenerationOperator`; so are all parameters of the scene,
-        ``number_of_images`` and ``output_format``.
+    :param prompt: as for :class:`BackgroundGenerationOperator`; so are ``template``, ``effect``, ``view``,
+        ``template_mode``, ``placement``, ``position``, ``scale``, ``rotation``, ``padding``, ``color``,
+        ``aspect_ratio``, ``negative_prompt``, ``write_prompt``, ``guidelines``, ``options``, ``number_of_images`` and
+        ``output_format``. Each can also be a column, for its row.
     :param input: see :class:`InputBatchOperator`; so are ``recursive``, ``suffixes`` and ``modified_since``.
     :param on_blocked: see :class:`PromptedBatchOperator`; so is ``fallback_prompt``.
     :param output: see :class:`ClaidBatchOperator`; so are all other parameters and the result.

@@ -24,7 +24,8 @@ from tests.conftest import Connect
 from tests.docs.pages import PAGES, ROOT, Page, Table, spans
 from tests.support.schemas import contract
 
-CLASSES = {name: getattr(room, name) for room in (client, operators, sensors) for name in room.__all__}
+PUBLIC = {name: getattr(room, name) for room in (client, operators, sensors) for name in room.__all__}
+CLASSES = {name: one for name, one in PUBLIC.items() if inspect.isclass(one)}
 WORDS_FOR_DEFAULTS = {"none": None, "the account's": None, "": inspect.Parameter.empty}
 
 
@@ -70,7 +71,7 @@ def test_parameters_and_their_defaults_are_those_of_the_signature(name: str, tab
         assert parameters[parameter].default == value, f"{name}: {parameter}"
 
 
-@pytest.mark.parametrize("name", [*operators.__all__, *sensors.__all__, "ClaidClient"])
+@pytest.mark.parametrize("name", sorted(CLASSES.keys() & {*operators.__all__, *sensors.__all__, "ClaidClient"}))
 def test_a_page_names_every_public_parameter(name: str) -> None:
     pages = [page for page in PAGES if page.path.parent != ROOT and page.path.name != "operations.md"]
     guides = [{span for _, line in page.prose for span in spans(line)} for page in pages]
@@ -158,12 +159,12 @@ def test_make_targets_are_those_of_the_makefile() -> None:
 
 
 def test_places_in_the_repository_are_there() -> None:
-    """``X.py`` stands for the file that an operation has in each package."""
+    """``X.py`` and ``X_batch.py`` stand for the files that an operation has in each package."""
     named = [name for _, table in tables("Where") for row in table.rows for name in spans(row[0])]
     named += [name for row in the_table("Package").rows for name in spans(row[2])]
     named += [name for _, table in tables("Where") for row in table.rows for name in spans(row[1]) if _is_path(name)]
     for name in named:
-        assert (ROOT / name.replace("X.py", "fashion.py")).exists(), name
+        assert (ROOT / re.sub(r"X(?=(_batch)?\.py)", "fashion", name)).exists(), name
 
 
 def _is_path(name: str) -> bool:

@@ -56,28 +56,35 @@ class ClaidBatchOperator(ClaidPayingOperator):
     :param output: (templated) folder of the pictures, of the receipts and of the manifest: object storage (``s3://``,
         ``gs://``, ``file://``), or a connected storage (``storage://NAME/PATH/``) that the connection maps.
     :param columns: (templated) what the file calls our columns, where it is another name: ``{"prompt": "Caption"}``.
-        A number is a position, from 0, also in rows without names; ``None`` leaves a column out.
-    :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to split one file among n mapped tasks.
-    :param preview: (templated) only so many items, spread over the catalogue, to look at before the rest is paid for. A
-        later run without it pays for none of them again. Default: all.
+        A number is a position, from 0, also in rows without names; ``None`` leaves a column out. Default: no other
+        names.
+    :param shard: (templated) ``(k, n)``: only the rows k+1, k+1+n, k+1+2n, …, to split the items among n mapped tasks.
+        Default: all.
+    :param preview: (templated) only so many items, 1 or more, spread over the catalogue, to look at before the rest is
+        paid for. A later run without it pays for none of them again. Default: all.
     :param dry_run: (templated) only tell what the batch would cost: the items are read and checked, and what is paid
         for already is looked up, but nothing is sent that is charged, and nothing is written. Returns the estimate.
-    :param manifest: (templated) address of the manifest; default: in ``output``, named after the items' file. Each
-        batch needs its own.
-    :param concurrency: (templated) items running at once; default: as many as the quota and the duration of a
-        request require.
-    :param on_error: (templated) ``"continue"`` with the others, or ``"fail"`` at the first item that fails.
-    :param error_threshold: (templated) the task fails if more than this share (0 to 1) of the items failed or were
-        invalid; after the first 100, it stops as soon as the share is exceeded.
-    :param report_seconds: (templated) how often the progress is logged and stored in Airflow's ``task_state_store``
-        (3.3+, key ``claid_progress``).
-    :param max_credits: (templated) a ceiling for each execution: the task stops before it is exceeded, and its error
-        says how many items are left.
+        Default: false.
+    :param manifest: (templated) address of the manifest; default: in ``output``, named after the items' file or
+        folder. Each batch needs its own.
+    :param concurrency: (templated) requests running at once, 1 to 400; default: as many as the quota and the duration
+        of a request require.
+    :param on_error: (templated) ``"continue"``, the default, with the others, or ``"fail"`` at the first item that
+        fails or is invalid.
+    :param error_threshold: (templated) the task fails if more than this share (0 to 1; default: 0.1) of the items
+        failed or were invalid; after the first 100, it stops as soon as the share is exceeded.
+    :param report_seconds: (templated) seconds, 30 by default, between two reports of the progress in the log and in
+        Airflow's ``task_state_store`` (3.3+, key ``claid_progress``).
+    :param max_credits: (templated) a ceiling in credits for each execution: the task stops before it is exceeded, and
+        its error says how many items are left. Default: none.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace`` and
+        ``claid_conn_id``.
     :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
         ``duplicate``, ``skipped`` (the earlier batch has no picture of them), ``gone`` (no longer in the input),
         ``reused`` (items that cost this execution nothing), ``images``, ``credits``, ``credits_in_doubt`` (for requests
         whose answer was lost), ``seconds``. The manifest has a line of JSON for each row of the input, with the paths
         of its pictures. The XCom ``manifest`` holds its address alone.
+    :raises AirflowFailException: if a retry cannot help: wrong parameters or items, key or scope, no credits left.
     """
 
     item_kind: ItemKind

@@ -20,8 +20,9 @@ from airflow_claid.parameters import choice, is_literal, optional, refusing_at_o
 class FilteredBatchOperator(ClaidBatchOperator):
     """Base of the batches whose images go through Claid's content filter.
 
-    :param on_blocked: (templated) ``"keep"``: blocked items are rows of the manifest, and the task succeeds;
-        ``"fail"``: the task fails at the end if an item was blocked; ``"skip"``: it is skipped if all were.
+    :param on_blocked: (templated) ``"keep"``, the default: blocked items are rows of the manifest, and the task
+        succeeds; ``"fail"``: the task fails at the end if an item was blocked, without a retry; ``"skip"``: it is
+        skipped if one was blocked and none gave a picture.
     """
 
     filtered_fields: tuple[str, ...] = ("on_blocked",)
@@ -45,8 +46,8 @@ class PromptedBatchOperator(FilteredBatchOperator):
     """Base of the batches whose images are made from prompts, and go through Claid's content filter.
 
     :param fallback_prompt: (templated) a prompt, or a list of them tried in order, for items whose images all came back
-        blocked: each is asked once, and paid for like the first. A column of this name says it for its row. Default:
-        none.
+        blocked: each is asked once, and paid for like the first; a retry pays for none of them again. A column of this
+        name says it for its row. Default: none.
     """
 
     filtered_fields: tuple[str, ...] = (*FilteredBatchOperator.filtered_fields, "fallback_prompt")

@@ -13,12 +13,12 @@ from airflow_claid.parameters import is_literal, refusing_at_once, seconds
 class JobTermsOperator(ClaidPayingOperator):
     """Base of the operators, single and batch, that wait for jobs.
 
-    :param poll_interval: (templated) the longest time, in seconds, between two polls of a job. The first polls come
-        sooner, and jitter only shortens it. Many jobs together are polled less often, so that their polls do not eat
-        the quota.
-    :param timeout: (templated) seconds that each job may take, counted from its own submission (or, if that was in
-        an earlier try, from the start of this one); then its picture fails, the other jobs are waited for, and a retry
-        waits for the same job.
+    :param poll_interval: (templated) the longest time, in seconds, between two polls of a job; default: 10. The first
+        polls come sooner, and jitter only shortens it. Many jobs together are polled less often, so that their polls do
+        not eat the quota.
+    :param timeout: (templated) seconds, 3600 by default, that each job may take, counted from its own submission (or,
+        if that was in an earlier try, from the start of this one); then its picture fails, the other jobs are waited
+        for, and a retry waits for the same job.
     """
 
     job_terms_fields: tuple[str, ...] = ("poll_interval", "timeout")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class PictureBatchOperator(ClaidBatchOperator, InputOperator):
     """Base of the batches that work on pictures.
 
-    :param recursive: (templated) whether the folders in a folder of pictures count as well; their files go into the
-        same folders of ``output``.
+    :param recursive: (templated) whether the folders in a folder of pictures count as well, as they do by default;
+        their files go into the same folders of ``output``.
     :param suffixes: (templated) which files of a folder are pictures; default: those that Claid reads (``.jpg``,
         ``.jpeg``, ``.png``, ``.webp``, ``.avif``, ``.heic``, ``.tif``, ``.tiff``, ``.bmp``, ``.gif``).
     :param modified_since: (templated) only the files of a folder that were written at or after this time, with its
-        time zone: ``"{{ data_interval_start }}"``.
+        time zone: ``"{{ data_interval_start }}"``. Not needed to do only what is new. Default: all.
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     """
 
