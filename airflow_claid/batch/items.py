@@ -86,7 +86,7 @@ class Items:
         self.items: Iterable[object] = ()
         """The items of a list; none where one address is given."""
         if isinstance(given, (str, ObjectStoragePath)):
-            self._given: str | None = str(given)
+            self._given: str | None = _address_of(given, kind)
         elif isinstance(given, Iterable) and not isinstance(given, (Mapping, bytes)):
             self._given = None
             items = items_of(given, positions=self._reading.columns(kind.parameter).are_positions, kind=kind)
@@ -269,6 +269,14 @@ class Items:
                 f"{asked[0]} says which files of a folder or a glob count, and {parameter}="
                 f"{shortened(self._given or items)} names none: leave it out, or end a folder's address with '/'"
             )
+
+
+def _address_of(given: str | ObjectStoragePath, kind: ItemKind) -> str:
+    """Return what was given as a text; an ``ObjectStoragePath`` of a folder has lost the ``/`` at its end."""
+    address = str(given)
+    if isinstance(given, ObjectStoragePath) and not is_source(address, kind) and given.is_dir():
+        return f"{address}/"
+    return address
 
 
 def _as_it_is(address: str) -> str:

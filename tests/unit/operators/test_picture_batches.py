@@ -292,6 +292,11 @@ def test_an_outfit_is_a_list_of_garments(shop: Path, sandbox: Sandbox, new_try: 
     assert sandbox.charged() == 6
 
 
+def test_the_path_of_a_folder_is_that_folder(shop: Path, new_try: NewTry) -> None:
+    for path, items in ((f"file://{shop}/photos/", 3), (f"file://{shop}/photos/1.png", 1)):
+        assert new_try()(folder_batch(shop, input=ObjectStoragePath(path)))["done"] == items
+
+
 def test_an_empty_file_is_not_paid_for(shop: Path, sandbox: Sandbox, new_try: NewTry) -> None:
     (shop / "photos/4.png").write_bytes(b"")
     summary = new_try()(folder_batch(shop, error_threshold=1))
