@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class AirflowClaidError(Exception):
     """Base of every error that this package raises."""
@@ -100,6 +102,31 @@ class AnswerPendingError(AirflowClaidError):
 
 class CreditCeilingError(AirflowClaidError):
     """The next request would spend more than ``max_credits``; it was not sent."""
+
+
+class SpendLimitError(AirflowClaidError):
+    """The next request would spend more than a spend limit allows in its day or month; it was not sent.
+
+    :param name: of the limit.
+    :param used: credits that are spent or reserved.
+    :param opens_at: when the next day or month begins.
+    :param retry_after: seconds until then.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, name: str, used: float, opens_at: datetime, retry_after: float) -> None:
+        super().__init__(message)
+        self.name = name
+        self.used = used
+        self.opens_at = opens_at
+        self.retry_after = retry_after
+
+
+class SpendStoreError(AirflowClaidError):
+    """The Redis that counts a spend limit cannot be reached, so nothing was sent. A retry may succeed."""
+
+    retryable = True
 
 
 class PartialFailureError(AirflowClaidError):

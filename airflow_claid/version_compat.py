@@ -8,6 +8,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_claid.client import ClaidRateLimitError
+from airflow_claid.errors import SpendLimitError, is_retryable
 
 try:
     from airflow.sdk.exceptions import (
@@ -38,8 +39,19 @@ except ImportError:
 else:
     HAS_RETRY_POLICY = True
 
+try:
+    from airflow.sdk.observability.stats import Stats
+except ImportError:
+    from airflow.stats import Stats  # type: ignore[no-redef,attr-defined,unused-ignore]
+
 THREADS_AT_ONCE = 8 if HAS_RETRY_POLICY else 1
 """Threads of a task that may request connections from Airflow at once: before 3.3, answers could be mixed up."""
+
+_LONGEST_RETRY_DELAY = 25 * 3600.0
+"""Seconds: a day, also where the clocks are changed. A task that would wait for a month is better cleared then."""
+
+_AFTER_OPENING = 5.0
+"""Seconds: the clock of the next worker may be late."""
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -54,8 +66,10 @@ __all__ = [
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
+    "Stats",
     "conf",
     "hitl_operator",
+    "is_worth_a_retry",
     "lineage_collector",
     "push_link",
     "task_state_store",
@@ -118,9 +132,16 @@ def push_link(ti: Any, key: str, address: str) -> None:
 
 
 def use_retry_after(operator: BaseOperator) -> None:
-    """Let a task that exhausted the quota retry at the time Claid named (3.3+), unless it has a retry policy."""
+    """Let a task retry when the quota or its spend limit opens (3.3+), unless it has a retry policy of its own."""
     if HAS_RETRY_POLICY and operator.retry_policy is None:
         operator.retry_policy = _RetryAfter()
+
+
+def is_worth_a_retry(error: BaseException) -> bool:
+    """Return whether a retry may help: before a spend limit opens it cannot, and only 3.3+ waits that long."""
+    if isinstance(error, SpendLimitError):
+        return HAS_RETRY_POLICY and error.retry_after <= _LONGEST_RETRY_DELAY
+    return is_retryable(error)
 
 
 def wait_before_retry(seconds: float) -> None:
@@ -132,7 +153,7 @@ def wait_before_retry(seconds: float) -> None:
 if HAS_RETRY_POLICY:
 
     class _RetryAfter(RetryPolicy):
-        """Retries at the time that Claid named; otherwise as the task is configured."""
+        """Retries when the quota or the spend limit opens; otherwise as the task is configured."""
 
         def evaluate(
             self,
@@ -141,9 +162,14 @@ if HAS_RETRY_POLICY:
             max_tries: int,
             context: Context | None = None,
         ) -> RetryDecision:
-            if isinstance(exception, ClaidRateLimitError):
-                delay = timedelta(seconds=exception.retry_after)
+            cause = exception.__cause__  # of an error that also says what is left of a batch
+            error = cause if isinstance(cause, (ClaidRateLimitError, SpendLimitError)) else exception
+            if isinstance(error, ClaidRateLimitError):
+                delay = timedelta(seconds=error.retry_after)
                 return RetryDecision.retry(delay, reason="Claid's quota opens then")
+            if isinstance(error, SpendLimitError):
+                delay = timedelta(seconds=error.retry_after + _AFTER_OPENING)
+                return RetryDecision.retry(delay, reason=f"The spend limit {error.name!r} opens then")
             return RetryDecision.default()
 
         def serialize(self) -> dict[str, Any]:

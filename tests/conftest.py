@@ -26,6 +26,7 @@ from tests.support.postgresql import postgresql_server  # noqa: E402
 from tests.support.processes import free_port, served  # noqa: E402
 from tests.support.redis import redis_server  # noqa: E402
 from tests.support.scripted_server import ScriptedServer  # noqa: E402
+from tests.support.spending import Limited, limit_of_ten  # noqa: E402
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
@@ -114,6 +115,13 @@ def redis_url() -> Iterator[str]:
     """The address of a Redis."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture
+def limited(redis_url: str) -> Iterator[Limited]:
+    """A spend limit of ten credits a day."""
+    with limit_of_ten(redis_url) as limited:
+        yield limited
 
 
 @pytest.fixture(scope="session")

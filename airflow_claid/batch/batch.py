@@ -129,6 +129,7 @@ class Batch:
 
         :raises ClaidError: if the account does not allow more (key, scope, credits); running items are finished.
         :raises CreditCeilingError: if the next item would exceed ``max_credits``.
+        :raises SpendLimitError: if the next item would exceed a spend limit.
         :raises BatchStoppedError: if the batch was stopped, or too many items failed.
         """
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from airflow_claid.batch.counts import STATUSES, BatchCounts
+from airflow_claid.fulfilment.events import Events
 
 if TYPE_CHECKING:
     from airflow_claid.storage.task_state import TaskStateStore
@@ -23,12 +24,16 @@ class Progress:
     :param total: number of items in the batch.
     :param quota_used: returns the share of the quota that is used, 0 to 1; ``None`` where there is no limit.
     :param store: Airflow's ``task_state_store`` (3.3+), or ``None``.
+    :param events: is told the jobs and the quota.
     """
 
-    def __init__(self, total: int, quota_used: Callable[[], float | None], store: TaskStateStore | None) -> None:
+    def __init__(
+        self, total: int, quota_used: Callable[[], float | None], store: TaskStateStore | None, events: Events
+    ) -> None:
         self._total = total
         self._quota_used = quota_used
         self._store = store
+        self._events = events
         self._last = (time.monotonic(), 0)
         self._rate = 0.0
 
@@ -64,6 +69,7 @@ class Progress:
             counts.credits,
             "" if left is None else f", about {_clock(left)} left",
         )
+        self._events.progress(jobs=counts.jobs, quota_used=used)
         self._store_progress(facts)
 
     def _update_rate(self, counts: BatchCounts) -> None:

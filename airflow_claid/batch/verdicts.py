@@ -19,6 +19,8 @@ from airflow_claid.errors import (
     JobTimeoutError,
     LostAnswerError,
     PlaceRefusedError,
+    SpendLimitError,
+    SpendStoreError,
     UnprovenAnswersError,
     UnreadAnswerError,
 )
@@ -28,11 +30,14 @@ _OF_ALL_ITEMS = (
     ClaidScopeError,
     ClaidCreditsError,
     CreditCeilingError,
+    SpendLimitError,
     PlaceRefusedError,
     UnprovenAnswersError,
     BatchStoppedError,
 )
 _OF_ONE_ITEM = (ClaidRequestError, JobFailedError, JobTimeoutError, LostAnswerError, UnreadAnswerError)
+
+_UNSENT = (ClaidRateLimitError, SpendStoreError)
 
 
 class Verdict(Enum):
@@ -58,4 +63,4 @@ class Verdict(Enum):
             return cls.STOP
         if isinstance(error, _OF_ONE_ITEM):
             return cls.FAIL
-        return cls.RETRY_UNSENT if isinstance(error, ClaidRateLimitError) else cls.RETRY
+        return cls.RETRY_UNSENT if isinstance(error, _UNSENT) else cls.RETRY

@@ -64,6 +64,8 @@ class ClaidClient(StorageOperations):
     :param quota: paces the requests; default: the quota that this process keeps for the account.
     :param quota_store: address of a Redis, ``redis://HOST:PORT/DB``, through which all processes that use the account
         share its quota; needs the extra ``redis``. While Redis fails, each process paces its requests alone.
+    :param on_refusal: is told the operation and the status of each answer from 400 to 499, also of requests that are
+        then sent again; must not raise.
     :raises ClaidValidationError: if the key or the address is malformed, or a number is out of its range.
     """
 
@@ -78,6 +80,7 @@ class ClaidClient(StorageOperations):
         pool_size: int = 10,
         quota: Quota | None = None,
         quota_store: str | None = None,
+        on_refusal: Callable[[str, int], None] | None = None,
     ) -> None:
         self.base_url = versioned(base_url)
         key = printable_key(api_key)
@@ -93,6 +96,7 @@ class ClaidClient(StorageOperations):
             max_wait=seconds_in_range("max_wait", max_wait),
             quota=AccountQuota.of_one(quota) if quota else account_quota(self.base_url, key, quota_store),
             pool_size=pool_size,
+            on_refusal=on_refusal,
             user_agent=f"airflow-claid/{__version__}",
         )
 

@@ -101,6 +101,7 @@ class Transport:
     :param quota: paces the sending; shared by all who use the account.
     :param pool_size: connections kept open.
     :param user_agent: sent with each request.
+    :param on_refusal: is told the operation and the status of each answer from 400 to 499.
     :param sleep: waits for a number of seconds; replaced in tests.
     """
 
@@ -111,6 +112,7 @@ class Transport:
     quota: AccountQuota
     pool_size: int
     user_agent: str
+    on_refusal: Callable[[str, int], None] | None = None
     sleep: Callable[[float], None] = time.sleep
     latency: dict[Group, float] = field(default_factory=dict, init=False)
     """Recent seconds from sending to answer of a request that is not a GET, by group."""
@@ -173,6 +175,8 @@ class Transport:
         reset = self._observe(call, received, bookings[-1])
         request_id = self._redact.line(received.headers.get(_REQUEST_ID) or "", _REQUEST_ID_CHARACTERS) or None
         if not 200 <= received.status < 300:
+            if self.on_refusal is not None and 400 <= received.status < 500:
+                self.on_refusal(call.operation, received.status)
             raise error_for(
                 received.status,
                 Problem.read(received.content, self._redact),

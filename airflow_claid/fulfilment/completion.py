@@ -142,7 +142,7 @@ class Completion:
         return receipt.evolve(state=ReceiptState.PAID, images=tuple(images))
 
     def _add_to_cost(self, extra: float) -> None:
-        self._resources.budget.add(extra)
+        self._resources.budget.add(self._order, extra)
         self._credits += extra
 
     def _deliver(self, receipt: Receipt) -> Receipt:

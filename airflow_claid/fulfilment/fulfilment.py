@@ -155,7 +155,7 @@ class Fulfilment(Resources):
         """Return what :meth:`fulfil` would cost now; nothing is written, and nothing is sent that is charged.
 
         It reads the receipt and decides as :meth:`fulfil` does: pictures are looked up, and a job is polled where its
-        price depends on it. Only ``max_credits`` and what other orders of the task do are left out.
+        price depends on it. Only ``max_credits``, the spend limits and what other orders of the task do are left out.
         """
         return Forecaster(order, self.receipts(order), self).forecast()
 
@@ -167,6 +167,8 @@ class Fulfilment(Resources):
         :raises LostAnswerError: if an answer is lost and ``on_lost_response`` is ``"fail"``.
         :raises AnswerPendingError: if an answer may still come, and the terms say not to wait for it.
         :raises CreditCeilingError: if it would exceed ``max_credits``.
+        :raises SpendLimitError: if it would exceed a spend limit.
+        :raises SpendStoreError: if the Redis that counts the spend limits cannot be reached; nothing was sent.
         :raises UnreadAnswerError: if the answer could not be read; the receipt keeps it.
         :raises UnprovenAnswersError: if no answer of the operation could be used so far; nothing was sent.
         """
@@ -239,6 +241,8 @@ class Fulfilment(Resources):
         else:
             if not begun.receipt.state.is_final:
                 self.proof.prove(order)
+                blocked = sum(bool(image.blocked) for image in receipt.images)
+                self.events.delivered(order, pictures=len(receipt.images) - blocked, blocked=blocked)
             return receipt, spent
         finally:
             if turn is not None:

@@ -6,7 +6,10 @@ the answer as it came; read it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import uuid
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +22,7 @@ from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.proof import Turn
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
-from airflow_claid.fulfilment.receipt_stores import ReceiptStore
+from airflow_claid.fulfilment.receipt_stores import NoReceipts, ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.fulfilment.steps import Step, missing_images, next_step, why_missing
 from airflow_claid.orders.order import Order
@@ -104,7 +107,7 @@ class Payment:
         receipt = self._missing_answer(receipt).settle()
         if receipt.state is not ReceiptState.PAID:
             return self.again(receipt)
-        self._credits += self._resources.budget.settle(self._order)
+        self._credits += self._resources.budget.settle(self._order, self._request(receipt.edition))
         self._store.write(receipt)
         return receipt
 
@@ -120,9 +123,11 @@ class Payment:
             )
         call = order.prepared(edition)
         intents: list[Receipt] = []
-        with client.send_slot(lambda: self._renew_intent(intents)), budget.reserve(order) as reservation:
+        slot, reserved = client.send_slot(lambda: self._renew_intent(intents)), budget.reserve
+        with slot, reserved(order, self._request(edition)) as reservation:
             receipt = self._write_intent(edition=edition, former=former)
             intents += [receipt] if receipt else []
+            reservation.send()
             answer = self._send(call, receipt, former) if receipt else None
             if answer is not None:
                 self._credits += reservation.charge()
@@ -131,6 +136,17 @@ class Payment:
         receipt = self._answered(intents[-1], answer)
         self._write_patiently(receipt)
         return self._read(receipt)
+
+    def _request(self, edition: int) -> str:
+        """Return what identifies a request under the spend limits: the same in each try of the task instance.
+
+        Where there are no receipts, a try does not know what an earlier one has sent: each reserves for itself.
+        """
+        author = self._resources.author
+        facts = [author.dag_id, author.run_id, author.task_id, author.map_index, self._order.fingerprint, edition]
+        if isinstance(self._store, NoReceipts):
+            facts.append(uuid.uuid4().hex)
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def _write_intent(self, *, edition: int, former: Receipt | None) -> Receipt | None:
         """Record that a request is about to be sent; ``None`` if another run has done so first."""

@@ -12,6 +12,7 @@ from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.fulfilment.awaited import AwaitedAnswers
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.claimed_answers import ClaimedAnswers
+from airflow_claid.fulfilment.events import Events, NoEvents
 from airflow_claid.fulfilment.proof import Proof
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.terms import Terms
@@ -34,6 +35,7 @@ class Resources:
     :param proof: lets one request go alone until an answer of its operation has been read.
     :param awaited: the answers that the task waits for.
     :param claimed: which request each answer belongs to.
+    :param events: is told what becomes of orders.
     :param sleep: waits for a number of seconds.
     :param now: returns the time in UTC.
     """
@@ -46,5 +48,6 @@ class Resources:
     proof: Proof = field(default_factory=Proof)
     awaited: AwaitedAnswers = field(default_factory=AwaitedAnswers)
     claimed: ClaimedAnswers = field(default_factory=ClaimedAnswers)
+    events: Events = field(default_factory=NoEvents)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = utc_now

@@ -176,6 +176,7 @@ class TaskOrders:
                 self._jobs_known |= one.waiting
             self.begun.remove(one)
             self._say_progress()
+        self._tell_progress()
         return results
 
     def deadline_of(self, one: Begun) -> datetime:
@@ -268,6 +269,13 @@ class TaskOrders:
     def _say_progress(self) -> None:
         if self.progress.is_due():
             log.info("%s", self._how_far())
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        """Tell how many jobs are waited for, and how much of the quota that submits them is used."""
+        kind = self.orders[0].job_kind if self.orders else None
+        quota_used = self.fulfilment.client.pace(kind).quota_used
+        self.fulfilment.events.progress(jobs=len(self.waiting), quota_used=quota_used)
 
     def _how_far(self) -> str:
         begun = list(self.begun)

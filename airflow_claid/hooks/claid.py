@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from airflow_claid.client import (
 )
 from airflow_claid.client.account import seconds_in_range
 from airflow_claid.client.calls import poll
+from airflow_claid.client.spending.limits import SpendLimit, limits_of, strictest
+from airflow_claid.client.spending.spending import Spending
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
@@ -47,9 +49,11 @@ class ClaidHook(BaseHook):
       storage, by the storage's name;
     - ``download_hosts``: from which hosts pictures may be downloaded;
     - ``quota_store``: a Redis by which all workers share the account's quota, ``redis://HOST:PORT/DB``;
+    - ``spend_limit``: what all who use the connection may spend together in a day or a month, counted in that Redis;
     - ``connect_timeout``, ``read_timeout``, ``max_wait``: seconds, see :class:`ClaidClient`.
 
     :param claid_conn_id: the connection's id.
+    :param on_refusal: is told the operation and the status of each request that Claid refuses.
     """
 
     conn_name_attr = "claid_conn_id"
@@ -57,9 +61,12 @@ class ClaidHook(BaseHook):
     conn_type = CONN_TYPE
     hook_name = HOOK_NAME
 
-    def __init__(self, claid_conn_id: str = default_conn_name) -> None:
+    def __init__(
+        self, claid_conn_id: str = default_conn_name, *, on_refusal: Callable[[str, int], None] | None = None
+    ) -> None:
         super().__init__()
         self.claid_conn_id = claid_conn_id
+        self._on_refusal = on_refusal
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -98,6 +105,7 @@ class ClaidHook(BaseHook):
             max_wait=self._seconds("max_wait", 300.0),
             quota_store=self._extra.get("quota_store") or None,
             pool_size=_CONNECTIONS,
+            on_refusal=self._on_refusal,
         )
 
     @cached_property
@@ -112,6 +120,29 @@ class ClaidHook(BaseHook):
         if isinstance(hosts, str):
             hosts = [host.strip() for host in hosts.split(",") if host.strip()]
         return Downloader(DownloadRules(self.client.base_url, hosts=tuple(hosts)))
+
+    def spending(
+        self, own: Sequence[SpendLimit], who: str, used: Callable[[SpendLimit, float], None]
+    ) -> Spending | None:
+        """Return the spend limits that a task is under: its own and the connection's; ``None`` if there are none.
+
+        :param own: the task's.
+        :param who: the task, as errors name it.
+        :param used: receives a limit and the credits used of it, each time that they change.
+        :raises ClaidValidationError: if a limit is malformed, or there is no ``quota_store`` to count in.
+        """
+        where = f"spend_limit in the extra of the connection {self.claid_conn_id!r}"
+        of_connection = limits_of(self._extra.get("spend_limit"), where, f"connection {self.claid_conn_id}")
+        limits = strictest([*of_connection, *own])
+        if not limits:
+            return None
+        store = self._extra.get("quota_store")
+        if not store:
+            raise ClaidValidationError(
+                f"The spend limit {limits[0].name!r} cannot be kept without a Redis in which all workers count: set "
+                f"quota_store in the extra of the connection {self.claid_conn_id!r} to redis://HOST:PORT/DB"
+            )
+        return Spending(limits, store, self.client.base_url, who, used=used)
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the connection works, and a sentence about it, at no cost.

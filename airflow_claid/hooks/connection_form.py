@@ -42,6 +42,14 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         ),
         "schema": {"type": ["string", "null"], "format": "password"},
     },
+    "spend_limit": {
+        "label": "Spend limit",
+        "description": (
+            "Credits that all tasks with this connection may spend together in a day or a month: 1000 per day, or "
+            'JSON: {"credits": 20000, "per": "month", "timezone": "Europe/Berlin"}. Needs a quota store. Default: none.'
+        ),
+        "schema": {"type": ["string", "null"]},
+    },
     "connect_timeout": {
         "label": "Connect timeout",
         "description": "Seconds to make a connection, up to 600. Default: 10.",

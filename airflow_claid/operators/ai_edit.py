@@ -116,8 +116,8 @@ class ImageAIEditOperator(AIEditParameters, PictureListOperator, CreatingOperato
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
-        ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits``, ``spend_limit``
+        and ``claid_conn_id``.
     :returns: the paths of the usable images, in the order of the inputs. XCom ``images`` has a dict for each image,
         blocked ones included; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked

@@ -24,6 +24,7 @@ from airflow_claid.parameters import (
     format_or_options,
     is_literal,
     metadata_of,
+    optional,
     paths,
     refusing_at_once,
     sides_as_numbers,
@@ -210,10 +211,10 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
             self.log.info("There are no pictures to edit in %s", shortened(self.input))
             return []
         if number is None and self._budget().limited:
+            limit = "The spend limit" if optional(self.max_credits) is None else f"max_credits={self.max_credits!r}"
             raise ClaidValidationError(
-                f"max_credits={self.max_credits!r} cannot be kept for {given!r}, because only Claid can list it: map "
-                'the storage ({"storages": {"NAME": "CONNECTION_ID"}} in the extra of the Claid connection), or leave '
-                "max_credits out"
+                f"{limit} cannot be kept for {given!r}, because only Claid can list it: map the storage "
+                '({"storages": {"NAME": "CONNECTION_ID"}} in the extra of the Claid connection), or leave the limit out'
             )
         if number is not None and number > _MOST_WITHOUT_FOLDER and not self._has_folder(place):
             raise ClaidValidationError(

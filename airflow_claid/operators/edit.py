@@ -248,8 +248,8 @@ class ImageEditOperator(AnyEditParameters, EditOperator):
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
-        ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits``, ``spend_limit``
+        and ``claid_conn_id``.
     :returns: the paths of the edited pictures, in the order of the inputs. XCom ``images`` has a dict for each;
         XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure. Where some pictures fail, the others are finished and

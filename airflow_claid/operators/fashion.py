@@ -114,8 +114,8 @@ class FashionModelOperator(FashionParameters, CreatingOperator, ClaidJobOperator
     :param output_format: (templated) ``"png"`` or ``"jpeg"``; ``None``: Claid's default, PNG.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
-        ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits``, ``spend_limit``
+        and ``claid_conn_id``.
     :returns: the paths of the usable images. XCom ``images`` has a dict for each image, blocked ones included, whose
         ``input`` is the first garment; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked

@@ -66,8 +66,8 @@ class ImageGenerationOperator(GenerationParameters, FilteredOperator):
     :param on_blocked: (templated) what to do where Claid's content filter blocked every image: ``"fail"``
         without a retry, ``"skip"``, or ``"keep"`` going with an empty result. Blocked images are charged, never in
         the result, and not written to object storage.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
-        ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits``, ``spend_limit``
+        and ``claid_conn_id``.
     :returns: the paths of the usable images: object storage, ``storage://…`` or temporary links. XCom ``images``
         has a dict for each image, blocked ones included; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked

@@ -205,8 +205,8 @@ class BackgroundGenerationOperator(SceneParameters, PictureListOperator, Creatin
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param output_format: (templated) ``"png"``, ``"jpeg"``, ``"webp"``, ``"avif"``, ``"tiff"``, or a dict with options
         such as ``{"type": "jpeg", "quality": 90}``; ``None``: Claid's default, PNG.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits`` and
-        ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``max_credits``, ``spend_limit``
+        and ``claid_conn_id``.
     :returns: the paths of the usable images, in the order of the inputs. XCom ``images`` has a dict for each image,
         blocked ones included; XCom ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked

@@ -133,7 +133,7 @@ class ImageToVideoOperator(VideoParameters, PictureListOperator, ClaidJobOperato
     :param ignored_query_parameters: see :class:`~airflow_claid.operators.bases.inputs.InputOperator`.
     :param wait_for_completion: see :class:`~airflow_claid.operators.bases.job.ClaidJobOperator`; so are ``deferrable``,
         ``poll_interval`` and ``timeout``.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits`` and ``claid_conn_id``.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits``, ``spend_limit`` and ``claid_conn_id``.
     :returns: the paths of the videos, in the order of the inputs. XCom ``images`` has a dict for each; XCom
         ``credits`` what this execution spent.
     :raises AirflowFailException: for what no retry can cure. Where some videos fail, the others are finished and kept

@@ -42,7 +42,12 @@ def warm_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 
 @pytest.fixture
 def scene(
-    warm_airflow: Airflow, s3_endpoint: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm_airflow: Airflow,
+    s3_endpoint: str,
+    redis_url: str,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scene]:
     keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
     boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=BUCKET)
@@ -55,7 +60,7 @@ def scene(
                 "conn_type": "claid",
                 "password": sandbox.api_key,
                 "host": sandbox.url,
-                "extra": {"storages": {"shop": "aws_default"}},
+                "extra": {"storages": {"shop": "aws_default"}, "quota_store": redis_url},
             },
             "aws_default": s3_connection(s3_endpoint),
         }

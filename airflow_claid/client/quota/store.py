@@ -69,7 +69,7 @@ class QuotaStore:
 
     def __init__(self, url: str, base_url: str, key: str) -> None:
         self._url = url.strip()
-        self.shown = _shown(self._url)
+        self.shown = shown_address(self._url)
         self._account = hashlib.sha256(f"{base_url}\n{key}".encode()).hexdigest()[:32]
         self._lock = threading.Lock()
         self._windows: RedisWindows | None = None
@@ -178,7 +178,7 @@ class SharedWindows:
         return f"{self._name}/requests"
 
 
-def _shown(url: str) -> str:
+def shown_address(url: str) -> str:
     """Check an address and return it without user and password."""
     try:
         parts = urlsplit(url)

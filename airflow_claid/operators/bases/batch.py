@@ -76,9 +76,10 @@ class ClaidBatchOperator(ClaidPayingOperator):
     :param report_seconds: (templated) seconds, 30 by default, between two reports of the progress in the log and in
         Airflow's ``task_state_store`` (3.3+, key ``claid_progress``).
     :param max_credits: (templated) a ceiling in credits for each execution: the task stops before it is exceeded, and
-        its error says how many items are left. Default: none.
-    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace`` and
-        ``claid_conn_id``.
+        its error says how many items are left. Default: none. A reached ``spend_limit`` stops the batch in the same
+        way, and the error says when to go on.
+    :param regenerate: see :class:`ClaidPayingOperator`; so are ``on_lost_response``, ``lost_response_grace``,
+        ``spend_limit`` and ``claid_conn_id``.
     :returns: a summary: ``manifest`` (its address), ``items``, ``done``, ``blocked``, ``failed``, ``invalid``,
         ``duplicate``, ``skipped`` (the earlier batch has no picture of them), ``gone`` (no longer in the input),
         ``reused`` (items that cost this execution nothing), ``images``, ``credits``, ``credits_in_doubt`` (for requests
@@ -285,7 +286,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             latency=lambda: pace.latency,
             poll_rate=lambda: pace.poll_rate,
             terms=plan.terms,
-            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context)),
+            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context), self._metrics),
             report_seconds=plan.report_seconds,
             listed=plan.items.has if plan.is_whole else None,
         )

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_claid.batch.counts import STATUSES, BatchCounts
-from airflow_claid.errors import is_retryable
 from airflow_claid.operators.bases.blocked import end_as_told
-from airflow_claid.version_compat import AirflowException, AirflowFailException
+from airflow_claid.version_compat import AirflowException, AirflowFailException, is_worth_a_retry
 
 
 def summary_of(counts: BatchCounts, manifest: str, seconds: float) -> dict[str, Any]:
@@ -65,4 +64,4 @@ def with_what_is_left(error: Exception, counts: BatchCounts, total: int) -> Exce
         f"with pictures, {total - counts.items} are left; {counts.credits:g} credits were spent by this "
         f"execution{doubtful}. Paid results are kept: a retry or a clear resumes from there"
     )
-    return AirflowException(message) if is_retryable(error) else AirflowFailException(message)
+    return AirflowException(message) if is_worth_a_retry(error) else AirflowFailException(message)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import BaseOperator
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
+from airflow_claid.client.spending.limits import SpendLimit, limits_of
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import (
@@ -20,6 +21,7 @@ from airflow_claid.errors import (
     PartialFailureError,
     PictureError,
     PlaceRefusedError,
+    SpendLimitError,
     UnprovenAnswersError,
     UnreadAnswerError,
 )
@@ -37,6 +39,7 @@ from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.bases.lineage import report_lineage
+from airflow_claid.operators.bases.metrics import TaskMetrics
 from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
@@ -56,6 +59,7 @@ from airflow_claid.version_compat import (
     THREADS_AT_ONCE,
     AirflowException,
     AirflowFailException,
+    is_worth_a_retry,
     push_link,
     task_state_store,
     use_retry_after,
@@ -87,6 +91,11 @@ class ClaidPayingOperator(BaseOperator):
     :param lost_response_grace: (templated) seconds after a request in which an answer that seems lost may still come:
         how long to look for its pictures in connected storage, and to wait for another run with the same request.
     :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
+    :param spend_limit: (templated) stop before this task and all others under the same limit spend more in a day or a
+        month: ``{"credits": 1000, "per": "day", "name": "shop", "timezone": "Europe/Berlin"}``, its text, ``"1000 per
+        day"``, or a list of these. ``per`` is ``"day"`` (the default) or ``"month"``; all who say the same name count
+        together (default: the tasks of the DAG); the timezone says when the day begins (default: UTC). Needs a
+        ``quota_store`` in the connection, whose own ``spend_limit`` holds as well. Default: none but that.
     :param claid_conn_id: (templated) the Airflow connection to Claid.
     """
 
@@ -95,6 +104,7 @@ class ClaidPayingOperator(BaseOperator):
         "on_lost_response",
         "lost_response_grace",
         "max_credits",
+        "spend_limit",
         "claid_conn_id",
     )
     request_fields: tuple[str, ...] = ()
@@ -113,6 +123,7 @@ class ClaidPayingOperator(BaseOperator):
         on_lost_response: str = "resubmit",
         lost_response_grace: float | str = 180.0,
         max_credits: float | str | None = None,
+        spend_limit: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str] | None = None,
         claid_conn_id: str = ClaidHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -121,12 +132,15 @@ class ClaidPayingOperator(BaseOperator):
         self.on_lost_response = on_lost_response
         self.lost_response_grace = lost_response_grace
         self.max_credits = max_credits
+        self.spend_limit = spend_limit
         self.claid_conn_id = claid_conn_id
         use_retry_after(self)
         with refusing_at_once():
             if is_literal([regenerate, on_lost_response, lost_response_grace, max_credits]):
                 ClaidPayingOperator._terms(self)
-                self._budget()
+                ceiling(max_credits, "max_credits")
+            if is_literal(spend_limit):
+                self._spend_limits()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let ``None`` stand for the default of each parameter that has one."""
@@ -137,7 +151,11 @@ class ClaidPayingOperator(BaseOperator):
     @cached_property
     def hook(self) -> ClaidHook:
         """The hook of the connection."""
-        return ClaidHook(self.claid_conn_id)
+        return ClaidHook(self.claid_conn_id, on_refusal=self._metrics.refused)
+
+    @cached_property
+    def _metrics(self) -> TaskMetrics:
+        return TaskMetrics(self.dag_id, self.task_id, self.claid_conn_id)
 
     def execute(self, context: Context) -> list[str]:
         """Pay for the pictures, or reuse paid ones, and return their paths."""
@@ -243,7 +261,17 @@ class ClaidPayingOperator(BaseOperator):
 
         :param spent: credits that it has already spent in another process.
         """
-        return Budget(ceiling(self.max_credits, "max_credits"), spent=spent)
+        who, used = f"{self.dag_id}.{self.task_id}", self._metrics.spend_limit_used
+        return Budget(
+            ceiling(self.max_credits, "max_credits"),
+            spent=spent,
+            spending=self.hook.spending(self._spend_limits(), who, used),
+            events=self._metrics,
+        )
+
+    def _spend_limits(self) -> tuple[SpendLimit, ...]:
+        """Return the task's own spend limits."""
+        return limits_of(self.spend_limit, "spend_limit", f"DAG {self.dag_id}")
 
     def _fulfilment(self, context: Context, spent: float = 0.0) -> Fulfilment:
         spares = spare_receipts(context)
@@ -255,6 +283,7 @@ class ClaidPayingOperator(BaseOperator):
             proof=Proof(self.hook.client.account, self._proof_records),
             terms=self._terms(),
             budget=self._budget(spent),
+            events=self._metrics,
         )
 
     def _proof_records(self, order: Order) -> tuple[ProofRecords, ...]:
@@ -319,6 +348,10 @@ def failing_at_once(subject: str) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
     except (PartialFailureError, UnprovenAnswersError) as error:
         raise (AirflowException if error.retryable else AirflowFailException)(str(error)) from error
+    except SpendLimitError as error:
+        if is_worth_a_retry(error):
+            raise
+        raise AirflowFailException(str(error)) from error
     except ClaidRateLimitError as error:
         wait_before_retry(error.retry_after)
         raise

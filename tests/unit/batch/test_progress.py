@@ -11,6 +11,7 @@ import pytest
 from airflow_claid.batch import progress
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.progress import KEY, Progress
+from airflow_claid.fulfilment.events import NoEvents
 
 
 class Memory:
@@ -42,7 +43,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
 ) -> None:
     caplog.set_level(logging.INFO)
     memory = Memory()
-    told = Progress(1000, lambda: 0.987, memory)
+    told = Progress(1000, lambda: 0.987, memory, NoEvents())
     clock[0] += 30
     told(BatchCounts(Counter(done=160, failed=5, blocked=5), reused=20, images=160, credits=150, waiting=3, jobs=590))
     assert memory.values[KEY] == {
@@ -69,7 +70,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
 
 def test_what_was_there_already_does_not_count_as_speed(clock: list[float]) -> None:
     memory = Memory()
-    told = Progress(1000, lambda: None, memory)
+    told = Progress(1000, lambda: None, memory, NoEvents())
     clock[0] += 10
     told(BatchCounts(Counter(done=500), reused=500))
     assert memory.values[KEY]["per_second"] == 0
@@ -83,12 +84,12 @@ def test_what_was_there_already_does_not_count_as_speed(clock: list[float]) -> N
 
 def test_a_first_report_at_once_divides_by_nothing(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    Progress(10, lambda: None, None)(BatchCounts())
+    Progress(10, lambda: None, None, NoEvents())(BatchCounts())
     assert "0 of 10 items: none ended yet" in caplog.text
 
 
 def test_a_memory_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    Progress(10, lambda: None, Memory(fails=True))(BatchCounts())
+    Progress(10, lambda: None, Memory(fails=True), NoEvents())(BatchCounts())
     assert "could not be stored in task_state_store (ConnectionError)" in caplog.text
 
 
@@ -99,7 +100,7 @@ def test_the_time_that_is_left_is_told_in_the_unit_that_fits(
     left: int, said: str, clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    told = Progress(left + 1, lambda: None, None)
+    told = Progress(left + 1, lambda: None, None, NoEvents())
     clock[0] += 1
     told(BatchCounts(Counter(done=1)))
     assert f"about {said} left" in caplog.text

@@ -113,7 +113,7 @@ def test_a_request_lost_twice_and_found_once_stays_in_doubt_once() -> None:
 def test_a_price_known_only_at_the_end_is_added() -> None:
     budget = Budget(3)
     pay(budget)
-    budget.add(2)
+    budget.add(order(), 2)
     assert budget.spent == 3
     with pytest.raises(CreditCeilingError):
         pay(budget)

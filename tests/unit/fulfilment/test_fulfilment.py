@@ -366,10 +366,10 @@ def asked_meanwhile(shop: Shop, order: Order, **terms: Any) -> tuple[Fulfilled, 
         """Lets another run go first, once."""
 
         @contextmanager
-        def reserve(self, order: Order) -> Iterator[Reservation]:
+        def reserve(self, order: Order, request: str = "") -> Iterator[Reservation]:
             if not others:
                 other_run()
-            with super().reserve(order) as reservation:
+            with super().reserve(order, request) as reservation:
                 yield reservation
 
     return shop.fulfilment("tuesday", budget=SlowBudget(), **terms).fulfil(order), others

@@ -171,7 +171,7 @@ def orders(operator: ClaidPayingOperator) -> list[Order]:
     """What an operator orders of api.claid.ai, where the storage ``shop`` is mapped and ``other`` is not."""
     client = Client()
     storages = ConnectedStorages(client, {"shop": "memory://pictures"})  # type: ignore[arg-type]
-    operator.hook = SimpleNamespace(client=client, storages=storages)  # type: ignore[assignment]
+    operator.hook = SimpleNamespace(client=client, storages=storages, spending=lambda *_: None)  # type: ignore[assignment]
     return operator._orders()
 
 
