@@ -15,6 +15,7 @@ import pendulum
 import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_claid.batch.approval import Rejection
 from airflow_claid.manifests import join_manifests, read_manifest
@@ -218,6 +219,18 @@ def test_a_duration_of_pendulums_reaches_airflow_as_one_that_it_can_send() -> No
     operator = ImageReviewOperator(task_id="review", input=PATHS, response_timeout=pendulum.duration(days=3))
     assert type(operator.response_timeout) is timedelta
     assert operator.response_timeout == timedelta(days=3)
+
+
+def test_before_airflow_3_3_a_trigger_waits_for_one_of_the_same_options(
+    review: NewReview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hitl, "AIRFLOW_V_3_3_PLUS", False, raising=False)
+    one = review(input=IMAGES, select="rejected", default="approve")
+    with pytest.raises(TaskDeferred) as deferred:
+        one.start()
+    trigger = deferred.value.trigger
+    assert (trigger.options, trigger.defaults, trigger.multiple) == (one.questions[0]["options"], ["Approve all"], True)
+    assert one.answer("2. LAMP") == [PATHS[0], PATHS[2]]
 
 
 def test_approvers_and_other_questions_are_passed_on(review: NewReview) -> None:
