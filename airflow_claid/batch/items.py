@@ -28,6 +28,7 @@ from airflow_claid.batch.spread import evenly_spread
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.storage.addresses import is_connected, is_link, without_connection
+from airflow_claid.storage.places import has_picture_suffix
 from airflow_claid.storage.signed_links import unsigned
 
 __all__ = ["PROMPTS", "ItemKind", "ItemRow", "Items"]
@@ -274,9 +275,8 @@ class Items:
 def _address_of(given: str | ObjectStoragePath, kind: ItemKind) -> str:
     """Return what was given as a text; an ``ObjectStoragePath`` of a folder has lost the ``/`` at its end."""
     address = str(given)
-    if isinstance(given, ObjectStoragePath) and not is_source(address, kind) and given.is_dir():
-        return f"{address}/"
-    return address
+    is_clear = is_source(address, kind) or has_picture_suffix(address)
+    return f"{address}/" if isinstance(given, ObjectStoragePath) and not is_clear and given.is_dir() else address
 
 
 def _as_it_is(address: str) -> str:
