@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_claid.batch.item_rows import ItemRow
+from airflow_claid.client import ClaidValidationError
 from airflow_claid.fulfilment.fulfilment import Fulfilled
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
 from airflow_claid.orders.order import Order
@@ -65,7 +66,7 @@ def failed(
     carried: Mapping[str, Any],
     blocked: Sequence[Fulfilled] = (),
 ) -> dict[str, Any]:
-    """Return the row of an item that failed.
+    """Return the row of an item that failed; one that could not even be sent, as a picture out of reach, is invalid.
 
     :param cost: what the order has cost nevertheless; see :func:`cost_of`.
     :param blocked: as for :func:`fulfilled`.
@@ -76,7 +77,12 @@ def failed(
     }
     total = {name: None if value is None else value + before[name] for name, value in cost.items()}
     known = _facts_after(order, carried, blocked)
-    return {**known, "status": "failed", "error": f"{type(error).__name__}: {error}", **total}
+    return {
+        **known,
+        "status": "invalid" if isinstance(error, ClaidValidationError) else "failed",
+        "error": f"{type(error).__name__}: {error}",
+        **total,
+    }
 
 
 def cost_of(order: Order, receipt: Receipt | None) -> dict[str, float | None]:

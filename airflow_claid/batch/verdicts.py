@@ -10,6 +10,7 @@ from airflow_claid.client import (
     ClaidRateLimitError,
     ClaidRequestError,
     ClaidScopeError,
+    ClaidValidationError,
 )
 from airflow_claid.errors import (
     AnswerPendingError,
@@ -35,7 +36,14 @@ _OF_ALL_ITEMS = (
     UnprovenAnswersError,
     BatchStoppedError,
 )
-_OF_ONE_ITEM = (ClaidRequestError, JobFailedError, JobTimeoutError, LostAnswerError, UnreadAnswerError)
+_OF_ONE_ITEM = (
+    ClaidRequestError,
+    ClaidValidationError,
+    JobFailedError,
+    JobTimeoutError,
+    LostAnswerError,
+    UnreadAnswerError,
+)
 
 _UNSENT = (ClaidRateLimitError, SpendStoreError)
 

@@ -176,6 +176,20 @@ def test_a_picture_that_is_not_there_stops_no_other(shop: Path, sandbox: Sandbox
     assert (summary["done"], summary["invalid"], summary["credits"]) == (1, 2, 1)
 
 
+def test_pictures_that_claid_cannot_reach_are_invalid_and_no_retry_is_tried(
+    shop: Path, sandbox: Sandbox, new_try: NewTry, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for number in range(60):
+        (elsewhere / f"{number}.png").write_bytes(picture(320, 320, (number, 0, 0)))
+    operator = ImageAIEditBatchOperator(
+        task_id="pictures", input=f"file://{elsewhere}/", prompt="Make it blue", output=f"file://{shop}/out/"
+    )
+    with pytest.raises(AirflowFailException, match="60 were invalid"):
+        new_try()(operator)
+    assert sandbox.charged() == 0
+
+
 def test_a_wrong_parameter_fails_when_the_dag_is_parsed() -> None:
     with pytest.raises(AirflowFailException, match="width"):
         ImageUpscaleBatchOperator(task_id="pictures", input="s3://b/photos/", scale="big", output="s3://b/out/")
