@@ -15,7 +15,7 @@ from PIL import Image
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
-from airflow_claid.plugins.gallery import access
+from airflow_claid.plugins.gallery import access, routes
 from airflow_claid.plugins.gallery.reports import Report
 from tests.support.pictures import picture
 from tests.unit.plugins.gallery.conftest import OF_RUN, RUN, Reported, image
@@ -42,12 +42,13 @@ def row(number: int, path: str | None = None, **facts: object) -> dict[str, obje
     }  # fmt: skip
 
 
-def test_every_route_asks_airflow_who_may_read(app: FastAPI) -> None:
-    routes = [route for route in app.routes if isinstance(route, APIRoute)]
-    assert len(routes) == 5
-    for route in routes:
-        asked = {dependency.call for dependency in route.dependant.dependencies}
-        assert (access.signed_in if route.path == "/images" else access.reads_xcom) in asked, route.path
+def test_every_route_about_a_dag_asks_airflow_who_may_read_it(client: TestClient) -> None:
+    guarded = {route.path for route in routes._guarded.routes if isinstance(route, APIRoute)}
+    others = {route.path for route in routes.router.routes if isinstance(route, APIRoute)} - guarded
+    assert [each.dependency for each in routes._guarded.dependencies] == [access.reads_xcom]
+    assert (len(guarded), others) == (4, {"/images"})
+    del client.headers["X-Rights"]
+    assert client.get("/images").status_code == 401
 
 
 @pytest.mark.parametrize("path", [OF_RUN, TASK, f"{TASK}/0", f"{TASK}/0/0/thumbnail", f"{TASK}/0/0/large"])
