@@ -58,7 +58,7 @@ class Completion:
         failures: int = 0,
     ) -> None:
         self._order = order
-        self._store = ReceiptsOfOneRequest(store, receipt) if order.job_kind is not None else store
+        self._store = ReceiptsOfOneRequest(store, receipt) if receipt.job_id is not None else store
         self._receipt = receipt
         self._resources = resources
         self._waits = waits

@@ -9,13 +9,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_claid.operators import ImageGenerationBatchOperator
+from airflow_claid.operators import ImageGenerationBatchOperator, ImageResizeBatchOperator
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect, s3_connection
 from tests.crash.holding_proxy import HoldingProxy
+from tests.support.pictures import picture
 from tests.unit.operators.conftest import NewTry
 
 LAMPS = [f"Lamp number {count}" for count in range(1, 201)]
+PHOTOS = 100
+AN_EDIT = 7.2
+"""As a generated picture; before, its content is asked for once, and it is read to be sent along."""
+
 A_PICTURE = 4.1
 """Three writes of the receipt and one of the picture; the rest is for the whole batch."""
 
@@ -68,3 +74,22 @@ def test_a_picture_costs_four_requests_and_next_to_none_when_it_is_there(
     assert first["HEAD picture"] == 0
     assert first.total() <= A_PICTURE * len(LAMPS)
     assert second.total() - second["LIST"] <= 0.1 * len(LAMPS)
+
+
+def test_an_edited_picture_of_a_folder_costs_seven_requests_and_next_to_none_when_it_is_there(
+    bucket: tuple[CountingProxy, str], sandbox: Sandbox, new_try: NewTry
+) -> None:
+    proxy, address = bucket
+    for number in range(PHOTOS):
+        write_whole(f"{address}/photos/{number}.png", picture(16, 16, (number, 90, 120)))
+    proxy.take()
+    batch = ImageResizeBatchOperator(
+        task_id="small", input=f"{address}/photos/", width=8, output=f"{address}/small/", output_format="png"
+    )
+    assert new_try()(batch)["done"] == PHOTOS
+    first = proxy.take()
+    again = new_try(run_id="tuesday")(batch)
+    second = proxy.take()
+    assert (again["reused"], sandbox.charged()) == (PHOTOS, PHOTOS)
+    assert first.total() <= AN_EDIT * PHOTOS
+    assert second.total() - second["LIST"] <= 0.1 * PHOTOS
