@@ -19,6 +19,7 @@ SUBMITTED = {job.operation: job for job in JOBS}
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Client:
+    sandbox.change(image_size=320)  # a video is made of no smaller picture
     return Client(sandbox)
 
 

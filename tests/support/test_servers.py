@@ -20,11 +20,13 @@ from tests.support.redis import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = """
+import signal
 import time
 from urllib.parse import urlsplit
 from tests.support.postgresql import postgresql_server
 from tests.support.redis import redis_server
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
 with postgresql_server() as postgresql, redis_server() as redis:
     print(urlsplit(postgresql).port, urlsplit(redis).port, flush=True)
     time.sleep(600)
