@@ -43,7 +43,7 @@ def run() -> list[Table]:
         write_prompts(products, PRODUCTS, "A sturdy lamp")
         rows = [{**json.loads(line), "sku": f"L-{n:04}"} for n, line in enumerate(products.read_text().splitlines())]
         products.write_text("\n".join(map(json.dumps, rows)) + "\n")
-        conf = {"products": f"file://{products}", "output": "storage://shop/chain/"}
+        conf = {"products": f"file://{products}", "output": f"{bucket.as_uri()}/chain/"}
         with (
             claid("--quota", QUOTA, "--latency", "0.3+-0.1", "--image-size", "96", bucket=bucket) as sandbox,
             running_airflow(
@@ -91,7 +91,7 @@ def _hold(
     for product in products:
         for kind, size in SIZES.items():
             for path in product[kind]:
-                with Image.open(bucket / path.removeprefix("storage://shop/")) as picture:
+                with Image.open(path.removeprefix("file://")) as picture:
                     opened += picture.size == size
     shown = (f"{each:.1f}" for each in seconds)
     table.rows.append((title, PRODUCTS, killed, f"{charged:g}", len(products), opened, *shown))
