@@ -152,7 +152,9 @@ class ClaidBatchOperator(ClaidPayingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Fulfil all items, reusing paid ones, and return a summary; or an estimate, in a dry run."""
-        if truth(self.estimate_only, "dry_run"):
+        with refusing_at_once():
+            only_estimate = truth(self.estimate_only, "dry_run")
+        if only_estimate:
             estimated = self.estimate(context).to_json()
             self.log.info("Nothing was sent that is charged (dry_run): %s", estimated)
             return estimated

@@ -387,6 +387,16 @@ def test_a_dry_run_tells_what_the_run_then_costs(kind: str, shop: Path, sandbox:
     assert new_try()(batch(task_id="pictures", dry_run="True", **arguments))["credits"] == 0
 
 
+def test_a_dry_run_that_a_template_rendered_to_nonsense_fails_without_a_retry(
+    shop: Path, sandbox: Sandbox, new_try: NewTry
+) -> None:
+    operator = folder_batch(shop, dry_run="{{ params.dry }}")
+    operator.estimate_only = "perhaps"
+    with pytest.raises(AirflowFailException, match="dry_run='perhaps' must be true or false"):
+        new_try()(operator)
+    assert sandbox.charged() == 0
+
+
 def test_an_estimate_outside_of_a_task_takes_no_templates(shop: Path) -> None:
     with pytest.raises(AirflowFailException, match="known only when a task runs"):
         estimate(folder_batch(shop, input="{{ params.photos }}"))
