@@ -7,6 +7,7 @@
 # make bench-jobs   a thousand jobs waited for by one triggerer
 # make browser-test   look at Airflow's page in a browser
 # make screenshots   the pictures of docs/images/, by the same browser
+# make docs   the documentation as a site, in build/docs/
 # make lint   ruff, mypy, and what each package may import
 # make build  wheel and sdist
 
@@ -22,7 +23,7 @@ export UV_SYSTEM_CERTS ?= 1
 # Each test starts processes that import Airflow: compiled modules halve their time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-unit crash-test crash-docs browser-test screenshots bench bench-docs bench-jobs bench-jobs-docs lint format build constraints clean clean-demo
+.PHONY: demo up test test-unit crash-test crash-docs browser-test screenshots bench bench-docs bench-jobs bench-jobs-docs docs lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -65,6 +66,10 @@ bench-jobs: $(VENV)/bench-ready
 
 bench-jobs-docs: $(VENV)/bench-ready
 	@$(BIN)/python -m benchmarks.jobs --update-docs
+
+docs: $(VENV)/dev-ready
+	@echo "==> Building the documentation site; a warning is an error"
+	@$(BIN)/python scripts/docs_site.py
 
 lint: $(VENV)/dev-ready
 	@echo "==> ruff check, ruff format, mypy --strict, import-linter"
