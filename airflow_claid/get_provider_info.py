@@ -58,6 +58,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
         "notifications": ["airflow_claid.notifications.review.ReviewNotifier"],
+        "cli": ["airflow_claid.cli.definition.get_claid_cli_commands"],
         "task-decorators": [
             {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},
             {"name": "claid_edit", "class-name": "airflow_claid.decorators.claid_edit_task"},

@@ -297,8 +297,8 @@ class _RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record, and let it pass."""
         try:
-            message = _redacted(record.getMessage())
-            failure = _redacted(logging.Formatter().formatException(record.exc_info)) if record.exc_info else None
+            message = redacted(record.getMessage())
+            failure = redacted(logging.Formatter().formatException(record.exc_info)) if record.exc_info else None
         except Exception as error:  # noqa: BLE001 - an answer must not get lost because of what a library logs about it
             message, failure = f"(a message that cannot be shown: {type(error).__name__})", None
         record.msg, record.args = message, ()
@@ -321,7 +321,8 @@ def _remember(redactor: Redactor) -> None:
         _live = (*(one for one in _live if one() is not None), weakref.ref(redactor))
 
 
-def _redacted(text: str) -> str:
+def redacted(text: str) -> str:
+    """Return a text without the secrets of all clients in use, without logins, and without queries of links."""
     for reference in _live:
         redactor = reference()
         if redactor is not None:

@@ -6,7 +6,7 @@ import argparse
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from airflow_claid.sandbox.dialects import Dialect, read_dialects
 from airflow_claid.sandbox.settings import (
@@ -21,7 +21,19 @@ from airflow_claid.sandbox.settings import (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
-    settings = read_settings(arguments)
+
+    def greet(settings: SandboxSettings, url: str) -> None:
+        sys.stdout.write(greeting(settings, url))
+        sys.stdout.flush()
+
+    return serve(read_settings(arguments), greet)
+
+
+def serve(settings: SandboxSettings, greet: Callable[[SandboxSettings, str], None]) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code.
+
+    :param greet: is told the sandbox's address when it can be asked.
+    """
     try:
         from airflow_claid.sandbox.server import SandboxServer, listen
         from airflow_claid.sandbox.service import Service
@@ -35,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         service.close()
         return 1
-    sys.stdout.write(_greeting(settings, service.base_url))
-    sys.stdout.flush()
+    greet(settings, service.base_url)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     server = SandboxServer(service)
@@ -51,7 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
     """Parse the command line into settings."""
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="claid-sandbox", description="A local Claid: real HTTP, real pictures, no bill."
+    )
+    add_options(parser.add_argument)
+    return settings_of(parser.parse_args(arguments))
+
+
+def settings_of(options: argparse.Namespace) -> SandboxSettings:
+    """Return the settings that parsed options say."""
     return SandboxSettings(
         host=options.host,
         port=options.port,
@@ -73,12 +92,12 @@ def read_settings(arguments: Sequence[str] | None) -> SandboxSettings:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def add_options(add: Callable[..., object]) -> None:
+    """Add the options of the command.
+
+    :param add: takes what :meth:`argparse.ArgumentParser.add_argument` takes.
+    """
     defaults = SandboxSettings()
-    parser = argparse.ArgumentParser(
-        prog="claid-sandbox", description="A local Claid: real HTTP, real pictures, no bill."
-    )
-    add = parser.add_argument
     add("--host", default=defaults.host, help="interface to listen on (default: %(default)s)")
     add("--port", type=int, default=8765, help="port; 0 takes a free one (default: %(default)s)")
     add("--key", type=KeySettings.parse, action="append", metavar="KEY[:scope,scope][=CREDITS]",
@@ -118,7 +137,6 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON or TOML file that says how answers differ from the contract, repeatable")  # fmt: skip
     add("--webhook-url", type=web_address, metavar="URL", help="where the answers of ended jobs are posted")
     add("--webhook-secret", metavar="SECRET", help="signs what is posted, in X-Claid-Hmac-SHA256")
-    return parser
 
 
 def _dialects(file: str) -> list[Dialect]:
@@ -135,7 +153,8 @@ def _bucket(text: str) -> tuple[str, str]:
     return name, where
 
 
-def _greeting(settings: SandboxSettings, url: str) -> str:
+def greeting(settings: SandboxSettings, url: str) -> str:
+    """Return what a person wants to know when the sandbox serves."""
     lines = [
         f"Claid sandbox on {url} (API below {url}/v1)",
         *(

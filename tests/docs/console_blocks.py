@@ -31,8 +31,10 @@ def run_console(text: str, scene: Scene, connect: Connect) -> None:
                 _check_make(arguments)
             case ["pip", "install", *requirements]:
                 _check_requirements(requirements)
-            case ["claid-sandbox", *arguments]:
-                _start_and_stop_sandbox(arguments)
+            case ["claid-sandbox", *_] | ["claid", "sandbox", *_]:
+                _start_and_stop_sandbox(words)
+            case ["claid", *arguments]:
+                _claid(arguments, scene)
             case ["export", assignment]:
                 _export(assignment, scene, connect)
             case ["airflow", *arguments]:
@@ -52,7 +54,7 @@ def _airflow(arguments: list[str], scene: Scene) -> None:
             assert (scene.airflow.dags / f"{dag_id}.py").exists(), f"no DAG of this page is called {dag_id}"
         case ["backfill", "create", "--dag-id", dag_id, *_]:
             assert (ROOT / "dags_examples" / f"{dag_id}.py").exists(), f"no example is called {dag_id}"
-        case ["connections", *_]:
+        case ["connections" | "claid", *_]:
             done = scene.airflow(*arguments)
             assert done.returncode == 0, done.stdout + done.stderr
         case ["db" | "api-server" | "scheduler" | "dag-processor" | "triggerer" | "celery", *_]:
@@ -79,9 +81,23 @@ def _check_requirements(requirements: list[str]) -> None:
         assert set((entry["extras"] or "").split(",")) - {""} <= set(project.get_all("Provides-Extra") or ())
 
 
-def _start_and_stop_sandbox(arguments: list[str]) -> None:
+def _claid(arguments: list[str], scene: Scene) -> None:
+    """Run a command to its end; ``# exit code 1`` behind it says how that should be, if not well."""
+    expected = 0
+    if "#" in arguments:
+        comment = arguments.index("#")
+        assert arguments[comment + 1 : -1] == ["exit", "code"]
+        arguments, expected = arguments[:comment], int(arguments[-1])
+    command = [str(Path(sys.executable).with_name("claid")), *arguments]
+    done = subprocess.run(
+        command, env=scene.airflow.environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+
+
+def _start_and_stop_sandbox(words: list[str]) -> None:
     """Run the command on a free port until it answers, and stop it."""
-    command = [str(Path(sys.executable).with_name("claid-sandbox")), *arguments, "--port", "0"]
+    command = [str(Path(sys.executable).with_name(words[0])), *words[1:], "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             greeting = process.stdout.readline() if process.stdout else ""

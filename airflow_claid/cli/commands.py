@@ -1,0 +1,11 @@
+"""All commands, in the order of ``claid --help``. A new one is a module of this package, and a line here."""
+
+from __future__ import annotations
+
+from airflow_claid.cli import sandbox, storages
+from airflow_claid.cli.command import Command, Group
+
+COMMANDS: tuple[Command | Group, ...] = (
+    storages.COMMAND,
+    sandbox.COMMAND,
+)
