@@ -16,6 +16,7 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 
 import pytest  # noqa: E402
+from airflow.sdk._shared.secrets_masker import _secrets_masker  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from airflow_claid.client import ClaidClient  # noqa: E402
@@ -52,6 +53,12 @@ def proven_answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """Take the answers of all operations for proven, but for tests that are marked ``unproven``."""
     unproven = request.node.get_closest_marker("unproven") is not None
     monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set() if unproven else _AllOperations())
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> None:
+    """Have Airflow forget all secrets that it masks: at each new one it compiles them into one pattern anew."""
+    _secrets_masker().reset_masker()
 
 
 @pytest.fixture(scope="session")
