@@ -38,7 +38,7 @@ from airflow_claid.client.reading import (
     read_poll,
 )
 from airflow_claid.client.storages import StorageOperations
-from airflow_claid.client.transport import BearerKey, Call, Transport
+from airflow_claid.client.transport import BearerKey, Call, OnAnswer, Transport
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -66,6 +66,8 @@ class ClaidClient(StorageOperations):
         share its quota; needs the extra ``redis``. While Redis fails, each process paces its requests alone.
     :param on_refusal: is told the operation and the status of each answer from 400 to 499, also of requests that are
         then sent again; must not raise.
+    :param on_answer: is told of each answer, whatever its status, without the client's secrets: the call, the answer as
+        it came, and the seconds that it took.
     :raises ClaidValidationError: if the key or the address is malformed, or a number is out of its range.
     """
 
@@ -81,6 +83,7 @@ class ClaidClient(StorageOperations):
         quota: Quota | None = None,
         quota_store: str | None = None,
         on_refusal: Callable[[str, int], None] | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         self.base_url = versioned(base_url)
         key = printable_key(api_key)
@@ -97,6 +100,7 @@ class ClaidClient(StorageOperations):
             quota=AccountQuota.of_one(quota) if quota else account_quota(self.base_url, key, quota_store),
             pool_size=pool_size,
             on_refusal=on_refusal,
+            on_answer=on_answer,
             user_agent=f"airflow-claid/{__version__}",
         )
 
@@ -108,6 +112,11 @@ class ClaidClient(StorageOperations):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds without a byte after which an answer is given up."""
+        return self._transport.timeout[1]
 
     def close(self) -> None:
         """Close the open connections; the client can still be used."""

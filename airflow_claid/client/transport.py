@@ -65,6 +65,9 @@ class Call:
         return "A GET costs nothing." if self.repeatable else "It may have been charged."
 
 
+OnAnswer = Callable[[Call, Received, float], None]
+"""Is told of each answer, whatever its status: call, answer, and seconds from sending to answer."""
+
 _NO_JOB = Call("get_edit", "GET", "image/edit/async/0", "image_editing")
 
 
@@ -102,6 +105,7 @@ class Transport:
     :param pool_size: connections kept open.
     :param user_agent: sent with each request.
     :param on_refusal: is told the operation and the status of each answer from 400 to 499.
+    :param on_answer: is told of each answer, without the secrets of the client: call, answer, seconds that it took.
     :param sleep: waits for a number of seconds; replaced in tests.
     """
 
@@ -113,6 +117,7 @@ class Transport:
     pool_size: int
     user_agent: str
     on_refusal: Callable[[str, int], None] | None = None
+    on_answer: OnAnswer | None = None
     sleep: Callable[[float], None] = time.sleep
     latency: dict[Group, float] = field(default_factory=dict, init=False)
     """Recent seconds from sending to answer of a request that is not a GET, by group."""
@@ -168,10 +173,11 @@ class Transport:
         self.send_slots.sent()
         started = time.monotonic()
         received = self._session.exchange(call, self._url(call), lambda: bookings.append(quota.written(bookings[-1])))
+        latency = time.monotonic() - started
         if not call.repeatable:
-            latency = time.monotonic() - started
             self.latency[call.group] = 0.9 * self.latency.get(call.group, latency) + 0.1 * latency
         # From here on nothing may raise before a paid answer is returned.
+        self._tell(call, received, latency)
         reset = self._observe(call, received, bookings[-1])
         request_id = self._redact.line(received.headers.get(_REQUEST_ID) or "", _REQUEST_ID_CHARACTERS) or None
         if not 200 <= received.status < 300:
@@ -195,6 +201,17 @@ class Transport:
                 request_id=request_id,
             )
         return Answer(call.operation, content, request_id)
+
+    def _tell(self, call: Call, received: Received, seconds: float) -> None:
+        """Tell who listens of an answer. Never raises: the answer may be paid for."""
+        if self.on_answer is None:
+            return
+        try:
+            headers = {name: self._redact.line(value) for name, value in received.headers.items()}
+            shown = Received(received.status, headers, self._redact.content(received.content))
+            self.on_answer(call, shown, seconds)
+        except Exception as error:  # noqa: BLE001 - an answer that is paid for must not get lost
+            log.debug("Nobody could be told of an answer (%s)", type(error).__name__)
 
     def _url(self, call: Call) -> str:
         return f"{self.base_url}/{call.path}"

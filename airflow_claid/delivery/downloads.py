@@ -143,6 +143,19 @@ class Downloader:
         """
         return _attempts(self._part, self.rules.check(url), start, end)
 
+    def look_at(self, url: str) -> tuple[int, Mapping[str, str]]:
+        """Return the status and the headers by which a link's host answers for the first bytes; follow no redirect.
+
+        :raises LinkNotAllowedError: if the rules forbid it.
+        :raises DownloadFailedError: if there is no answer.
+        """
+        address = self.rules.check(url)
+        try:
+            with self._get(address, {"Range": "bytes=0-1023"}) as response:
+                return response.status_code, response.headers
+        except requests.RequestException as error:
+            raise DownloadFailedError(f"{without_query(url)} did not answer: {type(error).__name__}") from None
+
     def _whole(self, url: str, room: Reservation) -> bytes:
         """Read a picture, with the memory for it reserved.
 

@@ -24,6 +24,7 @@ from airflow_claid.client.account import seconds_in_range
 from airflow_claid.client.calls import poll
 from airflow_claid.client.spending.limits import SpendLimit, limits_of, strictest
 from airflow_claid.client.spending.spending import Spending
+from airflow_claid.client.transport import OnAnswer
 from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
@@ -54,6 +55,7 @@ class ClaidHook(BaseHook):
 
     :param claid_conn_id: the connection's id.
     :param on_refusal: is told the operation and the status of each request that Claid refuses.
+    :param on_answer: is told of each answer; see :class:`ClaidClient`.
     """
 
     conn_name_attr = "claid_conn_id"
@@ -62,11 +64,16 @@ class ClaidHook(BaseHook):
     hook_name = HOOK_NAME
 
     def __init__(
-        self, claid_conn_id: str = default_conn_name, *, on_refusal: Callable[[str, int], None] | None = None
+        self,
+        claid_conn_id: str = default_conn_name,
+        *,
+        on_refusal: Callable[[str, int], None] | None = None,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         super().__init__()
         self.claid_conn_id = claid_conn_id
         self._on_refusal = on_refusal
+        self._on_answer = on_answer
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -106,6 +113,7 @@ class ClaidHook(BaseHook):
             quota_store=self._extra.get("quota_store") or None,
             pool_size=_CONNECTIONS,
             on_refusal=self._on_refusal,
+            on_answer=self._on_answer,
         )
 
     @cached_property

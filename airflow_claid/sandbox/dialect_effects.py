@@ -43,6 +43,8 @@ def apply(dialects: Iterable[Dialect], response: Response, scope: Scope, base_ur
             connection_of(scope).write(_status_line(status) + b"\r\n")
         if dialect.late:
             connection_of(scope).fall_behind()
+        if "x-request-id" in map(str.lower, dialect.headers):
+            scope["sandbox.tells_request_id"] = True
         response = _changed(dialect, response, base_url)
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from email.utils import formatdate
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -95,7 +96,10 @@ class Envelope:
 
         async def watching_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("date", formatdate(usegmt=True))
+                if not scope.get("sandbox.tells_request_id"):
+                    headers["x-request-id"] = request_id
             complete = message["type"] == "http.response.body" and not message.get("more_body", False)
             if connection.is_behind:
                 kept.append(message)

@@ -33,6 +33,7 @@ class SandboxServer(uvicorn.Server):
             ws="none",
             log_level="error",
             access_log=False,
+            date_header=False,
             timeout_graceful_shutdown=2,
             timeout_keep_alive=30,
         )

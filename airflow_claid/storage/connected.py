@@ -37,6 +37,11 @@ class ConnectedStorages:
         self._client = client
         self._mapping = mapping
 
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """The names of the storages that the connection maps, connected or not."""
+        return tuple(self._mapping)
+
     @cached_property
     def _by_name(self) -> dict[str, Storage] | None:
         try:
