@@ -22,7 +22,14 @@ from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import inspect
-from airflow_claid.errors import AirflowClaidError, CreditCeilingError, LinkNotAllowedError, PictureError
+from airflow_claid.errors import (
+    AirflowClaidError,
+    CreditCeilingError,
+    LinkNotAllowedError,
+    PictureError,
+    SpendLimitError,
+    SpendStoreError,
+)
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilment
 from airflow_claid.fulfilment.liveness import this_process
@@ -116,8 +123,9 @@ class PaidPart:
                 facts["done"] = True
             except CreditCeilingError:
                 self.evidence.why_unpaid[step] = f"it costs {order.credits:g} credit more than the check may spend"
-                self.evidence.paid.pop(step)
-                return False
+            except (SpendLimitError, SpendStoreError) as error:
+                self.evidence.why_unpaid[step] = f"it was not sent ({type(error).__name__})"
+                log.warning("%s", error)
             except AirflowClaidError as error:
                 facts |= _told(error)
             except Exception as error:  # noqa: BLE001 - each storage has errors of its own

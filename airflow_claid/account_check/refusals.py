@@ -33,8 +33,8 @@ def _refusal(
 
     def examine(evidence: Evidence) -> Finding:
         answer = evidence.last(step)
-        if answer is None or answer.status == 403:
-            return not_tried("Claid was not asked")
+        if answer is None or answer.status == 403 or (answer.status == 401 and step != Step.WRONG_KEY):
+            return not_tried("Claid was not asked, or refused the key")
         found = [] if answer.status in (status, *others) else [f"it answered {answer.status}"]
         if answer.status < 400:
             return differs("; ".join(found))

@@ -1,4 +1,4 @@
-"""A result as a table for people, as JSON, and as a report that names nothing of the account's owner."""
+"""A result as JSON for the account's owner, and as a report that names nothing of the owner."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from airflow_claid import __version__
 from airflow_claid.account_check.assumption import Assumption, Finding, Outcome
-from airflow_claid.account_check.check import GROUPS, Result
+from airflow_claid.account_check.check import Result
 from airflow_claid.account_check.evidence import Exchange, shape_of
 from airflow_claid.client.redaction import without_logins, without_queries
 
-_STYLES = {
-    Outcome.AGREES: "[green]agrees[/green]",
-    Outcome.DIFFERS: "[bold red]differs[/bold red]",
-    Outcome.NOTE: "[yellow]note[/yellow]",
-    Outcome.NOT_TRIED: "[dim]not tried[/dim]",
-}
 _REPORTED_HEADERS = frozenset(
     {
         *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy", "ratelimit", "retry-after"),
@@ -30,31 +20,6 @@ _REPORTED_HEADERS = frozenset(
     }
 )
 _PACKAGES = ("apache-airflow", "requests", "urllib3", "pydantic")
-
-
-def print_result(result: Result, console: Console) -> None:
-    """Print the findings, group by group, then what to set."""
-    for group in GROUPS:
-        table = Table(title=group.title, title_justify="left", title_style="bold", expand=True, pad_edge=False)
-        for name, ratio in (("Assumed", 5), ("Found", 2), ("Seen", 5)):
-            table.add_column(name, ratio=ratio, overflow="fold")
-        for of_group, assumption, finding in result.findings:
-            if of_group is group:
-                seen = f"{finding.seen} ({finding.detail})" if finding.detail else finding.seen
-                table.add_row(escape(assumption.says), _STYLES[finding.outcome], escape(seen))
-        console.print(table)
-    _print_cures(result, console)
-    numbers = ", ".join(f"{result.number(outcome)} {outcome.value}" for outcome in Outcome)
-    doubt = f"; perhaps {result.in_doubt:g} more, for a lost answer" if result.in_doubt else ""
-    console.print(f"{numbers}. {result.spent:g} credits spent{doubt}.", highlight=False)
-
-
-def _print_cures(result: Result, console: Console) -> None:
-    for _, assumption, finding in result.findings:
-        if finding.outcome in (Outcome.DIFFERS, Outcome.NOTE) and (cure := cure_of(assumption, finding)):
-            console.print(f"[bold]{assumption.name}[/bold]: {escape(cure)}", highlight=False)
-            if finding.setting:
-                console.print(f"    {escape(finding.setting)}", highlight=False, soft_wrap=True)
 
 
 def cure_of(assumption: Assumption, finding: Finding) -> str:

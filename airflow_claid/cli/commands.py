@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from airflow_claid.cli import sandbox, storages
+from airflow_claid.cli import check, sandbox, storages
 from airflow_claid.cli.command import Command, Group
 
 COMMANDS: tuple[Command | Group, ...] = (
+    check.COMMAND,
     storages.COMMAND,
     sandbox.COMMAND,
 )

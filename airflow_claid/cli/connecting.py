@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_claid.cli.command import ADDRESS_VARIABLE, KEY_VARIABLE, UsageError
 
 if TYPE_CHECKING:
+    from airflow_claid.client.transport import OnAnswer
     from airflow_claid.hooks.claid import ClaidHook
 
 _OF_ENVIRONMENT = "claid_command_line"
@@ -35,17 +36,18 @@ def claid_conn_id(arguments: argparse.Namespace) -> str:
     return _OF_ENVIRONMENT
 
 
-def claid_hook(arguments: argparse.Namespace) -> ClaidHook:
+def claid_hook(arguments: argparse.Namespace, on_answer: OnAnswer | None = None) -> ClaidHook:
     """Return the hook of the connection to Claid that a command is to use.
 
     :param arguments: with those of :data:`.command.CONNECTION`.
+    :param on_answer: is told of each answer of Claid.
     :raises UsageError: if there is no such connection.
     """
     from airflow_claid.client import ClaidMissingConnectionError
     from airflow_claid.hooks.claid import ClaidHook
 
     conn_id = claid_conn_id(arguments)
-    hook = ClaidHook(conn_id)
+    hook = ClaidHook(conn_id, on_answer=on_answer)
     try:
         hook.get_conn()
     except ClaidMissingConnectionError:

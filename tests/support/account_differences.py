@@ -57,9 +57,6 @@ def _in_another_form(account: Sandbox) -> None:
 
 
 DIFFERENCES: dict[str, Difference] = {
-    "another quota": Difference(
-        {"quota-policies": "30 in 60 s"}, "quota_store", lambda account: account.change(quota="30/60,10/1")
-    ),
     "no headers of a quota": Difference(
         {"quota-headers": "get_edit had no RateLimit-Limit", "polls-count": "does not name the quota"},
         COPES,
