@@ -31,7 +31,9 @@ class RawResponse(Response):
         head = _status_line(self.status_code, self.reason)
         for name, value in self.raw_headers:
             head += name + b": " + value + b"\r\n"
-        head += b"x-request-id: " + scope["sandbox.request_id"].encode() + b"\r\n\r\n"
+        if not scope.get("sandbox.tells_request_id"):
+            head += b"x-request-id: " + scope["sandbox.request_id"].encode() + b"\r\n"
+        head += b"\r\n"
         body = b"" if scope["method"] == "HEAD" else bytes(self.body)
         connection_of(scope).send_and_close(head + body)
 

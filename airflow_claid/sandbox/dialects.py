@@ -109,8 +109,9 @@ class Dialect(BaseModel):
 
     :param status: another status, from 200. A redirect is a status and a header ``Location``.
     :param reason: text behind the status, in place of ``OK``. The connection is closed.
-    :param headers: headers added or replaced; null removes one. With a ``Content-Length`` or ``Transfer-Encoding``,
-        the answer is sent exactly as told, right or wrong, and the connection is closed.
+    :param headers: headers added or replaced, also ``Date`` and ``x-request-id``; null removes one. With a
+        ``Content-Length`` or ``Transfer-Encoding``, the answer is sent exactly as told, right or wrong, and the
+        connection is closed.
     :param informational: statuses (100 to 199) of informational answers sent before it on the same connection.
     :param late: answers with a gateway's 504 first; from then on each answer on this connection arrives as the answer
         to the request after its own.

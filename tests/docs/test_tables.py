@@ -20,6 +20,7 @@ from airflow_claid.operators.bases.blocked import ON_BLOCKED
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import add_options
 from airflow_claid.sandbox.faults import DOWNLOAD_KINDS, KINDS
+from tests import account_check_table
 from tests.conftest import Connect
 from tests.docs.pages import PAGES, ROOT, Page, Table, spans
 from tests.support.schemas import contract
@@ -205,3 +206,7 @@ def test_what_testing_a_connection_says_is_on_the_page(connect: Connect) -> None
         connect("claid_default", conn_type="claid", password="x", host="http://127.0.0.1:9", extra={"max_wait": 0})
     ).test_connection()
     assert said[4].strip("… ") in message
+
+
+def test_assumptions_of_the_account_check_are_those_of_the_code() -> None:
+    assert account_check_table.on_page() == account_check_table.written(), "run python -m tests.account_check_table"

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from airflow_claid.client import (
+    Call,
     ClaidAnswerLostError,
     ClaidAnswerUnreadError,
     ClaidClient,
+    ClaidError,
     ClaidValidationError,
     EditRequest,
     GenerateRequest,
@@ -18,6 +20,7 @@ from airflow_claid.client import (
     UploadRequest,
 )
 from airflow_claid.client.quota.quota import Quota
+from airflow_claid.client.session import Received
 from airflow_claid.sandbox import Sandbox
 from tests.support.scripted_server import ScriptedServer, as_json
 
@@ -301,3 +304,29 @@ def test_a_closed_client_can_still_be_used(sandbox: Sandbox) -> None:
     client = ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(()))
     client.close()
     assert client.list_storage_types()
+
+
+def test_who_listens_is_told_of_each_answer_without_the_key(sandbox: Sandbox) -> None:
+    told: list[tuple[str, int, str]] = []
+
+    def listen(call: Call, answer: Received, seconds: float) -> None:
+        assert seconds > 0
+        assert answer.headers["x-request-id"]
+        told.append((call.operation, answer.status, answer.content.decode()))
+
+    sandbox.dialect(operation="generate_image", values={"data.note": sandbox.api_key})
+    with ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(()), on_answer=listen) as client:
+        client.generate_image("A linen sofa")
+        with pytest.raises(ClaidError):
+            client.get_edit(0)
+    assert [(operation, status) for operation, status, _ in told] == [("generate_image", 200), ("get_edit", 404)]
+    assert "A linen sofa" in told[0][2]
+    assert sandbox.api_key not in told[0][2]
+
+
+def test_an_answer_is_not_lost_because_of_who_listens(sandbox: Sandbox) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no")
+
+    with ClaidClient(sandbox.api_key, sandbox.url, quota=Quota(()), on_answer=fail) as client:
+        assert len(client.generate_image("A linen sofa").output) == 1

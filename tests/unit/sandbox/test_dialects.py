@@ -523,3 +523,13 @@ def read_all(connection: Any) -> bytes:
     while piece := connection.recv(65536):
         received += piece
     return received
+
+
+def test_the_headers_that_the_sandbox_adds_may_differ_too(sandbox: Sandbox) -> None:
+    plain = Client(sandbox).generate(options={"number_of_images": 1}).headers
+    assert plain["Date"]
+    assert plain["x-request-id"]
+    sandbox.dialect(headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT", "x-request-id": None})
+    told = Client(sandbox).generate(options={"number_of_images": 1}).headers
+    assert told["Date"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert "x-request-id" not in told
