@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_claid.client import Call
-from airflow_claid.client.redaction import HIDDEN, without_logins, without_queries
+from airflow_claid.client.redaction import HIDDEN, redacted
 from airflow_claid.client.session import Received
 
 _KEPT_HEADERS = frozenset(
@@ -103,7 +103,7 @@ class Evidence:
     def record(self, call: Call, received: Received, seconds: float) -> None:
         """Note an answer; a client calls it as its ``on_answer``."""
         body, kind = _read(received.content)
-        headers = {name.lower(): without_queries(without_logins(value)) for name, value in received.headers.items()}
+        headers = {name.lower(): redacted(value) for name, value in received.headers.items()}
         self.exchanges.append(
             Exchange(
                 step=self._step,
@@ -161,9 +161,9 @@ def _read(content: bytes) -> tuple[Any, str]:
 def _shown(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: HIDDEN if "secret" in name.lower() and isinstance(part, str) else _shown(part)
+            redacted(name): HIDDEN if "secret" in name.lower() and isinstance(part, str) else _shown(part)
             for name, part in value.items()
         }
     if isinstance(value, list):
         return [_shown(item) for item in value]
-    return without_queries(without_logins(value))[:_MOST_CHARACTERS] if isinstance(value, str) else value
+    return redacted(value)[:_MOST_CHARACTERS] if isinstance(value, str) else value

@@ -11,7 +11,7 @@ from airflow_claid import __version__
 from airflow_claid.account_check.assumption import Assumption, Finding, Outcome
 from airflow_claid.account_check.check import Result
 from airflow_claid.account_check.evidence import Exchange, shape_of
-from airflow_claid.client.redaction import without_logins, without_queries
+from airflow_claid.client.redaction import redacted
 
 _REPORTED_HEADERS = frozenset(
     {
@@ -98,12 +98,12 @@ def _versions() -> dict[str, str]:
 
 
 def _without_secrets(value: Any) -> Any:
-    """Return a value without the queries and logins of links, whatever a finding says."""
+    """Return a value without secrets, and without the queries and logins of links, whatever a finding says."""
     if isinstance(value, dict):
         return {name: _without_secrets(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_without_secrets(part) for part in value]
-    return without_queries(without_logins(value)) if isinstance(value, str) else value
+    return redacted(value) if isinstance(value, str) else value
 
 
 def report_as_text(result: Result) -> str:
