@@ -5,7 +5,7 @@
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
-# make browser-test   look at Airflow's page in a browser
+# make browser-test   look at the Airflow UI in a browser
 # make screenshots   the pictures of docs/images/, by the same browser
 # make docs   the documentation as a site, in build/docs/
 # make lint   ruff, mypy, and what each package may import

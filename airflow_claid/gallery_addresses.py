@@ -1,4 +1,4 @@
-"""Addresses of the gallery in Airflow's page, for its own pages and for tasks that show pictures by them."""
+"""Addresses of the gallery in the Airflow UI, for its own pages and for tasks that show pictures by them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = "all"
 
 
 def gallery_is_on() -> bool:
-    """Tell whether the gallery is in Airflow's page, as far as the configuration here tells."""
+    """Tell whether the gallery is in the Airflow UI, as far as the configuration here tells."""
     return bool(conf.getboolean("airflow_claid", "gallery", fallback=True))
 
 

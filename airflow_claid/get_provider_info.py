@@ -68,7 +68,7 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Options of airflow-claid.",
                 "options": {
                     "gallery": {
-                        "description": "Whether Airflow's page has the tab Images with the pictures that tasks made.",
+                        "description": "Whether the Airflow UI has the tab Images with the pictures that tasks made.",
                         "version_added": None,
                         "type": "boolean",
                         "example": None,

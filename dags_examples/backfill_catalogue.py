@@ -7,7 +7,7 @@ file are skipped. For past days::
 
 A day that is run again, by a clear or another backfill, pays for nothing that exists. Nor is a product paid for again
 that returns on another day with the same prompt, because all days share one folder. An invalid row is reported in the
-manifest and stops no other, and the next steps pass it over: what there is is published, and then the run fails if more
+manifest and stops no other, and the next steps skip it: what there is is published, and then the run fails if more
 than a third of the day's products have no picture.
 
 Parameters: ``catalogue`` and ``output`` are any folders that Airflow can reach: ``file:///…/``, ``s3://my_aws@bucket/…/``;

@@ -1,7 +1,7 @@
 """Turn a product list of any length into pictures in two sizes: three tasks, whatever the number of products.
 
 Each step is a batch, and takes the manifest of the one before: generate a picture of each product, enlarge it, bring it
-to the size of the list page. A product whose prompt is blocked, or that fails in one step, is passed over by the next
+to the size of the list page. A product whose prompt is blocked, or that fails in one step, is skipped by the next
 and stops no other. At the end, one file says for each product which pictures it has.
 
 Run it again: what is paid for and still in place is not paid for again.

@@ -22,7 +22,7 @@ fi
 
 case "${1:-tests}" in
     tests)
-        echo "==> Looking at Airflow's page in a browser"
+        echo "==> Looking at the Airflow UI in a browser"
         .venv/bin/python -m pytest tests/browser
         ;;
     screenshots)

@@ -41,7 +41,7 @@ class BatchCounts:
 
     @property
     def tried(self) -> int:
-        """Number of items that have ended, without those that were passed over."""
+        """Number of items that have ended, without those that were skipped."""
         return self.items - self.by_status["skipped"]
 
     @property

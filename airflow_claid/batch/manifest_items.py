@@ -17,7 +17,7 @@ _DONE = "done"
 class ManifestItems:
     """The items of a manifest, read as a stream, as often as is asked.
 
-    Each usable picture is an item. A row without one is an item that is passed over, so that the next manifest tells of
+    Each usable picture is an item. A row without one is an item that is skipped, so that the next manifest tells of
     it as well. No field replaces a parameter, for the earlier batch had its own, except those that ``columns`` names.
 
     Like any file of rows, it is read once to its end before its first rows are handed out.
@@ -98,7 +98,7 @@ class ManifestItems:
 
 
 def _first_status(row: Mapping[str, Any]) -> str:
-    """Return why there is no picture; of a row that an earlier batch passed over itself, for the same reason."""
+    """Return why there is no picture; of a row that an earlier batch skipped itself, for the same reason."""
     return str(row.get("reason") or row["status"] if row["status"] == "skipped" else row["status"])
 
 

@@ -36,7 +36,7 @@ class Failure:
     :param subject: its prompt or input, as it may be shown.
     :param error: why.
     :param credits: what this execution spent on it.
-    :param of_all: whether the cause concerns all orders although the error is of this one: it is never passed over.
+    :param of_all: whether the cause concerns all orders although the error is of this one: it is never left out.
     """
 
     subject: str
@@ -90,7 +90,7 @@ def may_be_passed_over(
 ) -> bool:
     """Return whether a task may go on without what failed.
 
-    It may not if nothing succeeded, if a cause concerns all, or while a retry may cure a failure and there is one.
+    It may not if nothing succeeded, if a cause concerns all, or while a retry may fix a failure and there is one.
 
     :param outcomes: what failed, and ``None`` for what did not, in the order of the inputs.
     :param succeeded: whether any order succeeded.

@@ -75,7 +75,7 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
     :param regenerate: see :class:`ClaidPayingOperator`; so is ``claid_conn_id``.
     :returns: the paths of the edited pictures, in Claid's order. XCom ``images`` has a dict for each; XCom ``credits``
         what this execution spent.
-    :raises AirflowFailException: for what no retry can cure.
+    :raises AirflowFailException: for what a retry cannot fix.
     """
 
     template_fields: Sequence[str] = (

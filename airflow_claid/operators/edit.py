@@ -252,7 +252,7 @@ class ImageEditOperator(AnyEditParameters, EditOperator):
         and ``claid_conn_id``.
     :returns: the paths of the edited pictures, in the order of the inputs. XCom ``images`` has a dict for each;
         XCom ``credits`` what this execution spent.
-    :raises AirflowFailException: for what no retry can cure. Where some pictures fail, the others are finished and
+    :raises AirflowFailException: for what a retry cannot fix. Where some pictures fail, the others are finished and
         kept first.
     """
 

@@ -118,7 +118,7 @@ class FashionModelOperator(FashionParameters, CreatingOperator, ClaidJobOperator
         and ``claid_conn_id``.
     :returns: the paths of the usable images. XCom ``images`` has a dict for each image, blocked ones included, whose
         ``input`` is the first garment; XCom ``credits`` what this execution spent.
-    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+    :raises AirflowFailException: for what a retry cannot fix: a wrong parameter, key, scope, no credits, a blocked
         prompt. The message names the value and the remedy.
     """
 

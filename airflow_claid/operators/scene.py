@@ -209,7 +209,7 @@ class BackgroundGenerationOperator(SceneParameters, PictureListOperator, Creatin
         and ``claid_conn_id``.
     :returns: the paths of the usable images, in the order of the inputs. XCom ``images`` has a dict for each image,
         blocked ones included; XCom ``credits`` what this execution spent.
-    :raises AirflowFailException: for what no retry can cure: a wrong parameter, key, scope, no credits, a blocked
+    :raises AirflowFailException: for what a retry cannot fix: a wrong parameter, key, scope, no credits, a blocked
         prompt. The message names the value and the remedy.
     """
 

@@ -136,7 +136,7 @@ class ImageToVideoOperator(VideoParameters, PictureListOperator, ClaidJobOperato
     :param regenerate: see :class:`ClaidPayingOperator`; so are ``max_credits``, ``spend_limit`` and ``claid_conn_id``.
     :returns: the paths of the videos, in the order of the inputs. XCom ``images`` has a dict for each; XCom
         ``credits`` what this execution spent.
-    :raises AirflowFailException: for what no retry can cure. Where some videos fail, the others are finished and kept
+    :raises AirflowFailException: for what a retry cannot fix. Where some videos fail, the others are finished and kept
         first. A video is checked to be a whole MP4; nobody looks at its frames.
     """
 

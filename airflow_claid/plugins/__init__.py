@@ -1,1 +1,1 @@
-"""What Airflow's page shows of Claid: the pictures that tasks made."""
+"""What the Airflow UI shows of Claid: the pictures that tasks made."""

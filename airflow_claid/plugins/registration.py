@@ -1,4 +1,4 @@
-"""The plugin by which Airflow's page gets its tabs; nothing else is loaded until one of them is opened."""
+"""The plugin by which the Airflow UI gets its tabs; nothing else is loaded until one of them is opened."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ClaidImageSensor(ClaidSensor):
         week), ``mode``, ``soft_fail``, …
     :returns: the paths of all usable images that are there, sorted, in the form of ``output``.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; with ``soft_fail`` the task is skipped.
-    :raises AirflowFailException: for what no retry can cure: a wrong parameter, a storage that is not mapped, a link
+    :raises AirflowFailException: for what a retry cannot fix: a wrong parameter, a storage that is not mapped, a link
         to a host that is not on the list.
     :raises PollFailedError: if five polls in a row failed; a retry may succeed.
     """

@@ -50,7 +50,7 @@ class ClaidJobSensor(ClaidSensor):
         object's address, or a link that lives 24 hours. The pictures are not checked: one that the content filter
         blocked is among them. The operators of each kind bring pictures to their place and check them.
     :raises AirflowSensorTimeout: after ``timeout`` seconds; the jobs go on. With ``soft_fail`` the task is skipped.
-    :raises AirflowFailException: for a job that ended without a result, and for what no retry can cure.
+    :raises AirflowFailException: for a job that ended without a result, and for what a retry cannot fix.
     :raises PollFailedError: after five failed polls in a row; before Airflow 3.3, in reschedule mode, after the first.
     """
 

@@ -162,7 +162,7 @@ def info_of(path: str) -> dict[str, Any] | None:
 def infos_in(folder: str, *, recursive: bool, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """List the files in a folder, one after the other: their paths in it, and what :func:`info_of` tells of each.
 
-    Links are not followed. What is gone when its turn comes is passed over.
+    Links are not followed. What is gone when its turn comes is left out.
 
     :param beginning: what the names in the folder itself begin with, of files and of folders; others are not entered.
     :raises OSError: if the folder, or one in it that is entered, cannot be read.

@@ -21,7 +21,7 @@ _PLENTY = "100000/1"
 
 
 class Shop:
-    """Runs that have ended, and their addresses in Airflow's page."""
+    """Runs that have ended, and their addresses in the Airflow UI."""
 
     def __init__(self, airflow: Standalone) -> None:
         self.airflow = airflow
@@ -38,7 +38,7 @@ class Shop:
         return f"{self.run(dag)}/tasks/{task}/{map_index}"
 
     def tab(self, dag: str, task: str | None = None) -> str:
-        """Return the address of the tab in Airflow's page."""
+        """Return the address of the tab in the Airflow UI."""
         if task is None:
             return f"dags/{dag}/runs/{self.runs[dag]}/plugin/claid_run_images"
         return f"dags/{dag}/runs/{self.runs[dag]}/tasks/{task}/plugin/claid_images"

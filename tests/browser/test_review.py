@@ -1,4 +1,4 @@
-"""A review, answered in Airflow's page by a person's clicks."""
+"""A review, answered in the Airflow UI by a person's clicks."""
 
 from __future__ import annotations
 

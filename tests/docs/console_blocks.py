@@ -19,6 +19,7 @@ from tests.docs.conftest import Scene
 from tests.docs.json_blocks import check_connection
 from tests.docs.pages import ROOT
 
+CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-"
 _ENTRY = re.compile(r"(?P<name>[a-z-]+)(\[(?P<extras>[a-z,]+)\])?")
 
 
@@ -29,8 +30,10 @@ def run_console(text: str, scene: Scene, connect: Connect) -> None:
         match words:
             case ["make", *arguments]:
                 _check_make(arguments)
-            case ["pip", "install", *requirements]:
-                _check_requirements(requirements)
+            case ["pip", "install", *arguments]:
+                _check_requirements(arguments)
+            case ["python3", "-m", "venv", _] | ["source", _]:
+                pass
             case ["claid-sandbox", *_] | ["claid", "sandbox", *_]:
                 _start_and_stop_sandbox(words)
             case ["claid", *arguments]:
@@ -54,7 +57,7 @@ def _airflow(arguments: list[str], scene: Scene) -> None:
             assert (scene.airflow.dags / f"{dag_id}.py").exists(), f"no DAG of this page is called {dag_id}"
         case ["backfill", "create", "--dag-id", dag_id, *_]:
             assert (ROOT / "dags_examples" / f"{dag_id}.py").exists(), f"no example is called {dag_id}"
-        case ["connections" | "claid", *_]:
+        case ["connections" | "providers" | "claid", *_]:
             done = scene.airflow(*arguments)
             assert done.returncode == 0, done.stdout + done.stderr
         case ["db" | "api-server" | "scheduler" | "dag-processor" | "triggerer" | "celery", *_]:
@@ -70,9 +73,15 @@ def _check_make(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _check_requirements(requirements: list[str]) -> None:
+def _check_requirements(arguments: list[str]) -> None:
     project = metadata("airflow-claid")
-    for requirement in requirements:
+    left = iter(arguments)
+    for requirement in left:
+        if requirement == "--upgrade":
+            continue
+        if requirement == "--constraint":
+            assert next(left).startswith(f"{CONSTRAINTS}{version('apache-airflow')}/constraints-3.")
+            continue
         entry = _ENTRY.fullmatch(requirement)
         if not entry or entry["name"] != project["Name"]:
             other = Requirement(requirement)

@@ -17,11 +17,20 @@ from tests.conftest import Connect
 from tests.docs.conftest import Scene
 from tests.unit.operators.conftest import TaskInstance
 
+S3_ACTIONS = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+
+
+def actions(policy: dict[str, Any]) -> set[str]:
+    """Return all actions that a policy of S3 allows."""
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
 
 def check_json(text: str, scene: Scene, connect: Connect) -> None:
     facts = json.loads(text)
     if isinstance(facts, list):
         _check_images(facts, scene.folder)
+    elif "Statement" in facts:
+        assert actions(facts) <= S3_ACTIONS, "test_bucket_permissions tries the policy"
     elif "conn_type" in facts:
         check_connection(Connection(conn_id="page", **_with_extra_as_text(facts)), connect)
     elif "fingerprint" in facts:

@@ -171,7 +171,7 @@ class ClaidPayingOperator(BaseOperator):
         raise NotImplementedError
 
     def _orders(self) -> Sequence[Order | Failure]:
-        """Return the orders of the task, checked; a failure in place of an input that is passed over.
+        """Return the orders of the task, checked; a failure in place of an input that is left out.
 
         :raises ClaidValidationError: naming the parameter, its value and the remedy.
         """

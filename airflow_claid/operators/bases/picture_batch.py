@@ -82,7 +82,7 @@ class InputBatchOperator(PictureBatchOperator):
 
     :param input: (templated) the pictures. A folder or a glob of a bucket (``s3://shop/photos/``,
         ``gs://shop/**/front-*.jpg``, ``file:///…/``, ``storage://NAME/PATH/``); the manifest of an earlier batch
-        (``first.output["manifest"]``), whose pictures are taken, and whose rows without one are passed over; a file,
+        (``first.output["manifest"]``), whose pictures are taken, and whose rows without one are skipped; a file,
         a list of files or a glob of files with a column ``input`` (CSV, TSV, JSON Lines, Parquet, each also with
         ``.gz``); or a list of paths, or of dicts with ``input``, also as the result of an upstream task. Other columns
         with the name of a parameter replace it for their row.

@@ -26,12 +26,12 @@ class PictureListOperator(InputOperator):
     """Base of the operators that take a list of pictures, each a request of its own.
 
     :param on_error: (templated) what to do where some pictures fail, after the others are finished and kept:
-        ``"fail"`` the task, or ``"continue"`` with the others. ``"continue"`` passes over what concerns one picture: an
+        ``"fail"`` the task, or ``"continue"`` with the others. ``"continue"`` leaves out what concerns one picture: an
         input that is not there, a request that Claid refuses, a job that fails, a picture that cannot be fetched. XCom
-        ``images`` has a dict with ``error`` for each. What a retry may cure still fails the try while there are
-        retries left; what is done is reused, and the last try passes it over too. A task of which every picture fails
-        still fails, and so does one that meets what concerns all: the key, its scope, the credits, ``max_credits``, an
-        outage.
+        ``images`` has a dict with ``error`` for each. What a retry may fix still fails the try while there are
+        retries left; what is done is reused, and the last try goes on without it too. A task of which every picture
+        fails still fails, and so does one that meets what concerns all: the key, its scope, the credits,
+        ``max_credits``, an outage.
     """
 
     input: Any
@@ -49,7 +49,7 @@ class PictureListOperator(InputOperator):
         return choice(self.on_error, "on_error", ON_ERROR) == "continue"
 
     def _check_input(self) -> None:
-        """Check, when the DAG is parsed, inputs that are known then; one that is no path may be passed over later."""
+        """Check, when the DAG is parsed, inputs that are known then; one that is no path may be left out later."""
         if self.on_error == "fail" or not is_literal(self.input) or not paths_and_others(self.input):
             check_inputs(self.input)
 
@@ -82,7 +82,7 @@ class PictureListOperator(InputOperator):
         return name
 
     def _images(self, results: Sequence[Fulfilled], task_orders: TaskOrders) -> list[dict[str, Any]]:
-        """Return a dict for each picture, and for each that failed and may be passed over, in the inputs' order."""
+        """Return a dict for each picture, and for each that failed and may be left out, in the inputs' order."""
         if not self._continues():
             return super()._images(results, task_orders)
         images: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ class PictureListOperator(InputOperator):
         return images
 
     def _raise_failures(self, context: Context, task_orders: TaskOrders, *, succeeded: bool) -> None:
-        """Raise if a picture failed that is not passed over.
+        """Raise if a picture failed that is not left out.
 
         Pictures that a retry may bring are waited for until the last try.
         """

@@ -1,4 +1,4 @@
-"""The pictures of a review, and how Airflow's page shows them under *Required Actions*."""
+"""The pictures of a review, and how the Airflow UI shows them under *Required Actions*."""
 
 from __future__ import annotations
 
