@@ -30,10 +30,8 @@ def run_console(text: str, scene: Scene, connect: Connect) -> None:
         match words:
             case ["make", *arguments]:
                 _check_make(arguments)
-            case ["pip", "install", *arguments]:
-                _check_requirements(arguments)
-            case ["python3", "-m", "venv", _] | ["source", _]:
-                pass
+            case ["python3", "-m", "venv", _] | ["source", _] | ["pip", "install", *_]:
+                _check_installing(words)
             case ["claid-sandbox", *_] | ["claid", "sandbox", *_]:
                 _start_and_stop_sandbox(words)
             case ["claid", *arguments]:
@@ -73,9 +71,10 @@ def _check_make(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _check_requirements(arguments: list[str]) -> None:
+def _check_installing(words: list[str]) -> None:
+    """Check that what is installed is what the tests run with; a virtual environment is not made."""
     project = metadata("airflow-claid")
-    left = iter(arguments)
+    left = iter(words[2:] if words[0] == "pip" else [])
     for requirement in left:
         if requirement == "--upgrade":
             continue
