@@ -42,6 +42,7 @@ SHARED_PARAMETERS = {
     "JobTermsOperator": "airflow_claid.operators.bases.job_terms",
     "ClaidBatchOperator": "airflow_claid.operators.bases.batch",
     "PictureBatchOperator": "airflow_claid.operators.bases.picture_batch",
+    "InputBatchOperator": "airflow_claid.operators.bases.picture_batch",
     "PromptedBatchOperator": "airflow_claid.operators.bases.filtered_batch",
 }
 """Base classes whose parameters the operators take as well."""
