@@ -18,7 +18,7 @@ from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from tests.docs.conftest import Scene
 from tests.unit.operators.conftest import StateStore, TaskInstance
 
-_DAG_ID = re.compile(r"@dag\([^@]*\)\ndef (\w+)\(")
+_DAG_ID = re.compile(r"@dag\((?s:.*?)\)\ndef (\w+)\(")
 DAY = "2026-10-01"
 
 
