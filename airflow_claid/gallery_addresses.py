@@ -9,6 +9,9 @@ from airflow_claid.version_compat import conf
 URL_PREFIX = "/claid"
 """Where the application is mounted, below Airflow's own address."""
 
+TASK_TAB = "claid_images"
+"""What Airflow's page calls the tab of a task instance, in its address."""
+
 ALL = "all"
 """In the place of a map index: all of a task's."""
 
@@ -34,6 +37,18 @@ def gallery_path(dag_id: str, run_id: str, task_id: str | None = None, map_index
     if task_id is None:
         return path
     return f"{path}/tasks/{_part(task_id)}/{ALL if map_index is None else map_index}"
+
+
+def tab_of_task(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> str:
+    """Return the address of the tab *Images* of a task instance, in Airflow's page."""
+    return f"{page_of_task(dag_id, run_id, task_id, map_index)}/plugin/{TASK_TAB}"
+
+
+def page_of_task(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> str:
+    """Return the address of a task instance in Airflow's page (``[api] base_url``)."""
+    root = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    mapped = f"/mapped/{map_index}" if map_index is not None and map_index >= 0 else ""
+    return f"{root}/dags/{_part(dag_id)}/runs/{_part(run_id)}/tasks/{_part(task_id)}{mapped}"
 
 
 def file_path(picture: str, which: int | str, size: str) -> str:

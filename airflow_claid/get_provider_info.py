@@ -79,7 +79,7 @@ def get_provider_info() -> dict[str, Any]:
         },
         "extra-links": [
             "airflow_claid.operators.links.ClaidPicturesLink",
-            "airflow_claid.operators.links.ClaidStatusLink",
+            "airflow_claid.operators.links.ClaidStorageLink",
         ],
         "connection-types": [
             {

@@ -136,12 +136,12 @@ def _images(ti: Any, task_id: str) -> list[dict[str, Any]]:
 
 
 def _made_from(images: list[dict[str, Any]], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    paths = {image["path"] for image in inputs}
+    paths = {image.get("path") for image in inputs}
     return [image for image in images if image["input"] in paths]
 
 
 def _paths(images: list[dict[str, Any]]) -> list[str]:
-    return [image["path"] for image in images if image["path"] and not image["blocked"]]
+    return [image["path"] for image in images if image.get("path") and not image.get("blocked")]
 
 
 product_catalogue()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from airflow_claid.batch.counts import STATUSES, BatchCounts
+from airflow_claid.client.text import counted
 from airflow_claid.fulfilment.events import Events
 
 if TYPE_CHECKING:
@@ -57,16 +58,16 @@ class Progress:
             "seconds_left": None if left is None else round(left),
         }
         log.info(
-            "%d of %d items: %s; %d reused, %s%d to be retried; %.1f a second%s, %g credits spent%s",
+            "%d of %s: %s; %d reused, %s%d to be retried; %.1f a second%s, %s spent%s",
             counts.items,
-            self._total,
+            counted(self._total, "item"),
             ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",
             counts.reused,
-            f"{counts.jobs} jobs running, " if counts.jobs else "",
+            f"{counted(counts.jobs, 'job')} running, " if counts.jobs else "",
             counts.waiting,
             self._rate,
             "" if used is None else f" ({used:.0%} of the quota)",
-            counts.credits,
+            counted(counts.credits, "credit"),
             "" if left is None else f", about {_clock(left)} left",
         )
         self._events.progress(jobs=counts.jobs, quota_used=used)

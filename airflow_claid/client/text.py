@@ -22,6 +22,12 @@ def shortened(value: object) -> str:
     return f"{text[:_SHOWN_CHARACTERS]}…{length}"
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with what is counted, as people read it: ``1 picture``, ``1,002.5 credits``."""
+    amount = f"{number:,.2f}".rstrip("0").rstrip(".")
+    return f"{amount} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(items: Sequence[object], separator: str = ", ") -> str:
     """Return the first few of many items, and how many more there are: no message grows with the size of a task."""
     shown = separator.join(map(str, items[:_SHOWN_ITEMS]))

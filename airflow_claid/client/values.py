@@ -6,8 +6,10 @@ import ast
 import json
 import math
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 _NO_VALUES = frozenset(
@@ -103,3 +105,8 @@ def written_out(text: str) -> object:
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
     return text
+
+
+def without_nulls(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts without those that are not known."""
+    return {name: value for name, value in facts.items() if value is not None}

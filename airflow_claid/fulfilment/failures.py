@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_claid.client import ClaidRequestError
 from airflow_claid.client.text import listed, shortened
+from airflow_claid.client.values import without_nulls
 from airflow_claid.errors import (
     JobFailedError,
     JobGoneError,
@@ -75,14 +76,14 @@ class Failure:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as XCom ``images`` has it."""
-        return {
-            "path": None,
+        facts = {
             "input": self.input,
             "error": str(self.error),
             "name": self.name,
             "prompt": self.prompt,
             "credits": self.credits,
         }
+        return without_nulls(facts)
 
 
 def may_be_passed_over(

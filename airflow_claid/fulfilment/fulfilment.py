@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_claid.client.values import without_nulls
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
 from airflow_claid.fulfilment.completion import Completion, JobRunningError
@@ -55,19 +56,16 @@ class Fulfilled:
         return cls(order, images, spent, receipt.request_id, receipt.credits, receipt.credits_in_doubt, receipt.reasons)
 
     def images_as_json(self) -> list[dict[str, Any]]:
-        """Return a dict for each picture, as XCom ``images`` has it."""
-        return [
-            {
-                **image.to_json(),
-                "name": self.order.name,
-                "prompt": self.order.prompt,
-                "input": self.order.input,
-                "fingerprint": self.order.fingerprint,
-                "request_id": self.request_id,
-                "credits": self.credits / len(self.images),
-            }
-            for image in self.images
-        ]
+        """Return a dict for each picture, as XCom ``images`` has it: without what is not known."""
+        of_order = {
+            "name": self.order.name,
+            "prompt": self.order.prompt,
+            "input": self.order.input,
+            "fingerprint": self.order.fingerprint,
+            "request_id": self.request_id,
+            "credits": self.credits / max(1, len(self.images)),
+        }
+        return [without_nulls({**image.to_json(), **of_order}) for image in self.images]
 
 
 @dataclass(frozen=True)

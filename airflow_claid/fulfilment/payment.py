@@ -90,7 +90,7 @@ class Payment:
     def _reuse(self, receipt: Receipt) -> Receipt:
         gone = missing_images(receipt, self._resources.delivery, self._resources.terms.margin)
         if not gone:
-            log.info("Reusing %d paid images for %s: 0 credits", len(receipt.images), shortened(self._order.subject))
+            log.debug("Reusing %s, paid for already", shortened(self._order.subject))
             return receipt
         log.warning(
             "%d of %d images for %s are no longer there (%s): requesting them again for %g credits",

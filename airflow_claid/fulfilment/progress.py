@@ -29,8 +29,3 @@ class Progress:
             if due:
                 self._last = now
             return due
-
-
-def amount(credits: float) -> str:  # noqa: A002 - Claid's own word
-    """Return a number of credits as people read it: ``1,002.5``."""
-    return f"{credits:,.2f}".rstrip("0").rstrip(".")

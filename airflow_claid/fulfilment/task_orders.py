@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from airflow_claid.client.text import listed, shortened
+from airflow_claid.client.text import counted, listed, shortened
 from airflow_claid.errors import AirflowClaidError, JobGoneError, PartialFailureError
 from airflow_claid.fulfilment.deferred import DeferredFailure, DeferredOrder, DeferredState
 from airflow_claid.fulfilment.failures import OF_ONE_ORDER, Failure, error_of, may_be_passed_over
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
-from airflow_claid.fulfilment.progress import Progress, amount
+from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -282,8 +282,8 @@ class TaskOrders:
         running = sum(one.waiting for one in begun)
         done = self._done + sum(one.receipt.state.is_final for one in begun)
         return (
-            f"{done:,} of {self.number:,} {self.plural} done, {running:,} jobs running, {len(self.failed):,} failed; "
-            f"{amount(self.spent)} credits"
+            f"{done:,} of {self.number:,} {self.plural} done, {counted(running, 'job')} running, {len(self.failed):,} "
+            f"failed; {counted(self.spent, 'credit')}"
         )
 
     def deferred(self) -> DeferredState:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import requests
 from airflow.sdk import BaseHook, BaseNotifier
 
-from airflow_claid.version_compat import AirflowException, conf
+from airflow_claid.gallery_addresses import page_of_task
+from airflow_claid.version_compat import AirflowException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -65,10 +65,7 @@ class ReviewNotifier(BaseNotifier):
 
 def required_actions_page(ti: Any) -> str:
     """Return the address of the page on which a task instance is answered."""
-    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    mapped = f"/mapped/{ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
-    run, task = quote(ti.run_id, safe=""), quote(ti.task_id, safe="")
-    return f"{base}/dags/{quote(ti.dag_id, safe='')}/runs/{run}/tasks/{task}{mapped}/required_actions"
+    return f"{page_of_task(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)}/required_actions"
 
 
 def _waiting(context: Context) -> str:

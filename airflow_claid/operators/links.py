@@ -1,4 +1,4 @@
-"""Links of a task in the Airflow UI: to its pictures, and to Claid's status.
+"""Links of a task in the Airflow UI: to its pictures in the gallery, and to where they are stored.
 
 Airflow writes these links when a task's process ends, so the operators push them as soon as the requests are sent. A
 missing link is an empty string, which Airflow does not show; it shows ``None`` as a link to "None".
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-STATUS_PAGE = "https://status.letsenhance.io/"
-"""The status page of Let's Enhance, which makes Claid; it covers the API."""
-
 DASHBOARD = "https://claid.ai/account/overview"
 """Claid's dashboard (docs.claid.ai/authentication); the address of its storage page is not documented."""
 
@@ -31,26 +28,26 @@ _GOOGLE_CONSOLE = "https://console.cloud.google.com/storage/browser"
 
 
 class ClaidPicturesLink(BaseOperatorLink):
-    """Link to a single picture, or to the folder of several."""
+    """Link to the pictures of the task in the gallery; there is none where the gallery is turned off."""
 
     name = "Pictures"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address of the page that the operator found last; empty if there is none."""
+        """Return the address of the tab; empty if there is none."""
         return str(getattr(operator, "pictures_page", ""))
 
 
-class ClaidStatusLink(BaseOperatorLink):
-    """Link to the page that shows whether Claid works."""
+class ClaidStorageLink(BaseOperatorLink):
+    """Link to a single picture, or to the folder of several, where they are stored."""
 
-    name = "Claid status"
+    name = "Storage"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the page's address."""
-        return STATUS_PAGE
+        """Return the address of the page that the operator found last; empty if there is none."""
+        return str(getattr(operator, "storage_page", ""))
 
 
-def pictures_page(place: Place, paths: Sequence[str], find_readable_uri: Callable[[str], str | None]) -> str:
+def storage_page(place: Place, paths: Sequence[str], find_readable_uri: Callable[[str], str | None]) -> str:
     """Return the page that shows pictures best: that of a single picture, or of the folder of several.
 
     :param place: of the pictures; its page is returned while there are none.

@@ -12,6 +12,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow_claid.batch.approval import Rejection, approved_address, write_approved
 from airflow_claid.batch.manifest import check_address
 from airflow_claid.client import ClaidValidationError
+from airflow_claid.client.text import counted
 from airflow_claid.operators.bases.review_answer import DEFAULTS, SELECT, Question, Verdict
 from airflow_claid.operators.bases.review_pictures import (
     MOST,
@@ -138,7 +139,7 @@ class ImageReviewOperator(HITLOperator):
         self._ask(images)
         index = ti.map_index if ti.map_index is not None else -1
         self.body = body_of(optional(self.instructions), images, Shown(ti.dag_id, ti.run_id, ti.task_id, index))
-        self.log.info("%d pictures wait for a person's answer", len(images))
+        self.log.info("Waiting for a person's answer about %s", counted(len(images), "picture"))
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:
@@ -195,11 +196,11 @@ class ImageReviewOperator(HITLOperator):
         approved = [image for image in images if not verdict.rejects(image["label"])]
         rejected = [image for image in images if verdict.rejects(image["label"])]
         who = {"reviewer": rejection.reviewer, "comment": rejection.comment}
-        told = [{fact: image[fact] for fact in ("path", "name", "prompt")} | who for image in rejected]
+        told = [{fact: image.get(fact) for fact in ("path", "name", "prompt")} | who for image in rejected]
         decided = [image | ({"rejected": rejection.text} if image in rejected else {}) for image in images]
         ti.xcom_push(key="images", value=decided)
         ti.xcom_push(key="rejected", value=told)
-        self.log.info("%d pictures were approved, %d rejected", len(approved), len(rejected))
+        self.log.info("%s: %d approved, %d rejected", counted(len(images), "picture"), len(approved), len(rejected))
         manifest = manifest_of(self.input)
         if manifest is None:
             return [image["path"] for image in approved]

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_claid.gallery_addresses import URL_PREFIX, gallery_is_on, gallery_root
+from airflow_claid.gallery_addresses import TASK_TAB, URL_PREFIX, gallery_is_on, gallery_root
 
 _SHOWN = gallery_is_on()
 
@@ -57,7 +57,7 @@ def _views() -> list[dict[str, Any]]:
             "name": "Images",
             "href": f"{run}/tasks/{{TASK_ID}}/{{MAP_INDEX}}",
             "destination": "task_instance",
-            "url_route": "claid_images",
+            "url_route": TASK_TAB,
         },
         {"name": "Images", "href": run, "destination": "dag_run", "url_route": "claid_run_images"},
         {

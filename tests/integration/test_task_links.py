@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
-from airflow_claid.operators.links import STATUS_PAGE
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.standalone import Standalone, standalone
 from tests.support.airflow import Airflow
@@ -37,15 +37,20 @@ def test_the_links_are_there_while_the_tasks_wait_and_when_they_are_done(tmp_pat
         claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
         with standalone(Airflow(home, dags, {"claid_default": claid})) as running:
             run_id = running.trigger("links")
+
+            def tab(task_id: str) -> str:
+                run = f"{running.url}/dags/links/runs/{quote(run_id, safe='')}"
+                return f"{run}/tasks/{task_id}/plugin/claid_images"
+
             for task_id, state in (("worker", "running"), ("triggerer", "deferred")):
-                said = {"Pictures": f"file://{folder}/{task_id}/", "Claid status": STATUS_PAGE}
+                said = {"Pictures": tab(task_id), "Storage": f"file://{folder}/{task_id}/"}
                 running.until(lambda: links_of(running, run_id, task_id) == (state, said), 60)  # noqa: B023
             sandbox.advance(7200)
             running.ended("links", run_id)
             for task_id in ("worker", "triggerer"):
-                said = {"Pictures": f"file://{folder}/{task_id}/a.jpg", "Claid status": STATUS_PAGE}
+                said = {"Pictures": tab(task_id), "Storage": f"file://{folder}/{task_id}/a.jpg"}
                 assert links_of(running, run_id, task_id) == ("success", said)
-            assert links_of(running, run_id, "unpaid") == ("failed", {"Pictures": None, "Claid status": STATUS_PAGE})
+            assert links_of(running, run_id, "unpaid") == ("failed", {"Pictures": None, "Storage": None})
 
 
 def links_of(running: Standalone, run_id: str, task_id: str) -> tuple[str, dict[str, str | None]]:

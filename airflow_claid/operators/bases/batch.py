@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,17 +20,23 @@ from airflow_claid.batch.progress import Progress
 from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.batch.versions import Versions
 from airflow_claid.client import ClaidValidationError, JobKind
-from airflow_claid.client.text import shortened
-from airflow_claid.operators.bases.batch_endings import fail_if_too_many_failed, summary_of, with_what_is_left
-from airflow_claid.operators.bases.batch_parameters import batch_folder, batch_terms, columns_of, preview_of, shard_of
+from airflow_claid.client.text import counted, shortened
+from airflow_claid.operators.bases.batch_endings import fail_if_too_many_failed, summary_of, told, with_what_is_left
+from airflow_claid.operators.bases.batch_parameters import (
+    batch_folder,
+    batch_terms,
+    columns_of,
+    manifest_stem,
+    preview_of,
+    shard_of,
+)
 from airflow_claid.operators.bases.batch_plan import BatchPlan
-from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, failing_at_once, spare_receipts
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, is_literal, optional, refusing_at_once, seconds, truth
-from airflow_claid.storage.addresses import is_glob, without_connection
-from airflow_claid.storage.places import Place, checked_name, stem_of
+from airflow_claid.storage.addresses import without_connection
+from airflow_claid.storage.places import Place, checked_name
 from airflow_claid.storage.signed_links import shown_in
 from airflow_claid.version_compat import task_state_store
 
@@ -157,6 +162,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
         if only_estimate:
             estimated = self.estimate(context).to_json()
             self.log.info("Nothing was sent that is charged (dry_run): %s", estimated)
+            self._withhold_events()
             return estimated
         began = time.monotonic()
         with failing_at_once(self._subject):
@@ -168,13 +174,19 @@ class ClaidBatchOperator(ClaidPayingOperator):
                 self._push_links(context)
                 counts = self._work_through(context, self._batch, plan.total)
                 address = manifest.finish()
-                written = chain([address], manifest.index.paths())
-                report_lineage(self.hook, inputs=plan.items.addresses, outputs=written)
+                self._report(
+                    context,
+                    plan.place,
+                    inputs=plan.items.addresses,
+                    outputs=chain([address], manifest.index.paths()),
+                    paths=manifest.index.paths(),
+                    facts={"pictures": counts.images, "manifest": address},
+                )
             finally:
                 manifest.close()
                 plan.items.close()
         summary = summary_of(counts, address, time.monotonic() - began)
-        self.log.info("%s", summary)
+        self.log.info("%s", told(summary))
         context["ti"].xcom_push(key="summary", value=summary)
         context["ti"].xcom_push(key="manifest", value=address)
         self._end_batch(counts, summary)
@@ -249,7 +261,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             report_seconds=report_seconds,
             identity=self._identity(items, place, shard),
         )
-        self.log.info("%d items", plan.total)
+        self.log.info("%s to do", counted(plan.total, "item"))
         self._check_place(place)
         return plan
 
@@ -352,7 +364,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             check_address(address)
             return address
         addresses = plan.items.addresses
-        stem = _stem_of(addresses[0]) if addresses else self.item_kind.parameter
+        stem = manifest_stem(addresses[0]) if addresses else self.item_kind.parameter
         return f"{plan.folder}manifest-{stem}-{fingerprint(**plan.identity, place={})[:8]}.jsonl"
 
     def _end_batch(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
@@ -366,15 +378,6 @@ class ClaidBatchOperator(ClaidPayingOperator):
                     f"{name}={shortened(value)} is known only when a task runs: give the value itself, or run the "
                     "task with dry_run=True"
                 )
-
-
-def _stem_of(address: str) -> str:
-    """Return what a batch of the items at an address is called: of a glob, after the folder that it begins with.
-
-    The manifest of an earlier batch is called what that one is called, so that names do not grow along a chain.
-    """
-    folder = re.split(r"[*?\[]", address)[0].rpartition("/")[0] if is_glob(address) else address
-    return re.sub(r"^manifest-(.+)-[0-9a-f]{8}(\.[0-9]+)?$", r"\1", stem_of(folder.rstrip("/")))
 
 
 def estimate(operator: ClaidBatchOperator) -> Estimate:

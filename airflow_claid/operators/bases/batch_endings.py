@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_claid.batch.counts import STATUSES, BatchCounts
+from airflow_claid.client.text import counted
 from airflow_claid.operators.bases.blocked import end_as_told
 from airflow_claid.version_compat import AirflowException, AirflowFailException, is_worth_a_retry
 
@@ -24,6 +25,18 @@ def summary_of(counts: BatchCounts, manifest: str, seconds: float) -> dict[str, 
     }
 
 
+def told(summary: Mapping[str, Any]) -> str:
+    """Return a summary in words."""
+    ended = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status]) or "nothing to do"
+    credits_in_doubt = summary["credits_in_doubt"]
+    doubt = f" and perhaps {counted(credits_in_doubt, 'credit')} more, for lost answers" if credits_in_doubt else ""
+    return (
+        f"{counted(summary['items'], 'item')}: {ended}; {summary['reused']:,} reused; "
+        f"{counted(summary['images'], 'picture')}, {counted(summary['credits'], 'credit')} spent{doubt}, in "
+        f"{summary['seconds']:g} s. The manifest is {summary['manifest']}"
+    )
+
+
 def fail_if_too_many_failed(counts: BatchCounts, summary: Mapping[str, Any], threshold: float) -> None:
     """Fail the task if more of its items failed than ``error_threshold`` allows.
 
@@ -33,7 +46,7 @@ def fail_if_too_many_failed(counts: BatchCounts, summary: Mapping[str, Any], thr
     if counts.share_failed <= threshold:
         return
     message = (
-        f"{counts.by_status['failed']} items failed and {counts.by_status['invalid']} were invalid, of "
+        f"{counted(counts.by_status['failed'], 'item')} failed and {counts.by_status['invalid']:,} invalid, of "
         f"{counts.tried}: more than error_threshold={threshold:g}. The manifest has the reason of each: "
         f"{summary['manifest']}. Paid results are kept and not paid for again"
     )
@@ -48,7 +61,7 @@ def end_if_blocked(counts: BatchCounts, summary: Mapping[str, Any], on_blocked: 
     """
     blocked = counts.by_status["blocked"]
     if blocked:
-        message = f"Claid's content filter blocked {blocked} items; the manifest names them: {summary['manifest']}"
+        message = f"Claid's content filter blocked {counted(blocked, 'item')}, see the manifest: {summary['manifest']}"
         end_as_told(
             on_blocked,
             failed=f"{message}. Change the prompts, or set on_blocked='keep'",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.parameters import choice, mapping, number, optional
-from airflow_claid.storage.places import Place, folder_place
+from airflow_claid.storage.addresses import is_glob
+from airflow_claid.storage.places import Place, folder_place, stem_of
 
 ON_ERROR = ("continue", "fail")
 
@@ -79,3 +81,12 @@ def preview_of(preview: object) -> int | None:
     if type(items) is not int or items < 1:
         raise ClaidValidationError(f"preview={preview!r} must be a number of items, 1 or more, or None for all")
     return items
+
+
+def manifest_stem(address: str) -> str:
+    """Return what a batch of the items at an address is called: of a glob, after the folder that it begins with.
+
+    The manifest of an earlier batch is called what that one is called, so that names do not grow along a chain.
+    """
+    folder = re.split(r"[*?\[]", address)[0].rpartition("/")[0] if is_glob(address) else address
+    return re.sub(r"^manifest-(.+)-[0-9a-f]{8}(\.[0-9]+)?$", r"\1", stem_of(folder.rstrip("/")))

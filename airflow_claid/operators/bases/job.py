@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
-from airflow_claid.client.text import listed
+from airflow_claid.client.text import counted, listed
 from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilment
@@ -139,7 +139,7 @@ class ClaidJobOperator(JobTermsOperator):
         results = task_orders.complete_without_waiting()
         self._hand_on(context, results, task_orders)
         self._raise_failures(context, task_orders, succeeded=bool(results or job_ids))
-        self.log.info("Not waiting for %s jobs: %s", f"{len(job_ids):,}", listed(job_ids) or "(none)")
+        self.log.info("Not waiting for %s: %s", counted(len(job_ids), "job"), listed(job_ids) or "(none)")
         return job_ids
 
     def _wait_in_triggerer(self, task_orders: TaskOrders) -> None:
@@ -148,7 +148,7 @@ class ClaidJobOperator(JobTermsOperator):
         last = max(deadlines.values())
         left = max(0.0, last - utc_now().timestamp())
         waiting = task_orders.waiting
-        self.log.info("Waiting in the triggerer for %s jobs: %s", f"{len(waiting):,}", listed(waiting))
+        self.log.info("Waiting in the triggerer for %s: %s", counted(len(waiting), "job"), listed(waiting))
         self.defer(
             trigger=ClaidJobTrigger(
                 kind=self.job_kind.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,9 @@ class TaskMetrics:
     def __init__(self, dag_id: str, task_id: str, connection: str) -> None:
         self._connection = connection
         self._tags = {"dag_id": dag_id, "task_id": task_id, "connection": connection}
+        self._lock = threading.Lock()
+        self.pictures = 0
+        """Usable pictures and videos that this process made or put in place."""
 
     def charged(self, order: Order, credits: float) -> None:  # noqa: A002 - Claid's own word
         """Count credits."""
@@ -39,6 +43,8 @@ class TaskMetrics:
 
     def delivered(self, order: Order, *, pictures: int, blocked: int) -> None:
         """Count pictures, and blocked ones."""
+        with self._lock:
+            self.pictures += pictures
         self._count("claid.pictures", pictures, operation=order.operation)
         self._count("claid.blocked_pictures", blocked, operation=order.operation)
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
-
-from airflow.sdk import BaseOperator
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.client.spending.limits import SpendLimit, limits_of
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import (
     CreditCeilingError,
     JobFailedError,
@@ -38,9 +34,8 @@ from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipt
 from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.operators.bases.lineage import report_lineage
-from airflow_claid.operators.bases.metrics import TaskMetrics
-from airflow_claid.operators.links import STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, pictures_page
+from airflow_claid.operators.bases.reporting import ReportingOperator
+from airflow_claid.operators.bases.told import lines_of
 from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
     ceiling,
@@ -60,7 +55,6 @@ from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
     is_worth_a_retry,
-    push_link,
     task_state_store,
     use_retry_after,
     wait_before_retry,
@@ -81,7 +75,7 @@ class Where(TypedDict):
     name: str | None
 
 
-class ClaidPayingOperator(BaseOperator):
+class ClaidPayingOperator(ReportingOperator):
     """Base of the operators that pay Claid for pictures.
 
     :param regenerate: (templated) pay again on purpose, once for each run or clear of the task; a retry after a
@@ -110,8 +104,6 @@ class ClaidPayingOperator(BaseOperator):
     request_fields: tuple[str, ...] = ()
     """The templated parameters of a request; a batch's rows may say them for themselves."""
 
-    operator_extra_links = (ClaidPicturesLink(), ClaidStatusLink())
-    pictures_page: str = ""
     _removed: Mapping[str, str] = MappingProxyType({})
     """The versions that inputs had before a wait; some may have been removed during it."""
 
@@ -147,15 +139,6 @@ class ClaidPayingOperator(BaseOperator):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = none_means_default(cls.__init__)  # type: ignore[method-assign]
-
-    @cached_property
-    def hook(self) -> ClaidHook:
-        """The hook of the connection."""
-        return ClaidHook(self.claid_conn_id, on_refusal=self._metrics.refused)
-
-    @cached_property
-    def _metrics(self) -> TaskMetrics:
-        return TaskMetrics(self.dag_id, self.task_id, self.claid_conn_id)
 
     def execute(self, context: Context) -> list[str]:
         """Pay for the pictures, or reuse paid ones, and return their paths."""
@@ -220,24 +203,6 @@ class ClaidPayingOperator(BaseOperator):
                 task_orders.orders[0].place, [image for one in task_orders.begun for image in one.receipt.images]
             )
         self._push_links(context)
-
-    def _push_links(self, context: Context) -> None:
-        links = {ClaidPicturesLink().xcom_key: self.pictures_page, ClaidStatusLink().xcom_key: STATUS_PAGE}
-        try:
-            for key, address in links.items():
-                if address:
-                    push_link(context["ti"], key, address)
-        except Exception as error:  # noqa: BLE001 - a missing link must not fail a paid task
-            self.log.warning("The task's links are not shown before it ends (%s)", type(error).__name__)
-
-    def _find_page(self, place: Place, images: Sequence[DeliveredImage]) -> None:
-        """Set the page of the pictures; Airflow reads it when the process ends."""
-        paths_or_none = (image.path or (image.tmp_url if place.is_temporary else None) for image in images)
-        paths = [path for path in paths_or_none if path]
-        try:
-            self.pictures_page = pictures_page(place, paths, self.hook.storages.find_readable_uri)
-        except (ClaidError, ValueError) as error:
-            self.log.warning("The link to the pictures cannot be built (%s)", type(error).__name__)
 
     @contextmanager
     def _fulfilling(self, context: Context, spent: float = 0.0) -> Iterator[Fulfilment]:
@@ -329,12 +294,18 @@ class ClaidPayingOperator(BaseOperator):
             self._find_page(
                 results[0].order.place, [image for result in results for image in result.images if image.usable]
             )
-        inputs = (address for result in results for address in result.order.inputs)
-        report_lineage(self.hook, inputs=inputs, outputs=usable)
-        number, spent = sum(len(result.images) for result in results), task_orders.spent
+        self._report(
+            context,
+            results[0].order.place if results else None,
+            inputs=(address for result in results for address in result.order.inputs),
+            outputs=usable,
+            paths=usable,
+            facts={"pictures": len(usable)},
+        )
         context["ti"].xcom_push(key="images", value=self._images(results, task_orders))
-        context["ti"].xcom_push(key="credits", value=spent)
-        self.log.info("%d images, %d of them usable; %g credits spent", number, len(usable), spent)
+        context["ti"].xcom_push(key="credits", value=task_orders.spent)
+        for line in lines_of(results, task_orders.spent):
+            self.log.info("%s", line)
         return usable
 
 

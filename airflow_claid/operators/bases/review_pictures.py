@@ -12,6 +12,7 @@ from airflow_claid.batch.manifest_file import may_be_manifest
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.lists import flat
 from airflow_claid.client.text import shortened
+from airflow_claid.client.values import without_nulls
 from airflow_claid.gallery_addresses import file_path, gallery_is_on, gallery_path, gallery_root
 from airflow_claid.parameters import paths
 from airflow_claid.storage.addresses import last_of
@@ -83,11 +84,11 @@ def _entries(value: object) -> Iterator[Mapping[str, Any]]:
     for entry in flat([value] if isinstance(value, Mapping) else value):
         if not isinstance(entry, Mapping):
             yield from ({"path": path} for path in paths(entry, "input"))
-        elif "path" not in entry:
+        elif {"path", "error", "fingerprint"}.isdisjoint(entry):
             raise ClaidValidationError(
                 f"input={shortened(entry)} must be paths, the XCom 'images' of a task, or the address of a manifest"
             )
-        elif entry["path"] and not entry.get("blocked"):
+        elif entry.get("path") and not entry.get("blocked"):
             yield entry
 
 
@@ -95,7 +96,7 @@ def _image(label: str, path: str, facts: Mapping[str, Any]) -> Image:
     """Return a picture as XCom ``images`` has it; a review pays for none."""
     of_picture = {fact: facts[fact] for fact in _OF_PICTURE if isinstance(facts.get(fact), (str, int, float))}
     named = {"name": facts.get("name"), "prompt": facts.get("prompt")}
-    return {"label": label, "path": path, **named, **of_picture, "blocked": False, "credits": 0.0}
+    return {"label": label, "path": path, **without_nulls(named), **of_picture, "blocked": False, "credits": 0.0}
 
 
 def _label(number: int, name: object, path: str) -> str:

@@ -88,7 +88,7 @@ def same_file(one: str, other: str) -> bool:
 
 def is_reported_image(value: object) -> bool:
     """Tell whether an entry of an XCom ``images`` is ours; tasks of other kinds may push one too."""
-    return isinstance(value, Mapping) and {"path", "credits", "prompt"} <= value.keys()
+    return isinstance(value, Mapping) and "credits" in value and not {"path", "error", "fingerprint"}.isdisjoint(value)
 
 
 def from_xcom(where: Where, image: Mapping[str, Any], now: datetime) -> Picture:

@@ -26,7 +26,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
-from airflow_claid.operators.links import ClaidPicturesLink
+from airflow_claid.operators.links import ClaidStorageLink
 from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
 from tests.conftest import Connect, s3_connection
 from tests.support.one_attempt import Attempt
@@ -675,7 +675,7 @@ def test_progress_is_logged_and_kept_and_the_key_is_nowhere(
 def test_the_task_links_to_its_folder(sandbox: Sandbox, new_try: NewTry, tmp_path: Path) -> None:
     run = new_try()
     run(batch(output=f"file://{tmp_path}/pictures/"))
-    assert run.ti.pushed[ClaidPicturesLink().xcom_key] == f"file://{tmp_path}/pictures/"
+    assert run.ti.pushed[ClaidStorageLink().xcom_key] == f"file://{tmp_path}/pictures/"
 
 
 def test_the_manifest_is_written_where_it_is_asked_for(

@@ -15,14 +15,15 @@ from airflow_claid.errors import JobTimeoutError
 from airflow_claid.get_provider_info import get_provider_info
 from airflow_claid.operators import ImageGenerationOperator, ImageResizeOperator
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
-from airflow_claid.operators.links import DASHBOARD, STATUS_PAGE, ClaidPicturesLink, ClaidStatusLink, page_of
+from airflow_claid.operators.links import DASHBOARD, ClaidPicturesLink, ClaidStorageLink, page_of
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.waiting.decision import WaitState
 from tests.conftest import Connect
 from tests.support.pictures import noise
 from tests.unit.operators.conftest import NewTry, TaskRun
 
-PICTURES, STATUS = "_link_ClaidPicturesLink", "_link_ClaidStatusLink"
+PICTURES, STORAGE = "_link_ClaidPicturesLink", "_link_ClaidStorageLink"
+TAB = "/dags/shop/runs/monday/tasks/pictures/plugin/claid_images"
 FACTS: Any = None
 """Neither link looks at the facts about the task instance."""
 
@@ -58,9 +59,9 @@ def test_an_address_has_a_page_without_credentials(address: str, page: str) -> N
 def test_airflow_knows_both_links_and_every_operator_that_pays_has_them() -> None:
     names = get_provider_info()["extra-links"]
     known = [getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in names]
-    assert known == [ClaidPicturesLink, ClaidStatusLink]
+    assert known == [ClaidPicturesLink, ClaidStorageLink]
     links = ClaidPayingOperator.operator_extra_links
-    assert [(link.name, link.xcom_key) for link in links] == [("Pictures", PICTURES), ("Claid status", STATUS)]
+    assert [(link.name, link.xcom_key) for link in links] == [("Pictures", PICTURES), ("Storage", STORAGE)]
     partial = ImageGenerationOperator.partial(task_id="m").expand(prompt=["a", "b"])
     assert partial.operator_extra_links == links
 
@@ -87,7 +88,7 @@ def watched(new_try: NewTry, sandbox: Sandbox) -> TaskRun:
 
 def last(operator: ClaidPayingOperator) -> str:
     """What Airflow writes when the task's process ends."""
-    return ClaidPicturesLink().get_link(operator, ti_key=FACTS)
+    return ClaidStorageLink().get_link(operator, ti_key=FACTS)
 
 
 def test_the_links_are_there_while_a_job_is_waited_for(
@@ -97,19 +98,42 @@ def test_the_links_are_there_while_a_job_is_waited_for(
     folder = f"file://{tmp_path}/small/"
     operator = ImageResizeOperator(task_id="r", input=link, width=90, output=folder, name="bicycle")
     (path,) = watched(operator)
-    assert watched.ti.pushed[PICTURES] == folder
-    assert watched.ti.pushed[STATUS] == STATUS_PAGE
+    assert watched.ti.pushed[STORAGE] == folder
+    assert watched.ti.pushed[PICTURES] == ClaidPicturesLink().get_link(operator, ti_key=FACTS) == TAB
     asked = watched.ti.pushed.asked_before  # type: ignore[attr-defined]
-    assert asked[PICTURES] == asked[STATUS] == ["generate_image", "submit_edit"]
+    assert asked[PICTURES] == asked[STORAGE] == ["generate_image", "submit_edit"]
     assert "get_edit" in asked["images"]
     assert last(operator) == path == f"{folder}bicycle.jpg"
+
+
+def test_pictures_leads_to_the_gallery_of_the_task_instance(
+    new_try: NewTry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/data/")
+    run = new_try(run_id="manual__2026-11-26T10:00:00+00:00", map_index=3)
+    run(ImageGenerationOperator(task_id="g", prompt="A blue vase", output=f"file://{tmp_path}/"))
+    assert run.ti.pushed[PICTURES] == (
+        "https://airflow.example/data/dags/shop/runs/manual__2026-11-26T10%3A00%3A00%2B00%3A00/tasks/pictures/mapped/3"
+        "/plugin/claid_images"
+    )
+
+
+def test_where_the_gallery_is_off_the_first_link_is_that_of_the_storage(
+    new_try: NewTry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__AIRFLOW_CLAID__GALLERY", "False")
+    run, operator = new_try(), ImageGenerationOperator(task_id="g", prompt="A vase", output=f"file://{tmp_path}/")
+    run(operator)
+    assert PICTURES not in run.ti.pushed
+    assert ClaidPicturesLink().get_link(operator, ti_key=FACTS) == ""
+    assert run.ti.pushed[STORAGE] == f"file://{tmp_path}/"
 
 
 def test_several_pictures_are_shown_by_their_folder_one_by_itself(new_try: NewTry, tmp_path: Path) -> None:
     run, folder = new_try(), f"file://{tmp_path}/"
     several = ImageGenerationOperator(task_id="g", prompt="A blue vase", number_of_images=2, output=folder)
     run(several)
-    assert last(several) == run.ti.pushed[PICTURES] == folder
+    assert last(several) == run.ti.pushed[STORAGE] == folder
     one = ImageGenerationOperator(task_id="g", prompt="A red vase", output=folder, name="vase")
     assert last(one) == ""
     new_try()(one)
@@ -120,7 +144,7 @@ def test_a_temporary_picture_is_linked_to_as_soon_as_it_is_paid(new_try: NewTry)
     run = new_try()
     operator = ImageGenerationOperator(task_id="g", prompt="A blue vase")
     (path,) = run(operator)
-    assert run.ti.pushed[PICTURES] == last(operator) == path
+    assert run.ti.pushed[STORAGE] == last(operator) == path
 
 
 def test_a_black_picture_is_not_linked_to_in_the_end(new_try: NewTry, sandbox: Sandbox) -> None:
@@ -137,7 +161,7 @@ def test_a_connected_storage_is_shown_by_its_bucket_where_it_is_mapped_else_by_t
     run = new_try()
     operator = ImageGenerationOperator(task_id="g", prompt="A blue vase", output="storage://shop/spring/")
     run(operator)
-    assert run.ti.pushed[PICTURES] == last(operator) == DASHBOARD
+    assert run.ti.pushed[STORAGE] == last(operator) == DASHBOARD
     extra = {"storages": {"shop": f"file://{tmp_path}"}}
     connect("claid_default", conn_type="claid", password=sandbox.api_key, host=sandbox.url, extra=extra)
     mapped = ImageGenerationOperator(task_id="g", prompt="A red vase", output="storage://shop/spring/")
@@ -160,7 +184,7 @@ def test_a_task_that_waits_in_the_triggerer_has_its_links_before_and_after(
     run, first, resumed = new_try(), operator(), operator()
     with pytest.raises(TaskDeferred) as deferred:
         run(first)
-    assert run.ti.pushed[PICTURES] == last(first) == folder
+    assert run.ti.pushed[STORAGE] == last(first) == folder
     context: Any = {"ti": run.ti}
     event = {"status": (WaitState.TIMED_OUT if stuck else WaitState.ENDED).value, "message": ""}
     with pytest.raises(JobTimeoutError) if stuck else nullcontext():
@@ -204,7 +228,7 @@ def test_an_upload_is_linked_to_as_well(new_try: NewTry, tmp_path: Path) -> None
     operator = ImageResizeOperator(task_id="r", input=f"file://{tmp_path}/a.png", width=20, output=folder)
     run = new_try()
     run(operator)
-    assert run.ti.pushed[PICTURES] == folder
+    assert run.ti.pushed[STORAGE] == folder
     assert last(operator) == f"{folder}a.jpg"
 
 
@@ -229,6 +253,6 @@ def test_with_a_backend_that_makes_files_of_xcoms_the_link_while_the_task_runs_i
     run = new_try()
     run(ImageGenerationOperator(task_id="pictures", prompt="A lamp", output=f"file://{tmp_path}/out/"))
     pushed = {message.key: message.value for message in supervisor.sent if isinstance(message, SetXCom)}
-    assert pushed == {PICTURES: f"file://{tmp_path}/out/", STATUS: STATUS_PAGE}
-    assert not {PICTURES, STATUS} & run.ti.pushed.keys()
+    assert pushed == {PICTURES: TAB, STORAGE: f"file://{tmp_path}/out/"}
+    assert not {PICTURES, STORAGE} & run.ti.pushed.keys()
     assert not (tmp_path / "xcoms").exists()
