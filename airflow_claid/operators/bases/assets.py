@@ -39,7 +39,8 @@ def announce(operator: BaseOperator, context: Context, folder: str, facts: Mappi
             elif isinstance(outlet, (Asset, AssetRef)):
                 context["outlet_events"][outlet].extra.update(facts)
         except Exception as error:  # noqa: BLE001 - an event that fails must not fail a paid task
-            log.warning("The asset event of %r is incomplete (%s: %s)", outlet, type(error).__name__, error)
+            name = getattr(outlet, "name", None) or getattr(outlet, "uri", None)
+            log.warning("The asset event of %r is incomplete (%s: %s)", name, type(error).__name__, error)
 
 
 def without_assets(outlets: Iterable[Any] | None) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
@@ -36,9 +37,10 @@ class TaskRun:
 
     ti: TaskInstance
     state_store: dict[str, Any] | None
+    events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
 
     def __call__(self, operator: BaseOperator) -> Any:
-        context: dict[str, Any] = {"ti": self.ti}
+        context: dict[str, Any] = {"ti": self.ti, "outlet_events": self.events}
         if self.state_store is not None:
             context["task_state_store"] = StateStore(self.state_store)
         return operator.execute(context)  # type: ignore[arg-type]

@@ -116,10 +116,10 @@ def test_the_task_goes_on_without_pictures_that_fail_and_tells_of_each(
     missing = f"file://{shop.folder}/shop/none.png"
     given = [GOOD[0], None, missing, "no address", GONE, GOOD[1]]
     paths = shop.run(make, given, max_tries=2)
-    assert [image["input"] for image in shop.images] == given
-    assert [image["path"] for image in shop.images if image["path"]] == paths
+    assert [image.get("input") for image in shop.images] == given
+    assert [image.get("path") for image in shop.images if image.get("path")] == paths
     assert len(paths) == 2
-    failed = [image for image in shop.images if image["path"] is None]
+    failed = [image for image in shop.images if image.get("path") is None]
     assert [set(image) for image in failed] == [{"path", "input", "error", "name", "prompt", "credits"}] * 4
     for image, said in zip(failed, ("not an address", "does not exist", "not an address", "gone"), strict=True):
         assert said in image["error"]
@@ -134,9 +134,9 @@ def test_the_task_goes_on_without_pictures_that_fail_and_tells_of_each(
 def test_deferred_it_is_the_same(make: Make, shop: Shop) -> None:
     given = [GOOD[0], None, GONE, GOOD[1]]
     paths = shop.run(make, given, deferrable=True)
-    assert [image["path"] for image in shop.images if image["path"]] == paths
-    assert [image["input"] for image in shop.images] == given
-    assert [image["path"] is None for image in shop.images] == [False, True, True, False]
+    assert [image.get("path") for image in shop.images if image.get("path")] == paths
+    assert [image.get("input") for image in shop.images] == given
+    assert [image.get("path") is None for image in shop.images] == [False, True, True, False]
     assert "ended as ERROR" in shop.images[2]["error"]
     assert shop.images[2]["credits"] == PRICES[make]
     assert shop.credits == shop.sandbox.charged()
@@ -146,7 +146,7 @@ def test_deferred_it_is_the_same(make: Make, shop: Shop) -> None:
 def test_without_waiting_what_cannot_be_submitted_is_passed_over(make: Make, shop: Shop) -> None:
     job_ids = shop.run(make, [None, GOOD[0], f"file://{shop.folder}/none.png", GOOD[1]], wait_for_completion=False)
     assert len(job_ids) == 2
-    assert [image["path"] for image in shop.images] == [None, None]
+    assert [image.get("path") for image in shop.images] == [None, None]
     with pytest.raises(AirflowFailException, match="2 of 2 pictures failed"):
         shop.run(make, [None, f"file://{shop.folder}/none.png"], wait_for_completion=False)
 
@@ -155,7 +155,7 @@ def test_without_waiting_what_cannot_be_submitted_is_passed_over(make: Make, sho
 def test_a_task_of_which_all_pictures_fail_fails(make: Make, shop: Shop) -> None:
     with pytest.raises(AirflowFailException, match=r"2 of 2 pictures failed\."):
         shop.run(make, [None, GONE])
-    assert [image["path"] for image in shop.images] == [None, None]
+    assert [image.get("path") for image in shop.images] == [None, None]
     with pytest.raises(AirflowFailException, match="is not an address"):
         shop.run(make, None)
 
@@ -164,7 +164,7 @@ def test_a_task_of_which_all_pictures_fail_fails(make: Make, shop: Shop) -> None
 def test_by_default_a_picture_that_fails_fails_the_task(make: Make, shop: Shop) -> None:
     with pytest.raises(AirflowFailException, match=r"1 of 2 pictures failed; the others are kept.*gone\.png"):
         shop.run(make, [GOOD[0], GONE], on_error="fail")
-    assert [bool(image["path"]) for image in shop.images] == [True]
+    assert [bool(image.get("path")) for image in shop.images] == [True]
     for wrong in (None, "no address", f"file://{shop.folder}/none.png"):
         before = shop.sandbox.charged()
         with pytest.raises(AirflowFailException, match="input="):
@@ -243,7 +243,7 @@ def test_what_a_retry_may_cure_is_tried_again_and_passed_over_by_the_last_try(de
     assert shop.credits == 3
     paths = shop.run(resize, GOOD, try_number=2, **parameters)
     assert [path[-5:] for path in paths] == ["0.jpg", "2.jpg"]
-    assert [image["path"] is None for image in shop.images] == [False, True, False]
+    assert [image.get("path") is None for image in shop.images] == [False, True, False]
     assert "The time to wait is over" in shop.images[1]["error"]
     assert shop.credits == 0
     assert shop.sandbox.charged() == 3
