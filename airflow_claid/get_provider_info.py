@@ -57,7 +57,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_claid.hooks.claid"]}],
-        "notifications": ["airflow_claid.notifications.review.ReviewNotifier"],
+        "notifications": [
+            "airflow_claid.notifications.review.ReviewNotifier",
+            "airflow_claid.notifications.trouble.ClaidNotifier",
+        ],
         "cli": ["airflow_claid.cli.definition.get_claid_cli_commands"],
         "task-decorators": [
             {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},

@@ -58,13 +58,13 @@ class Progress:
             "seconds_left": None if left is None else round(left),
         }
         log.info(
-            "%d of %s: %s; %d reused, %s%d to be retried; %.1f a second%s, %s spent%s",
-            counts.items,
+            "%s of %s: %s; %s reused, %s%s to be retried; %.1f a second%s, %s spent%s",
+            f"{counts.items:,}",
             counted(self._total, "item"),
-            ", ".join(f"{number} {status}" for status, number in ended.items()) or "none ended yet",
-            counts.reused,
+            ", ".join(f"{number:,} {status}" for status, number in ended.items()) or "none ended yet",
+            f"{counts.reused:,}",
             f"{counted(counts.jobs, 'job')} running, " if counts.jobs else "",
-            counts.waiting,
+            f"{counts.waiting:,}",
             self._rate,
             "" if used is None else f" ({used:.0%} of the quota)",
             counted(counts.credits, "credit"),

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import requests
-from airflow.sdk import BaseHook, BaseNotifier
-
 from airflow_claid.gallery_addresses import page_of_task
-from airflow_claid.version_compat import AirflowException
+from airflow_claid.notifications.webhook import WebhookNotifier
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection, Context
-
-_SECONDS = 10
+    from airflow.sdk import Context
 
 
-class ReviewNotifier(BaseNotifier):
+class ReviewNotifier(WebhookNotifier):
     """Post a message that pictures wait for an answer, with a link to the page *Required Actions*.
 
     It sends ``{"text": …}``, as the incoming webhooks of Slack, Mattermost and Rocket.Chat take it. An
@@ -34,33 +29,15 @@ class ReviewNotifier(BaseNotifier):
     template_fields: Sequence[str] = ("webhook_conn_id", "message")
 
     def __init__(self, *, webhook_conn_id: str, message: str | None = None, fail: bool = False) -> None:
-        super().__init__()
-        self.webhook_conn_id = webhook_conn_id
+        super().__init__(webhook_conn_id=webhook_conn_id, fail=fail)
         self.message = message
-        self.fail = fail
 
     def notify(self, context: Context) -> None:
         """Send the message.
 
         :raises AirflowException: if it cannot be sent, and ``fail`` is set. The webhook's address is in no message.
         """
-        text = f"{self.message or _waiting(context)}\n{required_actions_page(context['ti'])}"
-        problem = self._post({"text": text})
-        if problem is None:
-            return
-        told = f"The message could not be sent by the connection {self.webhook_conn_id!r} ({problem})"
-        if self.fail:
-            raise AirflowException(told)
-        self.log.warning("%s", told)
-
-    def _post(self, message: dict[str, str]) -> str | None:
-        """Post a message; return what went wrong, without the address, which is a secret."""
-        try:
-            address = _address(BaseHook.get_connection(self.webhook_conn_id))
-            answer = requests.post(address, json=message, timeout=_SECONDS, allow_redirects=False)
-        except Exception as error:  # noqa: BLE001 - its text may have the address
-            return type(error).__name__
-        return None if answer.ok else f"HTTP {answer.status_code}"
+        self._send(f"{self.message or _waiting(context)}\n{required_actions_page(context['ti'])}")
 
 
 def required_actions_page(ti: Any) -> str:
@@ -76,14 +53,3 @@ def _waiting(context: Context) -> str:
     if not pictures:
         return f"An answer is waited for: {where}"
     return f"{pictures} {'picture waits' if pictures == 1 else 'pictures wait'} for a review: {where}"
-
-
-def _address(connection: Connection) -> str:
-    host = connection.host or ""
-    if "://" not in host:
-        port = f":{connection.port}" if connection.port else ""
-        host = f"{connection.schema or 'https'}://{host}{port}"
-    elif connection.port:
-        host = f"{host.rstrip('/')}:{connection.port}"
-    secret = (connection.password or "").lstrip("/")
-    return f"{host.rstrip('/')}/{secret}" if secret else host

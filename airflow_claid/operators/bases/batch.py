@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,7 +21,13 @@ from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.batch.versions import Versions
 from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.text import counted, shortened
-from airflow_claid.operators.bases.batch_endings import fail_if_too_many_failed, summary_of, told, with_what_is_left
+from airflow_claid.operators.bases.batch_endings import (
+    fail_if_too_many_failed,
+    shares_of,
+    summary_of,
+    told,
+    with_what_is_left,
+)
 from airflow_claid.operators.bases.batch_parameters import (
     batch_folder,
     batch_terms,
@@ -30,7 +36,7 @@ from airflow_claid.operators.bases.batch_parameters import (
     preview_of,
     shard_of,
 )
-from airflow_claid.operators.bases.batch_plan import BatchPlan
+from airflow_claid.operators.bases.batch_plan import BatchPlan, OutsideTask
 from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, failing_at_once, spare_receipts
 from airflow_claid.orders.fingerprint import fingerprint
 from airflow_claid.orders.order import Order
@@ -205,7 +211,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             manifest = self._open_manifest(plan)
             try:
                 regenerate, pace = self._terms().regenerate, self.hook.client.pace(self.job_kind)
-                in_task: Any = context or {"ti": _Outside(self.task_id)}
+                in_task: Any = context or {"ti": OutsideTask(self.task_id)}
                 fulfilment = plan.fulfilments(self._fulfilment(in_task), spare_receipts(in_task))(True)
                 return estimate_rows(
                     plan.items,
@@ -335,6 +341,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
         except Exception as error:
             raise with_what_is_left(error, batch.counts, total) from error
         finally:
+            self._shares = shares_of(batch.counts)
             context["ti"].xcom_push(key="credits", value=batch.counts.credits)
 
     def _identity(self, items: Items, place: Place, shard: tuple[int, int] | None) -> dict[str, Any]:
@@ -389,15 +396,3 @@ def estimate(operator: ClaidBatchOperator) -> Estimate:
     :raises AirflowFailException: if a parameter is wrong, or a template.
     """
     return operator.estimate()
-
-
-@dataclass(frozen=True)
-class _Outside:
-    """What stands for the task instance where there is none."""
-
-    task_id: str
-    dag_id: str = ""
-    run_id: str = ""
-    map_index: int = -1
-    try_number: int = 1
-    max_tries: int = 0

@@ -25,6 +25,11 @@ def summary_of(counts: BatchCounts, manifest: str, seconds: float) -> dict[str, 
     }
 
 
+def shares_of(counts: BatchCounts) -> tuple[float, float]:
+    """Return the shares of the items tried that were blocked, and that failed or were invalid."""
+    return counts.by_status["blocked"] / max(1, counts.tried), counts.share_failed
+
+
 def told(summary: Mapping[str, Any]) -> str:
     """Return a summary in words."""
     ended = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status]) or "nothing to do"

@@ -77,3 +77,15 @@ class BatchPlan:
         first = replace(fulfilment, terms=terms, receipts=lambda _: known)
         again = replace(fulfilment, terms=terms, receipts=lambda _: all_receipts)
         return lambda is_first: first if is_first else again
+
+
+@dataclass(frozen=True)
+class OutsideTask:
+    """What stands for the task instance where there is none."""
+
+    task_id: str
+    dag_id: str = ""
+    run_id: str = ""
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0

@@ -31,6 +31,8 @@ class TaskMetrics:
         self._lock = threading.Lock()
         self.pictures = 0
         """Usable pictures and videos that this process made or put in place."""
+        self.lost_answers = 0
+        self.credits_in_doubt = 0.0
 
     def charged(self, order: Order, credits: float) -> None:  # noqa: A002 - Claid's own word
         """Count credits."""
@@ -38,6 +40,9 @@ class TaskMetrics:
 
     def answer_lost(self, order: Order, credits: float) -> None:  # noqa: A002
         """Count a lost answer, and the credits that it may have cost."""
+        with self._lock:
+            self.lost_answers += 1
+            self.credits_in_doubt += credits
         self._count("claid.lost_answers", 1, operation=order.operation)
         self._count("claid.credits_in_doubt", credits, operation=order.operation)
 

@@ -302,6 +302,9 @@ class ClaidPayingOperator(ReportingOperator):
             paths=usable,
             facts={"pictures": len(usable)},
         )
+        images = [image for result in results for image in result.images]
+        blocked, failed = sum(bool(image.blocked) for image in images), len(task_orders.failed)
+        self._shares = (blocked / max(1, len(images)), failed / max(1, task_orders.number))
         context["ti"].xcom_push(key="images", value=self._images(results, task_orders))
         context["ti"].xcom_push(key="credits", value=task_orders.spent)
         for line in lines_of(results, task_orders.spent):

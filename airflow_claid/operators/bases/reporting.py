@@ -16,6 +16,7 @@ from airflow_claid.operators.bases.assets import announce, is_later_try, lasting
 from airflow_claid.operators.bases.labels import name_mapped_task, rendered_as_text
 from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.bases.metrics import TaskMetrics
+from airflow_claid.operators.bases.outcome import Outcome
 from airflow_claid.operators.links import ClaidPicturesLink, ClaidStorageLink, storage_page
 from airflow_claid.storage.places import Place
 from airflow_claid.version_compat import push_link
@@ -31,6 +32,13 @@ class ReportingOperator(BaseOperator):
     operator_extra_links = (ClaidPicturesLink(), ClaidStorageLink())
     pictures_page: str = ""
     storage_page: str = ""
+    _shares: tuple[float, float] = (0.0, 0.0)
+    """Of pictures or items that were blocked, and of requests or items that failed."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the task has ended, as far as is known; for notifiers."""
+        return Outcome(*self._shares, self._metrics.lost_answers, self._metrics.credits_in_doubt)
 
     @cached_property
     def hook(self) -> ClaidHook:

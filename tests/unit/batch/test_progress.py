@@ -63,7 +63,7 @@ def test_it_logs_and_keeps_how_far_it_has_come_how_fast_and_how_long_it_takes(
     }
     (line,) = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
     assert line == (
-        "170 of 1000 items: 160 done, 5 blocked, 5 failed; 20 reused, 590 jobs running, 3 to be retried; 5.0 a "
+        "170 of 1,000 items: 160 done, 5 blocked, 5 failed; 20 reused, 590 jobs running, 3 to be retried; 5.0 a "
         "second (99% of the quota), 150 credits spent, about 3 min left"
     )
 

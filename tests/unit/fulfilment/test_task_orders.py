@@ -259,7 +259,7 @@ def test_the_log_says_how_far_it_is(shop: Shop, caplog: pytest.LogCaptureFixture
     said = [line for line in caplog.messages if "pictures done" in line]
     assert said[0] == "0 of 3 pictures done, 3 jobs running, 0 failed; 3 credits"
     assert said[-1] == "2 of 3 pictures done, 0 jobs running, 1 failed; 3 credits"
-    assert all(line in said for line in ("1 of 3 pictures done, 1 jobs running, 1 failed; 3 credits",))
+    assert all(line in said for line in ("1 of 3 pictures done, 1 job running, 1 failed; 3 credits",))
 
 
 @pytest.mark.parametrize("change", ["other", "more", "width"])

@@ -120,7 +120,8 @@ def test_the_task_goes_on_without_pictures_that_fail_and_tells_of_each(
     assert [image.get("path") for image in shop.images if image.get("path")] == paths
     assert len(paths) == 2
     failed = [image for image in shop.images if image.get("path") is None]
-    assert [set(image) for image in failed] == [{"path", "input", "error", "name", "prompt", "credits"}] * 4
+    assert all({"error", "credits"} <= set(image) for image in failed)
+    assert all(None not in image.values() for image in shop.images)
     for image, said in zip(failed, ("not an address", "does not exist", "not an address", "gone"), strict=True):
         assert said in image["error"]
     assert [image["credits"] for image in failed[:3]] == [0, 0, 0]
