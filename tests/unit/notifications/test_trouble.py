@@ -62,7 +62,9 @@ def test_a_limit_that_is_reached_is_told(claid: Sandbox, tmp_path: Path, many: b
     one = ImageGenerationOperator(
         task_id="l", prompt="A lamp", number_of_images=2, max_credits=1, output=f"file://{tmp_path}/"
     )
-    assert "\nmax_credits is reached: " in str(told(lamps(tmp_path, "A lamp", "A vase", max_credits=0) if many else one))
+    assert "\nmax_credits is reached: " in str(
+        told(lamps(tmp_path, "A lamp", "A vase", max_credits=0) if many else one)
+    )
 
 
 def test_a_lost_answer_is_told(claid: Sandbox, tmp_path: Path) -> None:
