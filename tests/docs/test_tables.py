@@ -16,6 +16,7 @@ from airflow_claid.client import ClaidClient, ClaidError
 from airflow_claid.fulfilment.receipt import ReceiptState
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_FIELDS
+from airflow_claid.notifications.trouble import ClaidNotifier
 from airflow_claid.operators.bases.blocked import ON_BLOCKED
 from airflow_claid.sandbox import KeySettings, Sandbox, SandboxSettings
 from airflow_claid.sandbox.__main__ import add_options
@@ -26,7 +27,7 @@ from tests.docs.pages import PAGES, ROOT, Page, Table, spans
 from tests.support.schemas import contract
 
 PUBLIC = {name: getattr(room, name) for room in (client, operators, sensors) for name in room.__all__}
-CLASSES = {name: one for name, one in PUBLIC.items() if inspect.isclass(one)}
+CLASSES = {name: one for name, one in PUBLIC.items() if inspect.isclass(one)} | {"ClaidNotifier": ClaidNotifier}
 WORDS_FOR_DEFAULTS = {"none": None, "the account's": None, "": inspect.Parameter.empty}
 
 

@@ -55,7 +55,7 @@ def test_new_pictures_start_dags_names_are_shown_and_lineage_is_told(tmp_path: P
     settings = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
     with Sandbox(SandboxSettings(job_seconds=0.1, image_size=64)) as sandbox:
         claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
-        with standalone(Airflow(home, dags, {"claid_default": claid}, settings), seconds=300) as running:
+        with standalone(Airflow(home, dags, {"claid_default": claid}, settings), seconds=300, parallelism=2) as running:
             _assets(running, sandbox, folder)
             _names(running)
             _lineage(running, tmp_path / "lineage.jsonl", folder)
