@@ -24,6 +24,7 @@ NAMES = (
     "memory",
     "downloads",
     "speed",
+    "gallery",
 )
 
 

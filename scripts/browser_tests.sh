@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The browser tests, with all that they need: Debian's Chromium, and axe-core from npm.
-# scripts/browser_tests.sh screenshots   makes the pictures of docs/images/ instead
+# scripts/browser_tests.sh screenshots   makes the pictures of docs/images/ instead; or only some: screenshots review
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,10 +27,10 @@ case "${1:-tests}" in
         ;;
     screenshots)
         echo "==> Making screenshots in docs/images/"
-        .venv/bin/python -m tests.browser.screenshots
+        .venv/bin/python -m tests.browser.screenshots "${@:2}"
         ;;
     *)
-        echo "usage: $0 [tests | screenshots]" >&2
+        echo "usage: $0 [tests | screenshots [gallery | review | form]]" >&2
         exit 2
         ;;
 esac

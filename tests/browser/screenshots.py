@@ -1,4 +1,4 @@
-"""Makes the screenshots of the gallery in ``docs/images/``: ``scripts/browser_tests.sh screenshots``."""
+"""Makes the screenshots in ``docs/images/``: ``scripts/browser_tests.sh screenshots [gallery | review | form]``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from tests.browser.shop import Shop, opened, running_browser, running_shop
+from tests.browser.shop import DAGS, Shop, opened, running_browser, running_shop
+from tests.integration.test_review import asked
 from tests.support.airflow import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 _FADED_IN = 2000.0
+KINDS = ("gallery", "review", "form")
 
 
 def settled(page: Page, *, framed: bool) -> None:
@@ -27,13 +29,56 @@ def settled(page: Page, *, framed: bool) -> None:
 
 def save(page: Page, name: str, *, whole: bool = False) -> None:
     """Write a screenshot."""
-    with Image.open(io.BytesIO(page.screenshot(full_page=whole))) as shot:
+    write(page.screenshot(full_page=whole), name)
+
+
+def write(content: bytes, name: str) -> None:
+    """Write a picture into the docs."""
+    with Image.open(io.BytesIO(content)) as shot:
         shot.convert("RGB").save(IMAGES / f"{name}.png", optimize=True)
     print(f"docs/images/{name}.png")
 
 
-def make(shop: Shop, browser: Browser) -> None:
-    """Make all of them."""
+def make_form(shop: Shop, browser: Browser) -> None:
+    """Make that of the form of a connection."""
+    page = opened(shop, browser, "connections")
+    page.get_by_role("button", name="Add Connection").first.click()
+    form = page.get_by_role("dialog")
+    kind = form.get_by_role("combobox").first
+    kind.fill("Claid")
+    kind.press("Enter")
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    page.wait_for_timeout(_FADED_IN)
+    page.set_viewport_size({"width": 1280, "height": 2200})
+    page.wait_for_timeout(_FADED_IN)
+    write(form.screenshot(), "connection_form")
+    page.context.close()
+
+
+def make_review(shop: Shop, browser: Browser, folder: Path) -> None:
+    """Make those of a review: what is asked, the answer, and the pictures afterwards."""
+    airflow = shop.airflow
+    run = airflow.trigger("review", {"output": f"file://{folder}/review/"})
+    asked(airflow, run, "review")
+    page = opened(shop, browser, f"dags/review/runs/{run}/tasks/review/required_actions", height=1100)
+    page.locator("img[src*='/claid/images/']").nth(2).wait_for()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(_FADED_IN)
+    save(page, "review_before")
+    options = page.locator("input[role='combobox']")
+    options.fill("LAMP")
+    options.press("Enter")
+    page.locator("#element_comment").fill("in warm evening light")
+    page.get_by_role("button", name="Respond").click()
+    asked(airflow, run, "review_anew")
+    page.goto(f"{airflow.url}/dags/review/runs/{run}/plugin/claid_run_images")
+    settled(page, framed=True)
+    save(page, "review_after")
+    page.context.close()
+
+
+def make_gallery(shop: Shop, browser: Browser) -> None:
+    """Make those of the gallery."""
     mapped, upscaled = shop.task("products", "mapped", "all"), f"{shop.task('products', 'upscale')}/0"
     for name, path, options, whole in (
         ("gallery_run", shop.tab("catalogue"), {}, False),
@@ -56,13 +101,21 @@ def make(shop: Shop, browser: Browser) -> None:
 
 def main() -> int:
     """Run an Airflow, and look at it."""
+    wanted = sys.argv[1:] or list(KINDS)
+    if not {*wanted} <= {*KINDS}:
+        sys.exit(f"usage: screenshots [{' | '.join(KINDS)}]")
     with (
         tempfile.TemporaryDirectory() as home,
         tempfile.TemporaryDirectory() as folder,
-        running_shop(Path(home), Path(folder), side=640) as shop,
+        running_shop(Path(home), Path(folder), side=640, dags=DAGS if "gallery" in wanted else ()) as shop,
         running_browser() as browser,
     ):
-        make(shop, browser)
+        if "form" in wanted:
+            make_form(shop, browser)
+        if "review" in wanted:
+            make_review(shop, browser, Path(folder))
+        if "gallery" in wanted:
+            make_gallery(shop, browser)
     return 0
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.standalone import Standalone, standalone
-from tests.support.airflow import Airflow
+from tests.support.airflow import ROOT, Airflow
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DAGS = ("catalogue", "products")
@@ -23,9 +24,9 @@ _PLENTY = "100000/1"
 class Shop:
     """Runs that have ended, and their addresses in the Airflow UI."""
 
-    def __init__(self, airflow: Standalone) -> None:
+    def __init__(self, airflow: Standalone, dags: Sequence[str]) -> None:
         self.airflow = airflow
-        self.runs = {dag: airflow.trigger(dag) for dag in DAGS}
+        self.runs = {dag: airflow.trigger(dag) for dag in dags}
         for dag, run in self.runs.items():
             assert airflow.ended(dag, run, 400) == "success", airflow.logs()[-3000:]
 
@@ -45,19 +46,23 @@ class Shop:
 
 
 @contextmanager
-def running_shop(home: Path, folder: Path, *, side: int) -> Iterator[Shop]:
-    """Run an Airflow whose DAGs have made pictures, until the block ends.
+def running_shop(home: Path, folder: Path, *, side: int, dags: Sequence[str] = DAGS) -> Iterator[Shop]:
+    """Run an Airflow whose DAGs have made pictures, until the block ends; it has the example ``review.py`` too.
 
     :param side: of the pictures, in pixels.
+    :param dags: those that have run.
     """
     settings = SandboxSettings(quota=_PLENTY, creative_quota=_PLENTY, job_seconds=0.1, image_size=side)
     with Sandbox(settings) as sandbox:
         claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
-        dags = Path(__file__).parent / "dags"
-        airflow = Airflow(home, dags, {"claid_default": claid}, {"GALLERY_FOLDER": str(folder)})
+        files = home / "dags"
+        files.mkdir()
+        for file in (Path(__file__).parent / "dags" / "gallery.py", ROOT / "dags_examples" / "review.py"):
+            shutil.copy(file, files)
+        airflow = Airflow(home, files, {"claid_default": claid}, {"GALLERY_FOLDER": str(folder)})
         users = {"admin": "admin", "nobody": ""}
         with standalone(airflow, path=PATH, users=users, parallelism=2, seconds=240) as running:
-            yield Shop(running)
+            yield Shop(running, dags)
 
 
 @contextmanager
@@ -70,10 +75,17 @@ def running_browser() -> Iterator[Browser]:
 
 
 def opened(
-    shop: Shop, browser: Browser, path: str, *, user: str | None = "admin", dark: bool = False, width: int = 1280
+    shop: Shop,
+    browser: Browser,
+    path: str,
+    *,
+    user: str | None = "admin",
+    dark: bool = False,
+    width: int = 1280,
+    height: int = 860,
 ) -> Page:
     """Open a page as a user, in a window of its own."""
-    context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme="dark" if dark else "light")
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
     if user:
         address = shop.airflow.url.removesuffix(PATH)
         context.add_cookies([{"name": "_token", "value": shop.airflow.token(user), "url": address}])
