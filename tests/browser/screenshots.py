@@ -60,7 +60,7 @@ def make_review(shop: Shop, browser: Browser, folder: Path) -> None:
     airflow = shop.airflow
     run = airflow.trigger("review", {"output": f"file://{folder}/review/"})
     asked(airflow, run, "review")
-    page = opened(shop, browser, f"dags/review/runs/{run}/tasks/review/required_actions", height=1100)
+    page = opened(shop, browser, f"dags/review/runs/{run}/tasks/review/required_actions", width=1440, height=1100)
     page.locator("img[src*='/claid/images/']").nth(2).wait_for()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(_FADED_IN)
