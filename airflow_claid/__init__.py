@@ -1,4 +1,4 @@
-"""Apache Airflow provider for Claid: images from prompts, edited and delivered, each paid for once."""
+"""Apache Airflow provider for Claid: images from prompts, edited and delivered, without paying again on a retry."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-claid",
         "name": "Claid",
-        "description": "Images from prompts, edited and delivered by Claid, each paid for once.",
+        "description": "Images from prompts, edited and delivered by Claid, without paying again on a retry.",
         "integrations": [
             {
                 "integration-name": _INTEGRATION,

@@ -47,6 +47,9 @@ SHARED_PARAMETERS = {
 }
 """Base classes whose parameters the operators take as well."""
 
+ROOT_PAGES = {"CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing", "SECURITY.md": "vulnerabilities"}
+"""The pages of the site that stand at the root of the repository, and their names there."""
+
 _SECTION = re.compile(r"^## (?P<title>.+)$")
 _ENTRY = re.compile(r"^- \[[^\]]+\]\((?P<target>[^)#]+\.md)\)")
 _OUTSIDE = re.compile(r"\]\(\.\./(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)")
@@ -70,8 +73,8 @@ def page_name(target: str) -> str:
     path = target.removeprefix("../")
     if path == target:
         return path.removesuffix(".md")
-    if path in ("CHANGELOG.md", "CONTRIBUTING.md"):
-        return path.removesuffix(".md").lower()
+    if path in ROOT_PAGES:
+        return ROOT_PAGES[path]
     if path.startswith("dags_examples/") and path.endswith(".py"):
         return "examples/" + Path(path).stem
     return ""
@@ -85,17 +88,14 @@ def navigation(pages: dict[str, list[str]]) -> str:
     )
 
 
-def staged(text: str, folder: str = "") -> str:
-    """Return a page as Sphinx reads it: its links lead to pages of the site, its commands are highlighted.
-
-    :param folder: what leads from the page to the repository's ``docs/``, for a page that stands elsewhere.
-    """
+def staged(text: str) -> str:
+    """Return a page of docs/ as Sphinx reads it: its links lead to pages of the site, its commands are highlighted."""
 
     def link(match: re.Match[str]) -> str:
         name = page_name("../" + match["path"])
         if not name:
             raise ValueError(f"{match[0]} leads to a file that the site does not have")
-        return f"]({folder}{name}.md{match['anchor'] or ''})"
+        return f"]({name}.md{match['anchor'] or ''})"
 
     return _CONSOLE.sub("```bash", _OUTSIDE.sub(link, text))
 
@@ -107,15 +107,20 @@ def stage() -> None:
     shutil.copy(DOCS / "grafana-dashboard.json", SOURCE)
     for page in DOCS.glob("*.md"):
         write(page.stem, staged(page.read_text(encoding="utf-8")))
-    for page in (ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
-        text = page.read_text(encoding="utf-8").replace("](docs/", "](../docs/")
-        write(page.stem.lower(), staged(text.replace("](../docs/", "](")).replace("](CHANGELOG.md)", "](changelog.md)"))
+    for file, name in ROOT_PAGES.items():
+        if not (ROOT / file).is_file():
+            continue
+        text = (ROOT / file).read_text(encoding="utf-8").replace("](docs/", "](")
+        for other in ROOT_PAGES:
+            text = text.replace(f"]({other}", f"](../{other}")
+        write(name, staged(text))
     examples = stage_examples()
     reference = stage_api()
     pages = sections((DOCS / "index.md").read_text(encoding="utf-8"))
     pages["Reference"] = [*pages.get("Reference", []), examples, reference]
     listed = {name for names in pages.values() for name in names}
-    if unlisted := sorted({page.stem for page in DOCS.glob("*.md")} - listed - {"index"}):
+    written = {page.stem for page in SOURCE.glob("*.md")}
+    if unlisted := sorted(written - listed - {"index"}):
         pages["More"] = unlisted
     with (SOURCE / "index.md").open("a", encoding="utf-8") as index:
         index.write(navigation(pages))

@@ -102,7 +102,7 @@ def relative_path_problem(address: str) -> str | None:
     if path is None or path.startswith("/"):
         return None
     absolute = f"{scheme_of(address)}:///{path}"
-    return f"is no absolute path, and every worker would take it for another: use '{absolute}'"
+    return f"is no absolute path, so it would be another file on each worker: use '{absolute}'"
 
 
 def path_problem(address: str) -> str | None:

@@ -125,7 +125,7 @@ def test_a_list_may_hold_all_that_stands_for_pictures_in_its_order(put: Put) -> 
         ("/srv/a.png", "is '/srv/a.png', which is no address of a picture: use 'file:///srv/a.png'"),
         (
             "file://srv/a.png",
-            "is no absolute path, and every worker would take it for another: use 'file:///srv/a.png'",
+            "is no absolute path, so it would be another file on each worker: use 'file:///srv/a.png'",
         ),
     ],
 )
