@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_claid.cli import check, sandbox, storages
+from airflow_claid.cli import check, estimate, generate, manifest, receipts, sandbox, storages
 from airflow_claid.cli.command import Command, Group
 
 COMMANDS: tuple[Command | Group, ...] = (
+    generate.COMMAND,
+    receipts.COMMAND,
+    manifest.COMMAND,
+    estimate.COMMAND,
     check.COMMAND,
     storages.COMMAND,
     sandbox.COMMAND,
