@@ -31,6 +31,7 @@ def _translated(commands: tuple[Command | Group, ...]) -> list[CLICommand]:
         else ActionCommand(
             name=one.name,
             help=one.help,
+            description=one.description,
             func=_running(one),
             args=cast("Iterable[Arg]", one.all_arguments()),  # Airflow uses `flags` and `add_to_parser` of an Arg
         )

@@ -43,7 +43,7 @@ def parser_of(commands: Iterable[Command | Group], chosen: str | None) -> Parser
     parser.add_argument("--version", action="version", version=__version__)
     names = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for one in commands:
-        added = names.add_parser(one.name, help=one.help, description=one.help)
+        added = names.add_parser(one.name, help=one.help, description=_description(one))
         if one.name != chosen:
             continue
         if isinstance(one, Command):
@@ -51,8 +51,13 @@ def parser_of(commands: Iterable[Command | Group], chosen: str | None) -> Parser
             continue
         inner = added.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
         for command in one.commands:
-            _complete(inner.add_parser(command.name, help=command.help, description=command.help), command)
+            described = inner.add_parser(command.name, help=command.help, description=_description(command))
+            _complete(described, command)
     return parser
+
+
+def _description(one: Command | Group) -> str:
+    return (one.description if isinstance(one, Command) else None) or one.help
 
 
 def _complete(parser: argparse.ArgumentParser, command: Command) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -45,3 +47,14 @@ def test_the_product_list_becomes_pictures_in_a_bucket(
     assert "3 to 1024" in invalid["reason"]
     assert sum(row["credits"] for row in catalogue) == own_sandbox.charged() == 25 * 3 + 1
     assert own_sandbox.api_key not in log
+    assert _sum_of_receipts(f"{root}/shop/", airflow) == own_sandbox.charged()
+
+
+def _sum_of_receipts(folder: str, airflow: Airflow) -> float:
+    """Return the credits that were charged for certain, where none are in doubt."""
+    command = [str(Path(sys.executable).with_name("claid")), "receipts", "sum", folder, "--recursive", "--json"]
+    done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    total = json.loads(done.stdout)["total"]
+    assert total["credits_in_doubt"] == 0
+    return float(total["credits"])
