@@ -13,8 +13,8 @@ from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.bases import batch_parameters
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3", "s3fs"])
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3", "s3fs"])
 
 
 class Attempt:
@@ -25,9 +25,9 @@ class Attempt:
     """
 
     def __init__(self, parameters: dict[str, Any], environment: dict[str, str], try_number: int = 1) -> None:
-        self._told, telling = _processes.Pipe(duplex=False)
+        self._told, telling = processes.Pipe(duplex=False)
         arguments = (telling, parameters, environment, try_number)
-        self._process = _processes.Process(target=_tell, args=arguments, daemon=True)
+        self._process = processes.Process(target=_tell, args=arguments, daemon=True)
         self._process.start()
         telling.close()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -23,12 +21,11 @@ from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.version_compat import HAS_RETRY_POLICY
 from tests.conftest import Connect
+from tests.support.buyer import Buyer
 from tests.support.processes import free_port
 from tests.support.redis import redis_process
 from tests.support.spending import forget
 from tests.unit.operators.conftest import NewTry
-
-REPOSITORY = Path(__file__).parents[3]
 
 Lamps = Callable[..., ImageGenerationOperator]
 
@@ -204,60 +201,19 @@ def test_the_retry_is_scheduled_for_when_the_limit_opens_where_airflow_can_do_th
         assert timedelta(hours=2) < decision.retry_delay < timedelta(hours=2, minutes=1)
 
 
-BUYER = """
-import json, os, sys
-from functools import partial
-from airflow_claid.operators import ImageGenerationBatchOperator
-from airflow.sdk.exceptions import AirflowException
-from tests.unit.operators.conftest import TaskInstance, TaskRun
-
-buyer, folder = sys.argv[1:]
-os.environ["AIRFLOW_HOME"] = folder
-print("spent nothing", flush=True)
-for line in sys.stdin:
-    name = line.strip()
-    run = TaskRun(TaskInstance(task_id=buyer), {})
-    try:
-        run(ImageGenerationBatchOperator(
-            task_id=buyer,
-            prompts=[f"Lamp {number} of {buyer}, {name}" for number in range(100)],
-            output=f"file://{folder}/{name}/{buyer}/",
-            concurrency=8,
-            spend_limit={"credits": 100, "per": "day", "name": name},
-        ))
-    except AirflowException as error:
-        assert "allows 100 per day" in str(error), error
-    print("spent", run.credits, flush=True)
-"""
-"""Runs a batch of 100 prompts under each limit that it is told the name of; prints what it spent."""
-
-
-def said_of_spending(buyer: subprocess.Popen[str]) -> str:
-    """Return what a process prints after the word "spent", past Airflow's own lines."""
-    assert buyer.stdout is not None
-    return next(line.split()[1] for line in buyer.stdout if line.startswith("spent "))
-
-
 def test_four_workers_that_ask_for_400_credits_are_charged_exactly_100_three_times_in_a_row(
     sandbox: Sandbox, redis_url: str, connect: Connect, name: str, tmp_path: Path
 ) -> None:
     connect_to(connect, sandbox, quota_store=redis_url)
-    command = [sys.executable, "-c", BUYER]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": REPOSITORY}
-    buyers = [
-        subprocess.Popen([*command, f"buyer-{number}", str(tmp_path)], env=dict(os.environ), **pipes)
-        for number in range(4)
-    ]
+    buyers = [Buyer(f"buyer-{number}", tmp_path, dict(os.environ)) for number in range(4)]
     try:
-        assert [said_of_spending(buyer) for buyer in buyers] == ["nothing"] * 4
+        for buyer in buyers:
+            buyer.wait_until_ready()
         for time in (1, 2, 3):
             for buyer in buyers:
-                buyer.stdin.write(f"{name}-{time}\n")
-                buyer.stdin.flush()
-            spent = [float(said_of_spending(buyer)) for buyer in buyers]
-            assert sum(spent) == 100
+                buyer.buy(f"{name}-{time}")
+            assert sum(buyer.spent() for buyer in buyers) == 100
             assert sandbox.charged() == 100 * time
     finally:
         for buyer in buyers:
             buyer.kill()
-            buyer.communicate()
