@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-claid-tests-")
@@ -133,8 +134,16 @@ def limited(redis_url: str) -> Iterator[Limited]:
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
+    """A server of S3; boto reads its large description of the service once, not in each test."""
+    from botocore.loaders import JSONFileLoader
+
+    load_once = cache(JSONFileLoader().load_file)
     port = free_port()
-    with served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as address:
+    with (
+        served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as address,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(JSONFileLoader, "load_file", lambda self, file_path: load_once(file_path))
         yield address
 
 
