@@ -98,6 +98,7 @@ class Shop:
 def shop(sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
     monkeypatch.setattr(trigger_module, "_clients", {})
     monkeypatch.setattr("airflow_claid.client.account._quotas", {})
+    monkeypatch.setattr("airflow_claid.client.transport._pause", lambda state: 0.01)
     folder = tmp_path / "shop"
     folder.mkdir()
     for number, colour in enumerate(("teal", "navy", "olive")):
