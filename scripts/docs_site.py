@@ -27,13 +27,13 @@ API = {
     "operators": ("Operators", "airflow_claid.operators"),
     "sensors": ("Sensors", "airflow_claid.sensors"),
     "manifests": ("Manifests", "airflow_claid.manifests"),
-    "notifications": ("Notifications", "airflow_claid.notifications.review"),
+    "notifications": ("Notifications", "airflow_claid.notifications.review", "airflow_claid.notifications.trouble"),
     "hook": ("Hook", "airflow_claid.hooks.claid"),
     "client": ("Client", "airflow_claid.client"),
     "errors": ("Errors", "airflow_claid.errors"),
     "sandbox": ("Sandbox", "airflow_claid.sandbox"),
 }
-"""Each page of the API reference: its title, and the module whose public names it lists."""
+"""Each page of the API reference: its title, and the modules whose public names it lists."""
 SHARED_PARAMETERS = {
     "ClaidPayingOperator": "airflow_claid.operators.bases.paying",
     "FilteredOperator": "airflow_claid.operators.bases.blocked",
@@ -148,8 +148,9 @@ def stage_api() -> str:
         "# API reference\n\nEverything public, from the docstrings. Parameters that many operators share are those of "
         f"their [base classes](bases.md).\n\n```{{toctree}}\n:maxdepth: 2\n\n{listed}\nbases\n```\n",
     )
-    for name, (title, module) in API.items():
-        write(f"api/{name}", described(title, dict.fromkeys(public_names(module), module), members=name != "operators"))
+    for name, (title, *modules) in API.items():
+        names = {one: module for module in modules for one in public_names(module)}
+        write(f"api/{name}", described(title, names, members=name != "operators"))
     write("api/bases", described("Shared parameters", SHARED_PARAMETERS, members=False))
     return "api/index"
 

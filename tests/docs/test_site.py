@@ -31,6 +31,13 @@ def test_the_navigation_has_every_page_once_below_the_heading_of_the_index(docs_
     assert sorted(listed) == sorted(pages | {"changelog", "contributing"})
 
 
+def test_the_api_reference_has_what_modules_export_and_says_where_it_is_imported_from(docs_site: ModuleType) -> None:
+    for _, *modules in docs_site.API.values():
+        assert all(docs_site.public_names(module) for module in modules)
+    page = docs_site.described("Notifications", {"ReviewNotifier": "airflow_claid.notifications.review"}, members=True)
+    assert ".. autoclass:: airflow_claid.notifications.review.ReviewNotifier\n   :members:\n" in page
+
+
 def test_links_out_of_the_docs_lead_to_pages_of_the_site(docs_site: ModuleType) -> None:
     page = "See [it](../dags_examples/review.py), [changes](../CHANGELOG.md#added) and [here](errors.md).\n"
     assert (
