@@ -32,6 +32,7 @@ API = {
     "client": ("Client", "airflow_claid.client"),
     "errors": ("Errors", "airflow_claid.errors"),
     "sandbox": ("Sandbox", "airflow_claid.sandbox"),
+    "testing": ("Testing", "airflow_claid.testing"),
 }
 """Each page of the API reference: its title, and the modules whose public names it lists."""
 SHARED_PARAMETERS = {

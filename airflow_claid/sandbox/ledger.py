@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -19,6 +21,7 @@ class Entry:
     :param key: label of the key that paid; never the key itself. None without a known key.
     :param prompt: the whole prompt, where the operation has one.
     :param request: the body, with secrets and long texts shortened.
+    :param digest: SHA-256 of the whole body, the file of an upload included; None without a body.
     :param number_of_images: pictures requested; 0 for operations that make none.
     :param credits: credits charged.
     :param status: HTTP status of the answer, 0 if a fault cut the connection; None until it is answered.
@@ -35,6 +38,7 @@ class Entry:
     key: str | None = None
     prompt: str | None = None
     request: Any = None
+    digest: str | None = None
     number_of_images: int = 0
     credits: float = 0.0
     status: int | None = None
@@ -93,6 +97,14 @@ class Ledger:
         with self._lock:
             self._entries.clear()
             self._count = 0
+
+
+def digest_of(body: Any, upload: bytes = b"") -> str | None:
+    """Return the SHA-256 of a request's JSON and of the file that it uploads; None without a body."""
+    if body is None:
+        return None
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(hashlib.sha256(upload).digest() + text.encode()).hexdigest()
 
 
 def shortened(value: Any, max_characters: int = 200) -> Any:

@@ -22,7 +22,7 @@ from airflow_claid.sandbox.bodies.tolerance import tolerated
 from airflow_claid.sandbox.errors import Refused
 from airflow_claid.sandbox.fault_effects import apply_after_charging, apply_before_charging
 from airflow_claid.sandbox.faults import Fault
-from airflow_claid.sandbox.ledger import Entry, shortened
+from airflow_claid.sandbox.ledger import Entry, digest_of, shortened
 from airflow_claid.sandbox.service import Service
 
 log = logging.getLogger("airflow_claid.sandbox")
@@ -161,6 +161,7 @@ async def _serve(service: Service, operation: Operation[Any], request: Request, 
     await _read(call, operation, request)
     charge = operation.charge(call.body)
     entry.prompt, entry.number_of_images, entry.request = charge.prompt, charge.images, shortened(call.raw)
+    entry.digest = digest_of(call.raw, call.upload[1] if call.upload else b"")
     course.subject = _subject(call, charge)
     call.faults = service.faults.strike(operation.name, course.subject)
     entry.fault = [fault.kind for fault in call.faults]

@@ -23,7 +23,7 @@ CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-"
 _ENTRY = re.compile(r"(?P<name>[a-z-]+)(\[(?P<extras>[a-z,]+)\])?")
 
 
-def run_console(text: str, scene: Scene, connect: Connect) -> None:
+def run_console(text: str, scene: Scene, connect: Connect) -> None:  # noqa: C901 - a case for each command
     """Check every line of a block."""
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line)
@@ -44,6 +44,8 @@ def run_console(text: str, scene: Scene, connect: Connect) -> None:
                 _curl(arguments)
             case [".venv/bin/python", "-m", "pytest", *paths]:
                 assert all((ROOT / path).exists() for path in paths)
+            case ["PYTHONPATH=dags", "python", "-m", "pytest", path]:
+                assert (scene.folder.parent / path).is_dir(), "no block before has tests"
             case _:
                 raise AssertionError(f"nobody knows how to check the line {line!r}")
 
@@ -55,7 +57,7 @@ def _airflow(arguments: list[str], scene: Scene) -> None:
             assert (scene.airflow.dags / f"{dag_id}.py").exists(), f"no DAG of this page is called {dag_id}"
         case ["backfill", "create", "--dag-id", dag_id, *_]:
             assert (ROOT / "dags_examples" / f"{dag_id}.py").exists(), f"no example is called {dag_id}"
-        case ["connections" | "providers" | "claid", *_]:
+        case ["connections" | "providers" | "claid" | "config", *_]:
             done = scene.airflow(*arguments)
             assert done.returncode == 0, done.stdout + done.stderr
         case ["db" | "api-server" | "scheduler" | "dag-processor" | "triggerer" | "celery", *_]:

@@ -1,8 +1,10 @@
-"""Python blocks: whole DAGs are run by Airflow, single operators as Airflow runs them, anything else as it is."""
+"""Python blocks: DAGs are run by Airflow, tests by pytest, operators as Airflow runs them, anything else as it is."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -30,6 +32,9 @@ def run_python(code: str, name: str, scene: Scene) -> None:
     if "@dag(" in code:
         _run_dag(code, scene)
         return
+    if "\ndef test_" in code:
+        _run_tests(code, scene)
+        return
     with DAG("page", schedule=None) as dag:
         exec(compile(code, name, "exec"), {"__name__": "page"})
     xcoms: dict[tuple[str, str], Any] = {}
@@ -47,6 +52,21 @@ def _run_dag(code: str, scene: Scene) -> None:
     status, log = scene.airflow.run_dag(dag_id)
     assert status == 0, log[-4000:]
     assert "Broken DAG" not in log, log[-4000:]
+
+
+def _run_tests(code: str, scene: Scene) -> None:
+    """Run the tests as a user does, beside the page's DAGs."""
+    folder = scene.folder.parent / "tests"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"test_{len(list(folder.iterdir()))}.py"
+    file.write_text(code, encoding="utf-8")
+    environment = {**scene.airflow.environment, "PYTHONPATH": str(scene.airflow.dags)}
+    environment.pop("AIRFLOW_CONN_CLAID_DEFAULT", None)
+    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", str(file)]
+    done = subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
 @dataclass

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox.dialects import read_dialects
+from airflow_claid.sandbox.ledger import Entry
+from airflow_claid.testing.ledger import describe
 from tests.conftest import Connect
 from tests.docs.conftest import Scene
 from tests.docs.console_blocks import run_console
@@ -40,6 +42,8 @@ def _run(block: Block, page: Page, scene: Scene, connect: Connect) -> None:
             _check_dialects(text, scene.folder / "dialects.toml")
         case "text":
             _check_files(text)
+        case "text output":
+            _check_ledger(text)
         case "text diagram":
             _check_diagram(text)
         case _:
@@ -59,6 +63,20 @@ def _check_files(text: str) -> None:
         path = Path(line.replace("…", "*"))
         assert path.is_absolute(), f"a text block lists files, but {line!r} is none"
         assert list(path.parent.glob(path.name)), f"{line} was not written"
+
+
+def _check_ledger(text: str) -> None:
+    """Output of a failed assertion has the form that the ledger gives it."""
+    entries = [
+        Entry(1, "", "", "generate_image", prompt="A brass desk lamp on an oak table", credits=1),
+        Entry(2, "", "", "generate_image", prompt="A paper lantern in a dark room", credits=1, delivered=False),
+        Entry(3, "", "", "generate_image", prompt="A paper lantern in a dark room", credits=1),
+        Entry(4, "", "", "upload_and_edit", request={"operations": {}}, credits=1),
+        *(Entry(number, "", "", "list_storages", status=200) for number in (5, 6)),
+    ]
+    title, _, told = text.partition("\n")
+    assert title == "Claid charged 4 credits, not 3 credits."
+    assert told == describe(entries) + "\n"
 
 
 def _check_diagram(text: str) -> None:
