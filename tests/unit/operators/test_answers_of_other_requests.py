@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import (
     ImageAIEditOperator,
     ImageEditOperator,
@@ -19,8 +17,8 @@ from airflow_claid.operators import (
     ImageGenerationBatchOperator,
     ImageGenerationOperator,
 )
-from airflow_claid.sandbox import Sandbox, SandboxSettings
-from tests.conftest import PLENTY, Connect
+from airflow_claid.sandbox import Sandbox
+from tests.conftest import Connect
 from tests.support.account import Account
 from tests.unit.operators.conftest import NewTry
 
@@ -43,18 +41,6 @@ FORMS: dict[str, dict[str, str]] = {
     "key with slash": {"object_key": "/{path}"},
     "bucket in the key": {"object_key": "pictures/{path}"},
 }
-
-
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota=PLENTY, creative_quota=PLENTY, job_seconds=0.05, image_size=64)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(quick_sandbox: Sandbox) -> Sandbox:
-    quick_sandbox.reset()
-    return quick_sandbox
 
 
 @pytest.fixture
@@ -166,10 +152,7 @@ def test_a_picture_that_is_named_twice_is_one_picture(account: Account) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_batch_that_gets_one_answer_for_all_prompts_delivers_it_once(
-    concurrency: int, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
+def test_a_batch_that_gets_one_answer_for_all_prompts_delivers_it_once(concurrency: int, account: Account) -> None:
     account.sandbox.dialect(
         operation="generate_image", values={"data.input": None, "data.output.0.tmp_url": account.link}
     )

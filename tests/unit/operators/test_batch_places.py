@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.operators import ImageGenerationBatchOperator
-from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import read
 from tests.conftest import Connect, s3_connection
@@ -21,20 +21,6 @@ from tests.support.write_once import write_once
 from tests.unit.operators.conftest import NewTry
 
 LAMPS = ["Lamp number 1", "Lamp number 2", "Lamp number 3"]
-
-
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="100000/1", image_size=16)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
-    """A Claid without limits, with small pictures, as new for each test."""
-    quick_sandbox.reset()
-    yield quick_sandbox
-    quick_sandbox.release()
 
 
 def batch(**parameters: object) -> ImageGenerationBatchOperator:

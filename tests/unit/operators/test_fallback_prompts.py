@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +10,11 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.operators import ImageGenerationBatchOperator
-from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox import Sandbox
 from tests.unit.operators.conftest import NewTry, new_try
 
 __all__ = ["new_try"]
-
-
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="100000/1", image_size=16)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
-    quick_sandbox.reset()
-    yield quick_sandbox
-    quick_sandbox.release()
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 def batch(folder: Path, **parameters: Any) -> ImageGenerationBatchOperator:

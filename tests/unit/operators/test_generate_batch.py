@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,10 @@ import pytest
 from airflow.sdk import ObjectStoragePath, literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.links import ClaidStorageLink
-from airflow_claid.sandbox import Latency, Sandbox, SandboxSettings
+from airflow_claid.sandbox import Latency, Sandbox
 from tests.conftest import Connect, s3_connection
 from tests.support.one_attempt import Attempt
 from tests.support.processes import free_port
@@ -35,25 +34,6 @@ from tests.support.receipt_files import last_state
 from tests.unit.operators.conftest import NewTry, TaskRun
 
 PLACES = ("local", "connected", "s3", "landing")
-
-
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="100000/1", image_size=16)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
-    """A Claid without limits, with small pictures, as new for each test."""
-    quick_sandbox.reset()
-    yield quick_sandbox
-    quick_sandbox.release()
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.fixture

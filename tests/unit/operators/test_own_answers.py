@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.errors import AirflowClaidError
 from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator
-from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox import Sandbox
 from airflow_claid.sandbox.drawing.pictures import Recipe, png
+from tests.conftest import SMALL
 from tests.support.sandbox_client import Client
 from tests.unit.operators.conftest import NewTry
 
-SIDE = 32
 PROMPTS = [{"name": f"lamp-{number}", "prompt": f"Lamp number {number}"} for number in range(1, 7)]
 OTHER = {"text": "Lamp number 5"}
-
-
-@pytest.fixture(scope="module")
-def small_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="100000/1", image_size=SIDE, job_seconds=0.05)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(small_sandbox: Sandbox) -> Sandbox:
-    small_sandbox.reset()
-    return small_sandbox
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -79,7 +59,7 @@ def test_every_picture_of_a_batch_is_that_of_its_own_prompt(
             continue
         break
     delivered = {path.name.removesuffix("_1.png"): path.read_bytes() for path in (tmp_path / "out").glob("lamp-*.png")}
-    expected = {row["name"]: png(Recipe(row["prompt"], 1, 1, SIDE, SIDE)) for row in PROMPTS}
+    expected = {row["name"]: png(Recipe(row["prompt"], 1, 1, SMALL, SMALL)) for row in PROMPTS}
     assert delivered == {name: expected[name] for name in delivered}
     assert (len(delivered), sandbox.charged()) == (done, charged)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.manifests import join_manifests
 from airflow_claid.operators import (
     BackgroundGenerationBatchOperator,
@@ -32,31 +31,12 @@ from airflow_claid.operators import (
     ImageUpscaleOperator,
     estimate,
 )
-from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
 from tests.support.pictures import picture
 from tests.unit.operators.conftest import NewTry
 
 REMOVE = {"background": {"remove": True}}
-
-
-@pytest.fixture(scope="module")
-def quick_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(quota="100000/1", image_size=32)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(quick_sandbox: Sandbox) -> Iterator[Sandbox]:
-    """A Claid without limits, as new for each test."""
-    quick_sandbox.reset()
-    yield quick_sandbox
-    quick_sandbox.release()
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.fixture
