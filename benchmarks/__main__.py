@@ -25,6 +25,7 @@ NAMES = (
     "downloads",
     "speed",
     "gallery",
+    "startup",
 )
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from airflow_claid.delivery.downloads import DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
 from airflow_claid.delivery.memory import FILES, OPENED
 from benchmarks.tables import Table
 

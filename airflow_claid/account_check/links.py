@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_claid.account_check.assumption import Assumption, Finding, Group, agrees, differs, not_tried, note
 from airflow_claid.account_check.evidence import Evidence, Step
-from airflow_claid.delivery.downloads import DEFAULT_HOSTS
+from airflow_claid.delivery.download_rules import DEFAULT_HOSTS
 
 _NO_LINK = "Claid gave no link"
 _HOSTS_CURE = "Add the host to `download_hosts` in the connection's extra, and check again: nothing is paid again."

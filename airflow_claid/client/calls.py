@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_claid.client.call import Call
 from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.finding import as_job_id
-from airflow_claid.client.models.edit import EditRequest, UploadRequest
-from airflow_claid.client.models.generate import GenerateRequest
 from airflow_claid.client.models.jobs import JobKind
-from airflow_claid.client.models.scene import SceneRequest
 from airflow_claid.client.quota.rate_limits import Group
-from airflow_claid.client.transport import Call
+
+if TYPE_CHECKING:
+    from airflow_claid.client.models.edit import EditRequest, UploadRequest
+    from airflow_claid.client.models.generate import GenerateRequest
+    from airflow_claid.client.models.scene import SceneRequest
 
 EDITING = "image_editing"
 STORAGE = "storage"

@@ -18,6 +18,7 @@ from airflow_claid.client.account import (
     versioned,
 )
 from airflow_claid.client.answer import Answer
+from airflow_claid.client.call import Call
 from airflow_claid.client.calls import edit, generation, group_of, poll, scene, submission, upload
 from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.ai_edit import AIEditRequest
@@ -38,7 +39,7 @@ from airflow_claid.client.reading import (
     read_poll,
 )
 from airflow_claid.client.storages import StorageOperations
-from airflow_claid.client.transport import BearerKey, Call, OnAnswer, Transport
+from airflow_claid.client.transport import BearerKey, OnAnswer, Transport
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -26,7 +26,7 @@ from airflow_claid.client.errors import (
 from airflow_claid.client.redaction import Redactor, passwords_in, protect_library_logs
 
 if TYPE_CHECKING:
-    from airflow_claid.client.transport import Call
+    from airflow_claid.client.call import Call
 
 log = logging.getLogger(__name__)
 

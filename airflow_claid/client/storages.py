@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from airflow_claid.client.answer import Answer
+from airflow_claid.client.call import Call
 from airflow_claid.client.calls import STORAGE, storage_path
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidServerError
 from airflow_claid.client.finding import data_of
 from airflow_claid.client.models.storage import Storage, StorageIn, StoragePatch
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.client.reading import body_of, read_each, read_free, read_rows
-from airflow_claid.client.transport import Call
 
 _NOTHING: tuple[object, ...] = (None, {}, {"data": None}, {"data": {}})
 

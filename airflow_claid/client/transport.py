@@ -22,6 +22,7 @@ from requests.auth import AuthBase
 
 from airflow_claid.client.answer import Answer
 from airflow_claid.client.answers import Problem, error_for
+from airflow_claid.client.call import Call
 from airflow_claid.client.errors import ClaidAnswerLostError, ClaidError, ClaidNotSentError, ClaidRateLimitError
 from airflow_claid.client.quota.quota import AccountQuota, Booking, Quota
 from airflow_claid.client.quota.rate_limits import Group, RateLimit
@@ -35,34 +36,6 @@ _ATTEMPTS_WITHOUT_ANSWER = 4
 _REQUEST_ID = "x-request-id"
 _REQUEST_ID_CHARACTERS = 200
 _PAUSE = 1.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request: the contract's operation id, method, path below the base URL, scope, body and quota group.
-
-    :param may_be_empty: whether a GET may be answered by nothing (204, ``null``); else that is an answer that is lost.
-    """
-
-    operation: str
-    method: str
-    path: str
-    scope: str
-    json: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    files: Mapping[str, tuple[str, bytes]] | None = None
-    group: Group = Group.IMAGE
-    may_be_empty: bool = False
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether it is safe to send twice."""
-        return self.method == "GET"
-
-    @property
-    def bill(self) -> str:
-        """What to say about the credits if the answer is lost."""
-        return "A GET costs nothing." if self.repeatable else "It may have been charged."
 
 
 OnAnswer = Callable[[Call, Received, float], None]

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import OutputImage
 from airflow_claid.client.redaction import without_queries
 from airflow_claid.client.text import shortened
-from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.delivery.inspection import Inspection, inspect, inspect_video
 from airflow_claid.delivery.judging import HEAD_BYTES, is_black
@@ -32,6 +31,9 @@ from airflow_claid.storage.object_storage import (
     remove,
     write_beside,
 )
+
+if TYPE_CHECKING:
+    from airflow_claid.delivery.downloads import Downloader
 
 log = logging.getLogger(__name__)
 

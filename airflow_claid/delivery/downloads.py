@@ -7,15 +7,12 @@ type is not believed: the bytes tell.
 
 from __future__ import annotations
 
-import fnmatch
 import io
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -23,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from airflow_claid.client.redaction import protect_library_logs
 from airflow_claid.client.session import environment
+from airflow_claid.delivery.download_rules import DownloadRules, without_query
 from airflow_claid.delivery.memory import FILES, Reservation
 from airflow_claid.errors import (
     DeadLinkError,
@@ -32,72 +30,16 @@ from airflow_claid.errors import (
     PictureError,
 )
 
-DEFAULT_HOSTS = ("*.claid.ai", "storage.googleapis.com", "*.storage.googleapis.com")
-"""Hosts that Claid's temporary links have been seen to name, and the other form of Google's addresses."""
-
 _CHUNK = 1 << 16
 _STEP = 1 << 22
 """So many bytes are reserved at once for a picture whose size is not announced."""
 
 _CONNECTIONS = 64
-_PLAIN_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
-"""A host and a port, and nothing that one reader of links takes for the end of the host and another does not."""
-
-_LOGIN = re.compile(r"^(https?:)//[^/]*@", re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _TOTAL = re.compile(r"bytes (?:[0-9]{1,18}-[0-9]{1,18}|\*)/([0-9]{1,18})")
 _DEAD = {403, 404, 410}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PART, _NO_SUCH_PART = 206, 416
-
-
-@dataclass(frozen=True)
-class DownloadRules:
-    """What may be downloaded.
-
-    :param base_url: the address of Claid, or of a sandbox, which may serve its own pictures.
-    :param hosts: host names from which pictures may come, by https; ``*`` stands for any part. A whole origin such as
-        ``http://claid-sandbox:8765`` is allowed as it is, for a sandbox in a network of your own.
-    :param max_bytes: no picture may be larger.
-    :param max_pixels: no picture may have more pixels; Pillow opens none with more than 178 million.
-    :param timeout: seconds to connect, and seconds without a byte.
-    :param max_seconds: no attempt to download a picture may take longer.
-    """
-
-    base_url: str
-    hosts: tuple[str, ...] = DEFAULT_HOSTS
-    max_bytes: int = 200_000_000
-    max_pixels: int = 178_000_000
-    timeout: tuple[float, float] = (10.0, 60.0)
-    max_seconds: float = 600.0
-
-    def check(self, url: str) -> str:
-        """Return the address at which a link may be followed: its own, or by https where it says http.
-
-        :raises LinkNotAllowedError: if it must not be followed, with the reason and the remedy.
-        """
-        shown = without_query(url)
-        try:
-            link, base = urlsplit(url), urlsplit(self.base_url)
-            plain = _PLAIN_HOST.fullmatch(link.netloc) is not None and link.port != 0
-        except ValueError:
-            plain = False
-        if not plain:
-            raise LinkNotAllowedError(f"{shown!r} does not name a host in the plain way; such links are not followed")
-        origin = f"{link.scheme}://{link.netloc}"
-        own = (link.scheme, link.netloc) == (base.scheme, base.netloc)
-        if origin in self.hosts or (own and (link.scheme == "https" or _is_loopback(base.hostname))):
-            return url
-        if link.scheme not in ("http", "https"):
-            raise LinkNotAllowedError(f"{shown} is not https; such links are not followed")
-        host = link.hostname or ""
-        if not any(fnmatch.fnmatch(host, pattern) for pattern in self.hosts):
-            itself = f", as {origin} if it has no https" if link.scheme == "http" else ""
-            raise LinkNotAllowedError(
-                f"{shown} is on the host {host!r}, which is not on the list {', '.join(self.hosts)}; if it is Claid's, "
-                f"add it to download_hosts in the connection's extra{itself}, and clear the task: nothing is paid again"
-            )
-        return url if link.scheme == "https" else _by_https(link)
 
 
 class Downloader:
@@ -274,22 +216,12 @@ class _Session(requests.Session):
         return
 
 
-def without_query(url: str) -> str:
-    """Show a link without what may be a signature or a password."""
-    return _LOGIN.sub(r"\1//", re.split("[?#]", url, maxsplit=1)[0])
-
-
 _attempts = tenacity.Retrying(
     retry=tenacity.retry_if_exception_type(DownloadFailedError),
     wait=tenacity.wait_random_exponential(multiplier=0.5, max=5),
     stop=tenacity.stop_after_attempt(4),
     reraise=True,
 )
-
-
-def _by_https(link: SplitResult) -> str:
-    netloc = link.netloc.removesuffix(":80")
-    return link._replace(scheme="https", netloc=netloc).geturl()
 
 
 def _check_status(response: requests.Response, shown: str, *, partial: bool) -> None:
@@ -311,13 +243,6 @@ def _total(response: requests.Response) -> int | None:
     """Return how many bytes a file has of which a part was asked for."""
     total = _TOTAL.fullmatch(response.headers.get("Content-Range", ""))
     return int(total[1]) if total else None
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

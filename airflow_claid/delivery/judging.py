@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from airflow_claid.delivery import jpeg, png
-from airflow_claid.delivery.downloads import DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
 from airflow_claid.delivery.formats import TAKEN, Pieces, Read, TooScatteredError, format_of
 from airflow_claid.delivery.inspection import inspect
 from airflow_claid.delivery.memory import FILES

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from airflow_claid.client import ClaidClient, ClaidError, Job, OutputImage
+from airflow_claid.client import ClaidError, Job, OutputImage
 from airflow_claid.client.text import shortened
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.errors import UnreadAnswerError
@@ -21,6 +22,9 @@ from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order
 from airflow_claid.waiting.decision import WaitState
 from airflow_claid.waiting.jobs import JobDecision, decide, pause
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from airflow_claid.client import ClaidClient
 from airflow_claid.storage.object_storage import latest, read_if_there, write_beside
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 log = logging.getLogger(__name__)
 

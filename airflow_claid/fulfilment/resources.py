@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from airflow_claid.client import ClaidClient
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.fulfilment.awaited import AwaitedAnswers
 from airflow_claid.fulfilment.budget import Budget
@@ -16,6 +16,9 @@ from airflow_claid.fulfilment.events import Events, NoEvents
 from airflow_claid.fulfilment.proof import Proof
 from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.terms import Terms
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 
 def utc_now() -> datetime:

@@ -13,7 +13,6 @@ from airflow.sdk import BaseHook
 from airflow_claid.client import (
     DEFAULT_BASE_URL,
     ClaidAuthenticationError,
-    ClaidClient,
     ClaidError,
     ClaidMissingConnectionError,
     ClaidScopeError,
@@ -24,14 +23,17 @@ from airflow_claid.client.account import seconds_in_range
 from airflow_claid.client.calls import poll
 from airflow_claid.client.spending.limits import SpendLimit, limits_of, strictest
 from airflow_claid.client.spending.spending import Spending
-from airflow_claid.client.transport import OnAnswer
-from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DEFAULT_HOSTS, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from airflow_claid.client import ClaidClient
+    from airflow_claid.client.transport import OnAnswer
+    from airflow_claid.delivery.downloads import Downloader
 
 _NO_SUCH_JOB = 0
 _NO_SUCH_JOB_STATUSES = (400, 404, 422)
@@ -99,6 +101,8 @@ class ClaidHook(BaseHook):
     @cached_property
     def client(self) -> ClaidClient:
         """The client of this connection."""
+        from airflow_claid.client import ClaidClient
+
         connection = self._connection
         if not connection.password:
             raise ClaidValidationError(
@@ -124,6 +128,8 @@ class ClaidHook(BaseHook):
     @cached_property
     def downloader(self) -> Downloader:
         """What fetches temporary pictures, by the connection's rules."""
+        from airflow_claid.delivery.downloads import Downloader
+
         hosts = self._extra.get("download_hosts") or DEFAULT_HOSTS
         if isinstance(hosts, str):
             hosts = [host.strip() for host in hosts.split(",") if host.strip()]

@@ -14,7 +14,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.triggers.base import TIME_FOR_LAST_POLL, ClaidTrigger
+from airflow_claid.triggers.base import ClaidTrigger
 from airflow_claid.version_compat import (
     AirflowException,
     AirflowFailException,
@@ -22,7 +22,7 @@ from airflow_claid.version_compat import (
     AirflowSkipException,
     task_state_store,
 )
-from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.decision import TIME_FOR_LAST_POLL, WaitState
 from airflow_claid.waiting.failure_count import FailureCount
 
 if TYPE_CHECKING:

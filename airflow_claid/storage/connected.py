@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from airflow_claid.client import ClaidClient, ClaidScopeError, ClaidValidationError, Storage
+from airflow_claid.client import ClaidScopeError, ClaidValidationError, Storage
 from airflow_claid.client.models.base import encoded
 from airflow_claid.storage.addresses import (
     BUCKETS,
@@ -20,6 +21,9 @@ from airflow_claid.storage.addresses import (
     path_of,
     without_connection,
 )
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 log = logging.getLogger(__name__)
 

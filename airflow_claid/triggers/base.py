@@ -10,9 +10,6 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_claid.triggers.threads import in_thread
 
-TIME_FOR_LAST_POLL = 120.0
-"""Seconds that the trigger has, after the wait is over, for its last poll, before Airflow ends it."""
-
 _R = TypeVar("_R")
 
 

@@ -6,17 +6,20 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_claid.client import ClaidClient, ClaidValidationError, Job, JobKind
+from airflow_claid.client import ClaidValidationError, Job, JobKind
 from airflow_claid.client.text import listed
 from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.triggers.base import ClaidTrigger, poll_in_thread
 from airflow_claid.waiting.decision import WaitState
-from airflow_claid.waiting.jobs import JobDecision, decide, job_ids, job_kind, pause
+from airflow_claid.waiting.jobs import JobDecision, decide, goes_on, job_ids, job_kind, pause
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 _CLIENT_LIFE = 300.0
 """Seconds after which a connection is read anew, in case somebody changed it."""
@@ -137,16 +140,6 @@ class ClaidJobTrigger(ClaidTrigger):
     def _event(state: WaitState, message: str, decisions: dict[int | str, JobDecision]) -> TriggerEvent:
         jobs = {str(job_id): decision.job.status if decision.job else None for job_id, decision in decisions.items()}
         return TriggerEvent({"status": state.value, "message": message, "jobs": jobs})  # type: ignore[no-untyped-call]
-
-
-def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
-    """Return what to tell whoever kills a task: what that does not stop."""
-    cost = f" and costs {credits:g} credits" if credits else ""
-    ids = listed(job_id) if isinstance(job_id, (list, tuple)) else str(job_id).strip("[]")
-    return (
-        f"Claid cannot cancel a job: what was submitted (job {ids}) goes on{cost}. The next try "
-        "of this task waits for it again without paying"
-    )
 
 
 def _client(claid_conn_id: str) -> ClaidClient:

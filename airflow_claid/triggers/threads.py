@@ -7,8 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from asgiref.sync import sync_to_async
-
 _THREADS = 8
 _R = TypeVar("_R")
 
@@ -23,6 +21,8 @@ async def in_thread(room: str, work: Callable[[], _R]) -> _R:
     ``asyncio.to_thread``: before Airflow 3.3 a thread of a triggerer can only ask for connections if asgiref knows the
     loop that it belongs to.
     """
+    from asgiref.sync import sync_to_async
+
     return await sync_to_async(work, thread_sensitive=False, executor=_executor(room))()
 
 

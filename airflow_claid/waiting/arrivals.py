@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.judging import Verdict, judge, judge_whole
 from airflow_claid.errors import DeadLinkError, DownloadRefusedError
 from airflow_claid.storage.addresses import is_connected
@@ -16,6 +15,9 @@ from airflow_claid.storage.object_storage import find, reader
 from airflow_claid.storage.places import RECEIPTS_FOLDER
 from airflow_claid.storage.stored_files import StoredFile
 from airflow_claid.waiting.pictures import Poll, Watch
+
+if TYPE_CHECKING:
+    from airflow_claid.delivery.downloads import Downloader
 
 _PARTIAL = (".partial", ".part", ".tmp", ".crdownload")
 

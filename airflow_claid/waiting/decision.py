@@ -18,6 +18,9 @@ PATIENCE = 5
 
 _DecisionT = TypeVar("_DecisionT", bound="Decision")
 
+TIME_FOR_LAST_POLL = 120.0
+"""Seconds that the trigger has, after the wait is over, for its last poll, before Airflow ends it."""
+
 
 class WaitState(str, Enum):
     """The state of a wait after a poll."""

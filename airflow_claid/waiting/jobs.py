@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from airflow_claid.client import ClaidError, ClaidValidationError, Job, JobKind, JobOutcome
 from airflow_claid.client.finding import as_job_id
 from airflow_claid.client.lists import flat
-from airflow_claid.client.text import shortened
+from airflow_claid.client.text import listed, shortened
 from airflow_claid.errors import JobFailedError, JobGoneError, JobTimeoutError
 from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState
 
@@ -156,3 +156,13 @@ def _read(text: str) -> object:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError):
         return text
+
+
+def goes_on(job_id: object, credits: float | None) -> str:  # noqa: A002 - Claid's own word
+    """Return what to tell whoever kills a task: what that does not stop."""
+    cost = f" and costs {credits:g} credits" if credits else ""
+    ids = listed(job_id) if isinstance(job_id, (list, tuple)) else str(job_id).strip("[]")
+    return (
+        f"Claid cannot cancel a job: what was submitted (job {ids}) goes on{cost}. The next try "
+        "of this task waits for it again without paying"
+    )

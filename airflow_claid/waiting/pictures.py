@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_claid.client import ClaidValidationError
-from airflow_claid.delivery.downloads import without_query
+from airflow_claid.delivery.download_rules import without_query
 from airflow_claid.storage.addresses import is_link
 from airflow_claid.storage.places import Place, edit_place
 from airflow_claid.waiting.decision import PATIENCE, Decision, WaitState

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.inspection import inspect
 
 _BLACK = 2

@@ -17,7 +17,8 @@ from airflow_claid.client import ClaidClient
 from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt import Author

@@ -14,7 +14,8 @@ from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
 from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState

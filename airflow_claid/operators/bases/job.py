@@ -19,10 +19,9 @@ from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import versions_in
 from airflow_claid.parameters import is_literal, refusing_at_once, truth
-from airflow_claid.triggers.base import TIME_FOR_LAST_POLL
-from airflow_claid.triggers.job import ClaidJobTrigger, goes_on
 from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException, conf
-from airflow_claid.waiting.decision import WaitState
+from airflow_claid.waiting.decision import TIME_FOR_LAST_POLL, WaitState
+from airflow_claid.waiting.jobs import goes_on
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -143,6 +142,8 @@ class ClaidJobOperator(JobTermsOperator):
         return job_ids
 
     def _wait_in_triggerer(self, task_orders: TaskOrders) -> None:
+        from airflow_claid.triggers.job import ClaidJobTrigger
+
         state = replace(task_orders.deferred(), parameters=self._parameters_to_defer())
         deadlines = {str(job_id): deadline.timestamp() for job_id, deadline in task_orders.deadlines.items()}
         last = max(deadlines.values())

@@ -12,7 +12,8 @@ from airflow.sdk import BaseHook
 
 from airflow_claid.client import ClaidError, ClaidMissingConnectionError
 from airflow_claid.client.redaction import one_line, without_logins, without_queries
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.memory import FILES
 from airflow_claid.errors import DeadLinkError, LinkNotAllowedError, PictureError
 from airflow_claid.hooks.claid import ClaidHook

@@ -10,7 +10,8 @@ import pytest
 from airflow_claid.client import ClaidClient, GenerateRequest
 from airflow_claid.delivery import downloads
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.orders.generate import GenerateOrder
 from airflow_claid.sandbox import Sandbox

@@ -11,7 +11,8 @@ import pytest
 
 from airflow_claid.client import ClaidClient
 from airflow_claid.delivery import downloads
-from airflow_claid.delivery.downloads import DEFAULT_HOSTS, Downloader, DownloadRules, without_query
+from airflow_claid.delivery.download_rules import DEFAULT_HOSTS, DownloadRules, without_query
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.memory import MemoryBudget
 from airflow_claid.errors import (
     DeadLinkError,

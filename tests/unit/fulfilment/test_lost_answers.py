@@ -10,7 +10,8 @@ import pytest
 
 from airflow_claid.client import ClaidClient, GenerateRequest
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.fulfilment.fulfilment import Fulfilment
 from airflow_claid.fulfilment.receipt import Author, Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts

@@ -62,7 +62,7 @@ def test_a_batch_whose_pictures_may_not_be_downloaded_goes_on_when_they_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sandbox.dialect(operation="generate_image", links="{link}?sig=hush", count=2)
-    monkeypatch.setattr("airflow_claid.delivery.downloads.DownloadRules.check", _refuse_signed)
+    monkeypatch.setattr("airflow_claid.delivery.download_rules.DownloadRules.check", _refuse_signed)
     for number in (1, 2, 3):
         with pytest.raises(AirflowFailException, match="signed"):
             new_try(try_number=number)(batch(tmp_path, 40))

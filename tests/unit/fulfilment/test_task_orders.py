@@ -17,7 +17,8 @@ from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.errors import CreditCeilingError, JobFailedError, JobTimeoutError, PartialFailureError
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.deferred import DeferredState

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_claid.client import ClaidClient, GenerateRequest
 from airflow_claid.delivery.delivery import Delivery
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import PlaceRefusedError, ReceiptUnreadableError
 from airflow_claid.fulfilment.fulfilment import Fulfilment

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationError
-from airflow_claid.delivery.downloads import DEFAULT_HOSTS
+from airflow_claid.delivery.download_rules import DEFAULT_HOSTS
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR

@@ -331,8 +331,8 @@ def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandb
     assert (lamp["name"], sofa["name"], lamp["prompt"]) == ("L-1", "S-1", "A lamp")
     assert (nothing["status"], nothing["reason"]) == ("skipped", "invalid")
     assert [_size(step["paths"][0]) for step in (rows_of(generated)[0], rows_of(large)[0], lamp)] == [
-        (32, 32),
         (64, 64),
+        (128, 128),
         (8, 8),
     ]
     products = list(join_manifests(generated["manifest"], large["manifest"], small["manifest"]))

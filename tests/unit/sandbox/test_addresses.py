@@ -8,7 +8,8 @@ import pytest
 
 from airflow_claid.client import ClaidClient
 from airflow_claid.client.quota.quota import Quota
-from airflow_claid.delivery.downloads import Downloader, DownloadRules
+from airflow_claid.delivery.download_rules import DownloadRules
+from airflow_claid.delivery.downloads import Downloader
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.support.sandbox_client import Client, png
 
