@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
+from airflow_claid.configuration.options import SECTION
 from airflow_claid.version_compat import conf
 
 URL_PREFIX = "/claid"
@@ -18,7 +19,7 @@ ALL = "all"
 
 def gallery_is_on() -> bool:
     """Tell whether the gallery is in the Airflow UI, as far as the configuration here tells."""
-    return bool(conf.getboolean("airflow_claid", "gallery", fallback=True))
+    return bool(conf.getboolean(SECTION, "gallery", fallback=True))
 
 
 def base_path() -> str:

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_claid.configuration.options import OPTIONS, SECTION
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 
 _INTEGRATION = "Claid"
+_LOGO = "/claid/static/icon.svg"
+"""Served by the gallery, in the same Airflow."""
+
+_GUIDES = (
+    "generating",
+    "editing",
+    "creating",
+    "videos",
+    "catalogues",
+    "decorators",
+    "sensors",
+    "review",
+    "connected-storage",
+    "testing-dags",
+)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -19,6 +35,8 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": _INTEGRATION,
                 "external-doc-url": "https://docs.claid.ai",
+                "logo": _LOGO,
+                "how-to-guide": [f"/docs/airflow-claid/{page}.md" for page in _GUIDES],
                 "tags": ["service"],
             }
         ],
@@ -66,20 +84,7 @@ def get_provider_info() -> dict[str, Any]:
             {"name": "claid_image", "class-name": "airflow_claid.decorators.claid_image_task"},
             {"name": "claid_edit", "class-name": "airflow_claid.decorators.claid_edit_task"},
         ],
-        "config": {
-            "airflow_claid": {
-                "description": "Options of airflow-claid.",
-                "options": {
-                    "gallery": {
-                        "description": "Whether the Airflow UI has the tab Images with the pictures that tasks made.",
-                        "version_added": None,
-                        "type": "boolean",
-                        "example": None,
-                        "default": "True",
-                    }
-                },
-            }
-        },
+        "config": {SECTION: {"description": "Defaults for tasks and connections of Claid.", "options": OPTIONS}},
         "extra-links": [
             "airflow_claid.operators.links.ClaidPicturesLink",
             "airflow_claid.operators.links.ClaidStorageLink",

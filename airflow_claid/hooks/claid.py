@@ -23,6 +23,7 @@ from airflow_claid.client.account import seconds_in_range
 from airflow_claid.client.calls import poll
 from airflow_claid.client.spending.limits import SpendLimit, limits_of, strictest
 from airflow_claid.client.spending.spending import Spending
+from airflow_claid.configuration import defaults
 from airflow_claid.delivery.download_rules import DEFAULT_HOSTS, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
 from airflow_claid.storage.connected import ConnectedStorages
@@ -130,10 +131,8 @@ class ClaidHook(BaseHook):
         """What fetches temporary pictures, by the connection's rules."""
         from airflow_claid.delivery.downloads import Downloader
 
-        hosts = self._extra.get("download_hosts") or DEFAULT_HOSTS
-        if isinstance(hosts, str):
-            hosts = [host.strip() for host in hosts.split(",") if host.strip()]
-        return Downloader(DownloadRules(self.client.base_url, hosts=tuple(hosts)))
+        hosts = defaults.hosts_in(self._extra.get("download_hosts") or ()) or defaults.download_hosts()
+        return Downloader(DownloadRules(self.client.base_url, hosts=hosts or DEFAULT_HOSTS))
 
     def spending(
         self, own: Sequence[SpendLimit], who: str, used: Callable[[SpendLimit, float], None]

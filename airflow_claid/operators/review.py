@@ -40,7 +40,7 @@ class ImageReviewOperator(HITLOperator):
     """Show pictures to a person in the Airflow UI, under *Required Actions*, and let only the approved ones go on.
 
     It waits without a worker slot, and pays nothing. The pictures are shown through the gallery, with Airflow's
-    permissions; where ``[airflow_claid] gallery`` is off, their paths are listed.
+    permissions; where ``[claid] gallery`` is off, their paths are listed.
 
     A retry or a clear asks again.
 

@@ -73,7 +73,7 @@ def _views() -> list[dict[str, Any]]:
 class ClaidPlugin(AirflowPlugin):
     """The tab *Images* of task instances and DAG runs, and the latest pictures in the navigation.
 
-    ``[airflow_claid] gallery = False`` in Airflow's configuration leaves all of it out.
+    ``[claid] gallery = False`` in Airflow's configuration leaves all of it out.
     """
 
     name = "claid"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import PokeReturnValue
 
+from airflow_claid.configuration import defaults
 from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, number, refusing_at_once, truth
 from airflow_claid.sensors.base import ClaidSensor
 from airflow_claid.triggers.image import ClaidImageTrigger
-from airflow_claid.version_compat import AirflowFailException, conf
+from airflow_claid.version_compat import AirflowFailException
 from airflow_claid.waiting.arrivals import Arrivals
 from airflow_claid.waiting.decision import WaitState
 from airflow_claid.waiting.pictures import Poll, Watch, checked_number, decide
@@ -43,7 +44,8 @@ class ClaidImageSensor(ClaidSensor):
     :param recursive: (templated) whether the folders in the folder count as well. Generation into connected storage
         makes a sub-folder for each request. Default: false.
     :param claid_conn_id: (templated) the Airflow connection to Claid; only ``storage://`` and links need it.
-    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :param deferrable: wait in the triggerer. Default: ``[claid] deferrable`` of Airflow's configuration,
+        without it ``[operators] default_deferrable``.
     :param kwargs: those of every sensor: ``poke_interval`` (seconds, default 60), ``timeout`` (seconds, default a
         week), ``mode``, ``soft_fail``, …
     :returns: the paths of all usable images that are there, sorted, in the form of ``output``.
@@ -62,7 +64,7 @@ class ClaidImageSensor(ClaidSensor):
         number_of_images: int | str = 1,
         recursive: bool | str = False,
         claid_conn_id: str = ClaidHook.default_conn_name,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = defaults.deferrable(),
         **kwargs: Any,
     ) -> None:
         super().__init__(claid_conn_id=claid_conn_id, deferrable=deferrable, **kwargs)

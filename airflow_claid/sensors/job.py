@@ -13,12 +13,13 @@ from airflow.triggers.base import StartTriggerArgs
 
 from airflow_claid.client import ClaidValidationError, Job, JobKind
 from airflow_claid.client.text import listed
+from airflow_claid.configuration import defaults
 from airflow_claid.errors import PollFailedError
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.parameters import is_literal, refusing_at_once
 from airflow_claid.sensors.base import ClaidSensor
 from airflow_claid.triggers.job import ClaidJobTrigger
-from airflow_claid.version_compat import AirflowFailException, conf
+from airflow_claid.version_compat import AirflowFailException
 from airflow_claid.waiting.decision import PATIENCE, WaitState
 from airflow_claid.waiting.failure_count import FailureCount
 from airflow_claid.waiting.jobs import JobDecision, decide, job_ids, job_kind, pause
@@ -40,7 +41,8 @@ class ClaidJobSensor(ClaidSensor):
     :param kind: (templated) ``"edit"``, ``"batch_edit"``, ``"ai_edit"``, ``"fashion_model"`` or ``"video"``: the number
         alone finds nothing.
     :param claid_conn_id: (templated) the Airflow connection to Claid.
-    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :param deferrable: wait in the triggerer. Default: ``[claid] deferrable`` of Airflow's configuration,
+        without it ``[operators] default_deferrable``.
     :param start_from_trigger: begin in the triggerer, without a worker at all; ``job_id`` must then be literal, or
         (from Airflow 3.3) a template such as ``"{{ ti.xcom_pull('video', map_indexes=-1) }}"``. Airflow hands the
         triggerer the whole DAG with each such task: for hundreds of them in one DAG use ``deferrable``. Default: false.
@@ -65,7 +67,7 @@ class ClaidJobSensor(ClaidSensor):
         job_id: int | str | Sequence[int | str],
         kind: str,
         claid_conn_id: str = ClaidHook.default_conn_name,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = defaults.deferrable(),
         start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
 from airflow_claid.client.text import counted, listed
+from airflow_claid.configuration import defaults
 from airflow_claid.fulfilment.deferred import DeferredState
 from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.fulfilment.fulfilment import Fulfilment
@@ -19,7 +20,7 @@ from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import versions_in
 from airflow_claid.parameters import is_literal, refusing_at_once, truth
-from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException, conf
+from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException
 from airflow_claid.waiting.decision import TIME_FOR_LAST_POLL, WaitState
 from airflow_claid.waiting.jobs import goes_on
 
@@ -36,8 +37,9 @@ class ClaidJobOperator(JobTermsOperator):
     :param wait_for_completion: (templated) wait until the jobs have ended and deliver the pictures. If
         false, submit them and return their ids for a :class:`~airflow_claid.sensors.ClaidJobSensor`; the same task
         with true, or another with the same parameters, delivers them later without paying.
-    :param deferrable: wait in the triggerer, which frees the worker slot. Default: ``[operators] default_deferrable``.
-        Return value, XComs and receipts are the same.
+    :param deferrable: wait in the triggerer, which frees the worker slot. Default: ``[claid] deferrable``
+        of Airflow's configuration, without it ``[operators] default_deferrable``. Return value, XComs and receipts are
+        the same.
     :param poll_interval: see :class:`JobTermsOperator`; so is ``timeout``.
     """
 
@@ -48,7 +50,7 @@ class ClaidJobOperator(JobTermsOperator):
         self,
         *,
         wait_for_completion: bool | str = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = defaults.deferrable(),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.client.spending.limits import SpendLimit, limits_of
+from airflow_claid.configuration import defaults
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.errors import (
     CreditCeilingError,
@@ -63,8 +64,6 @@ from airflow_claid.version_compat import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-ON_LOST_RESPONSE = ("resubmit", "fail")
-
 
 class Where(TypedDict):
     """The part of an order that says where its pictures go and under which name."""
@@ -81,7 +80,8 @@ class ClaidPayingOperator(ReportingOperator):
     :param regenerate: (templated) pay again on purpose, once for each run or clear of the task; a retry after a
         failure still reuses what is paid for.
     :param on_lost_response: (templated) what to do if an answer was lost and its pictures are not found:
-        ``"resubmit"`` sends, and may pay for, the request again; ``"fail"`` leaves the decision to a person.
+        ``"resubmit"`` sends, and may pay for, the request again; ``"fail"`` leaves the decision to a person. Default:
+        ``[claid] on_lost_response`` of Airflow's configuration, ``"resubmit"`` without it.
     :param lost_response_grace: (templated) seconds after a request in which an answer that seems lost may still come:
         how long to look for its pictures in connected storage, and to wait for another run with the same request.
     :param max_credits: (templated) stop before one execution spends more; default: no ceiling.
@@ -112,7 +112,7 @@ class ClaidPayingOperator(ReportingOperator):
         self,
         *,
         regenerate: bool | str = False,
-        on_lost_response: str = "resubmit",
+        on_lost_response: str = defaults.on_lost_response(),
         lost_response_grace: float | str = 180.0,
         max_credits: float | str | None = None,
         spend_limit: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str] | None = None,
@@ -217,7 +217,7 @@ class ClaidPayingOperator(ReportingOperator):
     def _terms(self) -> Terms:
         return Terms(
             regenerate=truth(self.regenerate, "regenerate"),
-            on_lost_response=choice(self.on_lost_response, "on_lost_response", ON_LOST_RESPONSE),
+            on_lost_response=choice(self.on_lost_response, "on_lost_response", defaults.ON_LOST_RESPONSE),
             grace=seconds(self.lost_response_grace, "lost_response_grace"),
         )
 

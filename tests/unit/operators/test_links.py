@@ -121,7 +121,7 @@ def test_pictures_leads_to_the_gallery_of_the_task_instance(
 def test_where_the_gallery_is_off_the_first_link_is_that_of_the_storage(
     new_try: NewTry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__AIRFLOW_CLAID__GALLERY", "False")
+    monkeypatch.setenv("AIRFLOW__CLAID__GALLERY", "False")
     run, operator = new_try(), ImageGenerationOperator(task_id="g", prompt="A vase", output=f"file://{tmp_path}/")
     run(operator)
     assert PICTURES not in run.ti.pushed

@@ -191,7 +191,7 @@ def test_addresses_of_pictures_follow_airflows_own(review: NewReview, monkeypatc
 
 
 def test_without_the_gallery_paths_are_listed(review: NewReview, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__AIRFLOW_CLAID__GALLERY", "False")
+    monkeypatch.setenv("AIRFLOW__CLAID__GALLERY", "False")
     lines = review(input=["https://shop/a.png?token=secret", *PATHS[:1]]).ask()["body"].splitlines()
     assert len(lines) == 2
     assert lines[1] == r"- **1\. SOFA\.png** file\:\/\/\/shop\/SOFA\.png".replace("1", "2", 1)

@@ -26,7 +26,7 @@ def test_the_tabs_are_on_task_instances_and_runs_and_in_the_navigation() -> None
     ("settings", "said"),
     [
         ({"AIRFLOW__API__BASE_URL": "http://host:8080/airflow/"}, "/airflow/claid/images"),
-        ({"AIRFLOW__AIRFLOW_CLAID__GALLERY": "False"}, "off"),
+        ({"AIRFLOW__CLAID__GALLERY": "False"}, "off"),
     ],
 )
 def test_the_plugin_follows_airflows_settings_and_loads_no_application(

@@ -1,0 +1,1 @@
+"""The section ``[claid]`` of Airflow's configuration."""
