@@ -121,5 +121,6 @@ PAGES = [
     Page(ROOT / "README.md"),
     Page(ROOT / "CHANGELOG.md"),
     Page(ROOT / "CONTRIBUTING.md"),
+    Page(ROOT / "SECURITY.md"),
     *(Page(path) for path in sorted((ROOT / "docs").rglob("*.md"))),
 ]
