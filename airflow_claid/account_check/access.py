@@ -31,6 +31,8 @@ def _why_not_claid(answer: Exchange) -> str | None:
         return "a proxy asks for user and password (407)"
     if 300 <= answer.status < 400:
         return f"the answer is a redirect ({answer.status})"
+    if answer.status >= 500 and answer.kind == "json":
+        return f"it answered {answer.status}: it cannot be used at present"
     if answer.kind in ("html", "text"):
         return f"the answer ({answer.status}) is {answer.kind}, as from a proxy, and not Claid's JSON"
     return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_claid.fulfilment.budget import Budget
     from airflow_claid.hooks.claid import ClaidHook
 
-_COLUMNS = (Column("FOUND", "found"), Column("ASSUMED", "assumed"), Column("SEEN", "shown"))
+_COLUMNS = (Column("FOUND", "found"), Column("ASSUMPTION", "name"), Column("SEEN", "shown"))
 _FOLDER = "claid-check"
 
 
@@ -91,11 +91,13 @@ def _shown(row: dict[str, Any]) -> str:
 
 
 def _what_to_do(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield lines about what differs: each with its cure, and with what to write into the connection's extra."""
+    """Yield lines about what differs: what is assumed, what to do, and what to write into the connection's extra."""
     for row in rows:
-        if row["cure"]:
-            yield f"{row['name']}: {row['seen']}. {row['cure']}"
-        if row["cure"] and row["setting"]:
+        if not row["cure"]:
+            continue
+        yield f"{row['name']} {'is a note' if row['found'] == 'note' else row['found']}. Assumed: {row['assumed']}"
+        yield f"    {row['cure']}"
+        if row["setting"]:
             yield f"    {row['setting']}"
 
 

@@ -18,6 +18,10 @@ _ROWS_AT_ONCE = 500
 _WIDE = 10_000
 """Characters of a line where nobody looks at it: ``grep`` and files get whole texts."""
 
+_GAP = 2
+_NARROWEST = 20
+"""Characters between two columns, and of a column that is folded."""
+
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -95,7 +99,8 @@ class Output:
         console, count = self._console, 0
         for page in _pages([column.cell(row) for column in columns] for row in rows):
             widths = [max(width, *(len(row[place]) for row in page)) for place, width in enumerate(widths)]
-            console.print(_laid_out(page, columns, widths, with_header=with_header and count == 0))
+            fitted = _fitted(widths, console.width)
+            console.print(_laid_out(page, columns, fitted, with_header=with_header and count == 0))
             count += len(page)
         return count
 
@@ -125,11 +130,21 @@ def _pages(rows: Iterable[list[str]]) -> Iterator[list[list[str]]]:
         yield page
 
 
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Return the least widths of columns in a line: the widest one gives way, and its cells are folded."""
+    fitted = list(widths)
+    excess = sum(fitted) + _GAP * (len(fitted) - 1) - room
+    if excess > 0:
+        widest = fitted.index(max(fitted))
+        fitted[widest] = max(_NARROWEST, fitted[widest] - excess)
+    return fitted
+
+
 def _laid_out(page: list[list[str]], columns: Sequence[Column], widths: Sequence[int], *, with_header: bool) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=with_header, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, show_header=with_header, pad_edge=False, padding=(0, _GAP, 0, 0))
     for column, width in zip(columns, widths, strict=True):
         table.add_column(
             Text(column.title), justify="right" if column.is_number else "left", min_width=width, overflow="fold"

@@ -188,6 +188,12 @@ DIFFERENCES: dict[str, Difference] = {
         lambda account: account.dialect(operation="download", headers={"Content-Type": "binary/octet-stream"}),
         LINKS,
     ),
+    "a host that sends no part of a picture": Difference(
+        {"links-ranges": "answered 416"},
+        COPES,
+        lambda account: account.dialect(operation="download", status=416, count=1),
+        LINKS,
+    ),
     "output beside data": Difference(
         {
             "generation-fields": "data.output is no list",

@@ -44,7 +44,7 @@ def found(answer: Any) -> dict[str, str]:
 def test_the_free_part_is_a_table_and_costs_nothing(account: Sandbox, command: Claid) -> None:
     ended = command("check")
     assert ended.code == 0
-    assert ended.out.splitlines()[0].split() == ["FOUND", "ASSUMED", "SEEN"]
+    assert ended.out.splitlines()[0].split() == ["FOUND", "ASSUMPTION", "SEEN"]
     assert len(re.findall(r"^(agrees|note|not tried) ", ended.out, re.MULTILINE)) == sum(
         len(group.assumptions) for group in GROUPS
     )
@@ -70,9 +70,10 @@ def test_what_to_set_is_printed_after_the_table(account: Sandbox, command: Claid
     ended = command("check", "--spend", "2")
     assert ended.code == 1
     lines = ended.out.splitlines()
-    number = next(number for number, line in enumerate(lines) if line.startswith("links-hosts:"))
-    line, setting = lines[number : number + 2]
-    assert "Add the host to `download_hosts`" in line
+    number = next(number for number, line in enumerate(lines) if line.startswith("links-hosts differs."))
+    assumed, cure, setting = lines[number : number + 3]
+    assert "Assumed: Links are on" in assumed
+    assert "Add the host to `download_hosts`" in cure
     assert json.loads(setting)["download_hosts"].endswith("cdn.example.com")
 
 
@@ -112,7 +113,8 @@ def test_no_network(connect: Connect, command: Claid) -> None:
     connect_to(connect, f"http://127.0.0.1:{free_port()}")
     ended = command("check", "--spend", "2")
     assert ended.code == 3
-    assert "reached: nothing answered. Check the `host`" in ended.out
+    assert re.search(r"^differs +reached +nothing answered", ended.out, re.MULTILINE)
+    assert "Check the `host`" in ended.out
     assert KEY not in ended.out + ended.err
 
 
@@ -123,6 +125,10 @@ def test_no_network(connect: Connect, command: Claid) -> None:
         (
             Reply(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
             "the answer (200) is html, as from a proxy",
+        ),
+        (
+            Reply(503, b'{"error_message": "later"}', {"Content-Type": "application/json"}),
+            "it answered 503: it cannot be used at present",
         ),
         (Reply(302, headers={"Location": "https://login.example/"}), "the answer is a redirect (302)"),
     ],
