@@ -25,6 +25,7 @@ from airflow_claid.delivery.inspection import inspect
 from airflow_claid.errors import (
     AirflowClaidError,
     CreditCeilingError,
+    JobFailedError,
     LinkNotAllowedError,
     PictureError,
     SpendLimitError,
@@ -35,7 +36,7 @@ from airflow_claid.fulfilment.fulfilment import Begun, Fulfilment
 from airflow_claid.fulfilment.liveness import this_process
 from airflow_claid.fulfilment.proof import Proof, ProofRecords
 from airflow_claid.fulfilment.proof_records import FolderProof, QuotaStoreProof
-from airflow_claid.fulfilment.receipt import Author
+from airflow_claid.fulfilment.receipt import Author, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts
 from airflow_claid.fulfilment.resources import utc_now
 from airflow_claid.fulfilment.terms import Terms
@@ -54,6 +55,7 @@ _FOLDER = "claid check"
 
 _NAME = "claid-check"
 _OPERATIONS = {"resizing": {"width": WIDTH, "fit": "bounds"}}
+_AGAIN = "No setting: Claid's reason is in the receipt. Another `--output` requests, and pays for, both again."
 _STATUSES_OF_REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -110,7 +112,11 @@ class PaidPart:
         if facts.get("done"):
             return not facts.get("blocked")
         facts = self.evidence.paid[step] = {**facts, "storage": self.storage}
-        facts.pop("error", None)
+        for name in ("error", "error_type", "cure"):
+            facts.pop(name, None)
+        if self._has_failed(order):
+            facts |= {"error_type": "JobFailedError", "error": "Claid ended the job without a picture", "cure": _AGAIN}
+            return False
         started = time.monotonic()
         with self.evidence.step(step):
             try:
@@ -133,6 +139,11 @@ class PaidPart:
             finally:
                 self._keep()
         return bool(facts.get("done")) and not facts.get("blocked")
+
+    def _has_failed(self, order: Order) -> bool:
+        """Return whether an earlier check paid for a job that failed; a task would send it again, a check does not."""
+        kept = FolderReceipts(self._receipts).read(order.fingerprint)
+        return kept is not None and kept.state is ReceiptState.FAILED
 
     @property
     def _fulfilment(self) -> Fulfilment:
@@ -281,7 +292,9 @@ def _link_facts(downloader: Downloader, link: str) -> dict[str, Any]:
 def _told(error: AirflowClaidError) -> dict[str, Any]:
     """Return what to note of an error, and the cure that it names by its kind."""
     facts: dict[str, Any] = {"error_type": type(error).__name__, "error": without_queries(str(error))[:500]}
-    if isinstance(error, LinkNotAllowedError):
+    if isinstance(error, JobFailedError):
+        facts["cure"] = _AGAIN
+    elif isinstance(error, LinkNotAllowedError):
         facts["cure"] = "Add the host to `download_hosts` in the connection's extra: see the rows about links."
     elif isinstance(error, ClaidError) and not error.may_have_been_charged:
         facts["cure"] = "See errors.md for this error; it was not charged."

@@ -12,6 +12,7 @@ from airflow_claid.account_check.assumption import Outcome
 from airflow_claid.account_check.check import GROUPS, Result
 from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator
 from airflow_claid.sandbox import Sandbox
+from tests.support.sandbox_client import wait_until
 from tests.unit.account_check.conftest import Check
 from tests.unit.operators.conftest import NewTry, new_try  # noqa: F401 - a fixture
 
@@ -69,6 +70,15 @@ def test_one_credit_pays_for_the_generation_and_not_for_the_edit(check: Check, a
     assert result.finding("edit-read").seen == "it costs 1 credit more than the check may spend"
 
 
+def test_a_job_that_failed_is_not_paid_again(check: Check, account: Sandbox) -> None:
+    account.fault("job_error", operation="submit_edit")
+    first, second = check(spend=2), check(spend=2)
+    for result in (first, second):
+        assert result.finding("edit-read").seen == "JobFailedError"
+        assert "Another `--output`" in str(result.finding("edit-read").cure)
+    assert account.charged() == 2
+
+
 def test_an_answer_that_is_lost_is_not_paid_again(check: Check, account: Sandbox) -> None:
     account.fault("cut", operation="generate_image", charged=True)
     first, second = check(spend=2), check(spend=2)
@@ -112,12 +122,12 @@ def test_a_batch_after_a_check_sends_at_full_width_from_the_start(
     connect("claid_default", conn_type="claid", password=account.api_key, host=account.url)
     run = threading.Thread(target=lambda: run_try(batch))
     run.start()
-    pause = threading.Event()
-    while account.held < 9:
-        assert run.is_alive()
-        pause.wait(0.02)
-    account.release()
-    run.join(30)
+    try:
+        wait_until(lambda: account.held == 9, seconds=60)
+    finally:
+        account.clear_faults()
+        account.release()
+        run.join(30)
     link = account.ledger("generate_image")[0].pictures[0]
     run_try(ImageEditOperator(task_id="e", input=link, operations={"resizing": {"width": 64}}, output=output))
     assert caplog.text.count("goes alone") == 2

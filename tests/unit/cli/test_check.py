@@ -148,6 +148,19 @@ def test_a_proxy_that_answers_in_place_of_claid(
     assert "pass-of-the-proxy" not in ended.out + ended.err
 
 
+def test_a_proxy_that_refuses_the_way(
+    scripted: ScriptedServer, connect: Connect, command: Claid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:pass-of-the-proxy@{scripted.url.partition('//')[2]}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    connect_to(connect, "https://claid.example")
+    ended = command("check", "--debug")
+    assert ended.code == 3
+    assert "nothing answered through the proxy that the environment names" in ended.out
+    assert KEY not in ended.out + ended.err
+    assert "pass-of-the-proxy" not in ended.out + ended.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
