@@ -11,7 +11,10 @@ from airflow_claid.account_check.evidence import Evidence, Step
 from airflow_claid.delivery.download_rules import DEFAULT_HOSTS
 
 _NO_LINK = "Claid gave no link"
-_HOSTS_CURE = "Add the host to `download_hosts` in the connection's extra, and check again within 24 hours: nothing is paid again."
+_HOSTS_CURE = (
+    "Add the host to `download_hosts` in the connection's extra, and check again within 24 hours: "
+    "nothing is paid again."
+)
 
 
 def _of_links(
