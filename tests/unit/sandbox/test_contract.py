@@ -13,7 +13,7 @@ from tests.support.sandbox_client import png
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-EXAMPLES = 60
+EXAMPLES = 30
 SECONDS = 400
 REACHED = {
     "generate_image",
@@ -32,7 +32,7 @@ REACHED = {
 
 @pytest.mark.skipif(sys.platform == "win32", reason="schemathesis is run as a command")
 def test_every_operation_keeps_the_contract_for_valid_and_invalid_requests(tmp_path: Path) -> None:
-    """All of schemathesis' checks, over the whole contract, in half a minute on two cores."""
+    """All of schemathesis' checks, over the whole contract."""
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "photo.png").write_bytes(png())
     settings = SandboxSettings(quota="", creative_quota="", video_quota="", job_seconds=0.02, image_size=SMALL)
