@@ -22,6 +22,11 @@ def gallery_is_on() -> bool:
     return bool(conf.getboolean(SECTION, "gallery", fallback=True))
 
 
+def credits_are_on() -> bool:
+    """Tell whether the page *Claid credits* is in the Airflow UI, as far as the configuration here tells."""
+    return bool(conf.getboolean(SECTION, "credits", fallback=True))
+
+
 def base_path() -> str:
     """Return the path of Airflow's address (``[api] base_url``), without a ``/`` at its end."""
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")

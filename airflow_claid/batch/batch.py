@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from airflow_claid.batch import outcomes
+from airflow_claid.batch import charges, outcomes
 from airflow_claid.batch.concurrency import ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
 from airflow_claid.batch.gone import gone_rows
@@ -205,7 +205,8 @@ class Batch:
             if isinstance(taken, Item):
                 yield taken
             else:
-                self._end(row.number, taken.row, known=taken.known, reused=taken.reused)
+                charges.tell_of_reused(self._fulfilment(True), taken.reused, taken.row)
+                self._end(row.number, taken.row, known=taken.known, reused=taken.reused is not None)
                 self._attend()
         while self._stopped_by is None:
             retry = self._retries.due()

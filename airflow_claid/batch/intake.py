@@ -68,12 +68,12 @@ class Ended:
 
     :param row: of the manifest.
     :param known: whether the manifest has the row already.
-    :param reused: whether its pictures were paid for before.
+    :param reused: its order, if its pictures were paid for before.
     """
 
     row: dict[str, Any]
     known: bool = False
-    reused: bool = False
+    reused: Order | None = None
 
 
 class Intake:
@@ -129,7 +129,7 @@ class Intake:
         if "fallback" in before:
             result["prompt"] = before["prompt"]
         known = result == before and self._index.has(row.number, order.fingerprint)
-        return Ended(result, known=known, reused=True)
+        return Ended(result, known=known, reused=order)
 
     def _result_before(self, order: Order, fallbacks: Sequence[Order]) -> dict[str, Any] | None:
         """Return the row of an item that ended before and whose pictures are still in place; ``None`` for others."""

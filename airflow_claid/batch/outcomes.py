@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_claid.batch.charges import charge_in_row
 from airflow_claid.batch.item_rows import ItemRow
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.fulfilment.fulfilment import Fulfilled
@@ -55,6 +56,7 @@ def fulfilled(
         "blocked": sum(image.blocked is True for one in all_results for image in one.images),
         "credits": sum(one.charged for one in all_results) - in_doubt,
         "credits_in_doubt": in_doubt,
+        "charges": [charge_in_row(charge) for one in all_results for charge in one.charges],
         "request_id": result.request_id,
     }
 

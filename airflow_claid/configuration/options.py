@@ -49,5 +49,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "example": None,
         "default": "True",
     },
+    "credits": {
+        "description": "Whether the Airflow UI has the page Claid credits: what tasks have spent.",
+        "version_added": None,
+        "type": "boolean",
+        "example": None,
+        "default": "True",
+    },
 }
 """As provider info has them; ``docs/configuration.md`` has them for users."""

@@ -144,7 +144,7 @@ class Budget:
                 self._in_doubt[order.fingerprint] = of_order - settled
             self._total_in_doubt -= settled
             self._spent += settled
-        self._events.charged(order, order.credits)
+        self._events.answer_found(order, order.credits)
         return settled
 
     def _hold(self, order: Order, request: str) -> Held | None:

@@ -16,11 +16,12 @@ from typing import Any
 from airflow_claid.client.values import without_nulls
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.errors import DeadLinkError, PictureError, PictureNotFoundError, UnreadAnswerError
+from airflow_claid.fulfilment.charges import is_paid_by_another, tell_of_earlier_charges
 from airflow_claid.fulfilment.completion import Completion, JobRunningError
 from airflow_claid.fulfilment.forecast import Forecast, Forecaster
 from airflow_claid.fulfilment.payment import Payment
 from airflow_claid.fulfilment.proof import Turn
-from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
+from airflow_claid.fulfilment.receipt import Charge, Receipt, ReceiptState
 from airflow_claid.fulfilment.receipt_stores import ReceiptStore
 from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.fulfilment.steps import links_have_expired
@@ -39,6 +40,7 @@ class Fulfilled:
     :param charged: its total cost, in this execution and before, as far as is known.
     :param in_doubt: the part of the cost for requests whose answer is lost; they may not have been charged.
     :param reasons: why Claid could not make some pictures, in its words.
+    :param charges: when each part of the cost was paid, and by which task.
     """
 
     order: Order
@@ -48,12 +50,22 @@ class Fulfilled:
     charged: float
     in_doubt: float
     reasons: tuple[str, ...] = ()
+    charges: tuple[Charge, ...] = ()
 
     @classmethod
     def of(cls, order: Order, receipt: Receipt, spent: float) -> Fulfilled:
         """Return the result that a complete receipt holds."""
         images = tuple(_with_path_of(order, image) for image in receipt.images)
-        return cls(order, images, spent, receipt.request_id, receipt.credits, receipt.credits_in_doubt, receipt.reasons)
+        return cls(
+            order,
+            images,
+            spent,
+            receipt.request_id,
+            receipt.credits,
+            receipt.credits_in_doubt,
+            receipt.reasons,
+            receipt.charges,
+        )
 
     def images_as_json(self) -> list[dict[str, Any]]:
         """Return a dict for each picture, as XCom ``images`` has it: without what is not known."""
@@ -183,6 +195,8 @@ class Fulfilment(Resources):
                 self.proof.doubt(order, error)
             payment.end_turn()
             raise
+        if payment.found is not None and not payment.credits and is_paid_by_another(payment.found, self.author):
+            self.events.reused(order)
         return Begun(order, store, receipt, payment.credits, payment.turn)
 
     def resume(self, order: Order, receipt: Receipt, spent: float) -> Begun:
@@ -196,7 +210,9 @@ class Fulfilment(Resources):
         further = kept is not None and kept.is_of_same_request(receipt) and kept.state.is_paid
         if kept is not None and kept.state is ReceiptState.UNREAD and kept.job_id is None:
             further = False
-        return Begun(order, store, kept if kept is not None and further else receipt, spent)
+        latest = kept if kept is not None and further else receipt
+        tell_of_earlier_charges(self, order, latest)
+        return Begun(order, store, latest, spent)
 
     def complete(self, begun: Begun, deadline: datetime | None = None) -> Fulfilled:
         """Wait for a paid order's job, if it has one, and deliver its pictures.

@@ -18,6 +18,7 @@ import tenacity
 from airflow_claid.client import Answer, Call, ClaidError
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.answer_reading import claim_known, read_kept_answer, why_of_another
+from airflow_claid.fulfilment.charges import tell_of_earlier_charges
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.proof import Turn
@@ -47,6 +48,8 @@ class Payment:
         self._store = store
         self._resources = resources
         self._credits = 0.0
+        self.found: Receipt | None = None
+        """The receipt that there was before, if any."""
         self.turn: Turn | None = None
         """To be ended when the request's pictures are in place, or cannot be."""
 
@@ -67,12 +70,15 @@ class Payment:
         step = next_step(receipt, author, regenerate=terms.regenerate)
         if receipt is None:
             return self._pay(edition=1, former=None)
-        if step is Step.SEND_AGAIN:
-            log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
-            return self.again(receipt)
         if step is Step.LOOK_UP:
             receipt = self._missing_answer(receipt).wait_while_it_may_come(self._store)
             step = next_step(receipt, author, regenerate=False)
+        if self.found is None:
+            self.found = receipt
+            tell_of_earlier_charges(self._resources, self._order, receipt)
+        if step is Step.SEND_AGAIN:
+            log.info("Paying again for %s on purpose (regenerate)", shortened(self._order.subject))
+            return self.again(receipt)
         if step is Step.LOOK_UP:
             return self._settle_lost_answer(receipt)
         if step is Step.SEND:
@@ -167,6 +173,7 @@ class Payment:
             lost_answers=former.lost_answers if former else 0,
             credits=former.credits if former else 0.0,
             credits_in_doubt=former.credits_in_doubt if former else 0.0,
+            earlier=former.charges if former else (),
             asked_at=resources.now().isoformat(),
             before=resources.delivery.state_of(destination) if destination else None,
         )

@@ -77,9 +77,49 @@ class Author:
     generation: int = 0
     process: str = ""
 
+    def is_same_task(self, other: Author) -> bool:
+        """Return whether both are the same task instance, in whichever try."""
+        return (self.dag_id, self.run_id, self.task_id, self.map_index) == (
+            other.dag_id,
+            other.run_id,
+            other.task_id,
+            other.map_index,
+        )
+
+    @property
+    def task(self) -> str:
+        """The task instance as a text: ``DAG/RUN/TASK``, and its map index where it has one."""
+        mapped = f"/{self.map_index}" if self.map_index >= 0 else ""
+        return f"{self.dag_id}/{self.run_id}/{self.task_id}{mapped}"
+
     def same_attempt(self, other: Author) -> bool:
         """Return whether both are tries of the same attempt: nobody cleared the task in between."""
         return replace(self, try_number=0, process="") == replace(other, try_number=0, process="")
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One payment of a request.
+
+    :param at: when it was answered, or sent if its answer is lost; ISO 8601 with its zone.
+    :param author: the task that sent it.
+    :param credits: what it cost.
+    :param in_doubt: what it may have cost, because its answer is lost.
+    """
+
+    at: str
+    author: Author
+    credits: float = 0.0
+    in_doubt: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**vars(self), "author": vars(self.author).copy()}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Charge:
+        """Restore what :meth:`to_json` returned."""
+        return cls(**{**facts, "author": Author(**facts["author"])})
 
 
 @dataclass(frozen=True)
@@ -106,6 +146,7 @@ class Receipt:
     :param signed: whether this or an earlier state holds a link that may be signed.
     :param reasons: why the job could not make some pictures, in Claid's words.
     :param fallback_of: the fingerprint of the request in place of which it was sent, because that was blocked.
+    :param earlier: what was paid for it before it was sent the last time.
     """
 
     fingerprint: str
@@ -132,6 +173,16 @@ class Receipt:
     images: tuple[DeliveredImage, ...] = ()
     reasons: tuple[str, ...] = ()
     fallback_of: str | None = None
+    earlier: tuple[Charge, ...] = ()
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What was paid for the request so far, oldest first."""
+        in_doubt = self.credits_in_doubt - sum(one.in_doubt for one in self.earlier)
+        certain = self.credits - self.credits_in_doubt - sum(one.credits for one in self.earlier)
+        if not in_doubt and not certain:
+            return self.earlier
+        return (*self.earlier, Charge(self.paid_at or self.asked_at or "", self.author, certain, in_doubt))
 
     def evolve(self, **changes: Any) -> Receipt:
         """Return a copy with some fields changed; :func:`dataclasses.replace` would take five times as long."""
@@ -166,10 +217,13 @@ class Receipt:
             "images": [image.to_json() for image in self.images],
             "answer": self.answer.to_json() if self.answer else None,
             "reasons": list(self.reasons),
+            "earlier": [charge.to_json() for charge in self.earlier],
         }
         facts = {"version": VERSION, **vars(self), **own}
         if self.fallback_of is None:
             del facts["fallback_of"]
+        if not self.earlier:
+            del facts["earlier"]
         return facts
 
     @classmethod
@@ -195,6 +249,7 @@ class Receipt:
                     "answer": KeptAnswer.from_json(values["answer"]) if values.get("answer") else None,
                     "images": tuple(DeliveredImage.from_json(image) for image in values["images"]),
                     "reasons": tuple(values.get("reasons", ())),
+                    "earlier": tuple(Charge.from_json(charge) for charge in values.get("earlier", ())),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

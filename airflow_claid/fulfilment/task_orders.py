@@ -15,6 +15,7 @@ from airflow_claid.fulfilment.deferred import DeferredFailure, DeferredOrder, De
 from airflow_claid.fulfilment.failures import OF_ONE_ORDER, Failure, error_of, may_be_passed_over
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.fulfilment.progress import Progress
+from airflow_claid.fulfilment.receipt import Charge
 from airflow_claid.orders.order import Order
 
 log = logging.getLogger(__name__)
@@ -341,6 +342,9 @@ class TaskOrders:
         for one in failed:
             error = PartialFailureError(one.message, retryable=one.retryable)
             order, former = order_of.get(one.subject), self.failed.get(one.subject)
+            if order is not None and one.credits:
+                charge = Charge(self.started.isoformat(), self.fulfilment.author, one.credits)
+                self.fulfilment.events.paid_before(order, [charge], pictures=0, blocked=0)
             if order is not None:
                 failure = Failure.of(order, error, one.credits, of_all=one.of_all)
             elif former is not None:

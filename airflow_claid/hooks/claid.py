@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from airflow_claid.client.account import seconds_in_range
 from airflow_claid.client.calls import poll
 from airflow_claid.client.spending.limits import SpendLimit, limits_of, strictest
 from airflow_claid.client.spending.spending import Spending
+from airflow_claid.client.spending.standing import Standing, standings
 from airflow_claid.configuration import defaults
 from airflow_claid.delivery.download_rules import DEFAULT_HOSTS, DownloadRules
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
@@ -144,9 +146,7 @@ class ClaidHook(BaseHook):
         :param used: receives a limit and the credits used of it, each time that they change.
         :raises ClaidValidationError: if a limit is malformed, or there is no ``quota_store`` to count in.
         """
-        where = f"spend_limit in the extra of the connection {self.claid_conn_id!r}"
-        of_connection = limits_of(self._extra.get("spend_limit"), where, f"connection {self.claid_conn_id}")
-        limits = strictest([*of_connection, *own])
+        limits = strictest([*self.spend_limits, *own])
         if not limits:
             return None
         store = self._extra.get("quota_store")
@@ -156,6 +156,25 @@ class ClaidHook(BaseHook):
                 f"quota_store in the extra of the connection {self.claid_conn_id!r} to redis://HOST:PORT/DB"
             )
         return Spending(limits, store, self.client.base_url, who, used=used)
+
+    @property
+    def spend_limits(self) -> tuple[SpendLimit, ...]:
+        """The connection's own spend limits.
+
+        :raises ClaidValidationError: if one is malformed.
+        """
+        where = f"spend_limit in the extra of the connection {self.claid_conn_id!r}"
+        return limits_of(self._extra.get("spend_limit"), where, f"connection {self.claid_conn_id}")
+
+    def standings(self, now: datetime) -> list[Standing]:
+        """Return how much is used of the spend limits that are counted in the connection's ``quota_store``.
+
+        :param now: the time.
+        :returns: none where there is no ``quota_store``.
+        :raises ClaidError: if the connection is missing or malformed, or its Redis cannot be reached.
+        """
+        store = self._extra.get("quota_store")
+        return standings(store, self.client.base_url, self.spend_limits, now) if store else []
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the connection works, and a sentence about it, at no cost.

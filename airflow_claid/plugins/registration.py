@@ -9,9 +9,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_claid.gallery_addresses import TASK_TAB, URL_PREFIX, gallery_is_on, gallery_root
-
-_SHOWN = gallery_is_on()
+from airflow_claid.gallery_addresses import TASK_TAB, URL_PREFIX, credits_are_on, gallery_is_on, gallery_root
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -40,16 +38,20 @@ class LazyApp:
 
 
 def _make_app() -> Asgi:
-    from airflow_claid.plugins.gallery.app import create_app
+    from airflow_claid.plugins.app import create_app
 
     return create_app()
 
 
 def _apps() -> list[dict[str, Any]]:
-    return [{"name": "Claid images", "app": LazyApp(_make_app), "url_prefix": URL_PREFIX}]
+    return [{"name": "Claid", "app": LazyApp(_make_app), "url_prefix": URL_PREFIX}]
 
 
 def _views() -> list[dict[str, Any]]:
+    return [*(_of_gallery() if gallery_is_on() else []), *(_of_credits() if credits_are_on() else [])]
+
+
+def _of_gallery() -> list[dict[str, Any]]:
     images = f"{gallery_root()}/images"
     run = f"{images}/dags/{{DAG_ID}}/runs/{{RUN_ID}}"
     return [
@@ -70,12 +72,25 @@ def _views() -> list[dict[str, Any]]:
     ]
 
 
-class ClaidPlugin(AirflowPlugin):
-    """The tab *Images* of task instances and DAG runs, and the latest pictures in the navigation.
+def _of_credits() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "Claid credits",
+            "href": f"{gallery_root()}/credits",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "claid_credits",
+        }
+    ]
 
-    ``[claid] gallery = False`` in Airflow's configuration leaves all of it out.
+
+class ClaidPlugin(AirflowPlugin):
+    """The tab *Images* of task instances and DAG runs, and in the navigation the latest pictures and the credits.
+
+    ``[claid] gallery = False`` in Airflow's configuration leaves the pictures out, ``credits = False`` the
+    credits.
     """
 
     name = "claid"
-    fastapi_apps = _apps() if _SHOWN else []
-    external_views = _views() if _SHOWN else []
+    external_views = _views()
+    fastapi_apps = _apps() if external_views else []

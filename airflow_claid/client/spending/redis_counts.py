@@ -5,13 +5,15 @@ Each limit has a hash for each period. Its fields, all in thousandths of a credi
 - ``spent``: what was charged, or may have been;
 - ``held``: the sum of the open reservations;
 - ``r:NAME``: one of these;
-- ``by:WHO``: what a task has spent and holds.
+- ``by:WHO``: what a task has spent and holds;
+- ``most``: what the limit allows, as the latest request said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from redis import BlockingConnectionPool, Redis
@@ -20,6 +22,7 @@ from redis.retry import Retry
 
 _TIMEOUT = 2.0
 _CONNECTIONS = 32
+_LISTED = 500
 _MILLI = 1000
 
 _USED = """
@@ -38,7 +41,7 @@ for place, name in ipairs(KEYS) do
     end
 end
 for place, name in ipairs(KEYS) do
-    redis.call('HSET', name, field, amount)
+    redis.call('HSET', name, field, amount, 'most', ARGV[2 * place + 2])
     redis.call('HINCRBY', name, 'held', missing[place])
     redis.call('HINCRBY', name, by, missing[place])
     redis.call('PEXPIREAT', name, ARGV[2 * place + 3])
@@ -84,6 +87,22 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What is counted of one limit in one period.
+
+    :param spent: credits that were charged, or may have been.
+    :param reserved: credits of requests without an answer.
+    :param allowed: what the limit allows, as the latest request said; ``None`` where none has said so.
+    :param by: credits of each task, spent or reserved.
+    """
+
+    spent: float
+    reserved: float
+    allowed: float | None
+    by: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Refused:
     """A limit that does not allow a reservation.
 
@@ -112,6 +131,7 @@ class RedisCounts:
             retry=Retry(NoBackoff(), 0),
         )
         redis: Any = Redis(connection_pool=pool)
+        self._redis = redis
         self._reserve = redis.register_script(_RESERVE)
         self._end = redis.register_script(_END)
 
@@ -123,10 +143,14 @@ class RedisCounts:
         place, facts = self._reserve(keys=[one.name for one in counters], args=[name, who, _milli(amount), *numbers])
         if not place:
             return [used / _MILLI for used in facts], None
-        texts = [fact.decode() if isinstance(fact, bytes) else str(fact) for fact in facts]
-        counts = dict(zip(texts[::2], (int(text) / _MILLI for text in texts[1::2]), strict=True))
-        by = {field.removeprefix("by:"): count for field, count in counts.items() if field.startswith("by:") and count}
-        return [], Refused(place - 1, counts.get("spent", 0.0) + counts.get("held", 0.0), by)
+        counts = _counts(dict(zip(facts[::2], facts[1::2], strict=True)))
+        return [], Refused(place - 1, counts.get("spent", 0.0) + counts.get("held", 0.0), _by(counts))
+
+    def all(self, beginning: str) -> dict[str, Counted]:
+        """Return what is counted, by the name of its hash, for those whose names begin like this; 500 at most."""
+        found = self._redis.scan_iter(match=f"{beginning}*", count=1000)
+        names = [_text(name) for name in islice(found, _LISTED)]
+        return {name: _counted(_counts(self._redis.hgetall(name))) for name in names}
 
     def end(
         self,
@@ -149,3 +173,19 @@ class RedisCounts:
 
 def _milli(credits: float) -> int:  # noqa: A002 - Claid's own word
     return round(credits * _MILLI)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _counts(facts: Mapping[object, object]) -> dict[str, float]:
+    return {_text(field): int(_text(number)) / _MILLI for field, number in facts.items()}
+
+
+def _by(counts: Mapping[str, float]) -> dict[str, float]:
+    return {field.removeprefix("by:"): count for field, count in counts.items() if field.startswith("by:") and count}
+
+
+def _counted(counts: Mapping[str, float]) -> Counted:
+    return Counted(counts.get("spent", 0.0), counts.get("held", 0.0), counts.get("most"), _by(counts))

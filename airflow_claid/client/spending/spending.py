@@ -90,8 +90,8 @@ class Spending:
     ) -> None:
         self._limits = tuple(limits)
         self._shown = shown_address(url.strip())
-        self._counts = _counts_at(url.strip(), self._limits[0])
-        self._base = hashlib.sha256(base_url.encode()).hexdigest()[:16]
+        self._counts = counts_at(url.strip(), self._limits[0].name)
+        self._beginning = beginning_of(base_url)
         self._who = who
         self._used = used
         self._now = now
@@ -184,7 +184,7 @@ class Spending:
 
         return tuple(
             Counter(
-                f"airflow-claid/spending/{self._base}/{limit.per}/{limit.timezone}/{period.label}/{limit.name}",
+                f"{self._beginning}{limit.per}/{limit.timezone}/{period.label}/{limit.name}",
                 limit.credits,
                 (period.ends + _KEPT).timestamp(),
             )
@@ -215,17 +215,22 @@ class Spending:
         )
 
 
-def _counts_at(url: str, limit: SpendLimit) -> RedisCounts:
+def beginning_of(base_url: str) -> str:
+    """Return how the names of all counts of a Claid, or of a sandbox, begin."""
+    return f"airflow-claid/spending/{hashlib.sha256(base_url.encode()).hexdigest()[:16]}/"
+
+
+def counts_at(url: str, limit: str) -> RedisCounts:
     """Return the counts on a server: the same object for every task of this process.
 
+    :param limit: the name of a spend limit, for the error.
     :raises ClaidValidationError: if the library is missing.
     """
     try:
         from airflow_claid.client.spending.redis_counts import RedisCounts
     except ImportError:
         raise ClaidValidationError(
-            f"spend_limit={limit.name!r} is counted in a Redis, whose library is missing: install "
-            "'airflow-claid[redis]'"
+            f"spend_limit={limit!r} is counted in a Redis, whose library is missing: install 'airflow-claid[redis]'"
         ) from None
     with _connected_lock:
         if url not in _connected:

@@ -306,7 +306,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             latency=lambda: pace.latency,
             poll_rate=lambda: pace.poll_rate,
             terms=plan.terms,
-            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context), self._metrics),
+            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context), self._events),
             report_seconds=plan.report_seconds,
             listed=plan.items.has if plan.is_whole else None,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_claid.client.spending.limits import SpendLimit
+from airflow_claid.fulfilment.receipt import Charge
 from airflow_claid.orders.order import Order
 from airflow_claid.version_compat import Stats
 
@@ -45,6 +46,16 @@ class TaskMetrics:
             self.credits_in_doubt += credits
         self._count("claid.lost_answers", 1, operation=order.operation)
         self._count("claid.credits_in_doubt", credits, operation=order.operation)
+
+    def answer_found(self, order: Order, credits: float) -> None:  # noqa: A002
+        """Count the credits of a lost answer that is found."""
+        self.charged(order, credits)
+
+    def paid_before(self, order: Order, charges: Sequence[Charge], *, pictures: int, blocked: int) -> None:
+        """Count nothing: the process that paid has counted it."""
+
+    def reused(self, order: Order) -> None:
+        """Count nothing."""
 
     def delivered(self, order: Order, *, pictures: int, blocked: int) -> None:
         """Count pictures, and blocked ones."""

@@ -213,6 +213,8 @@ class ClaidPayingOperator(ReportingOperator):
         except Exception:
             context["ti"].xcom_push(key="credits", value=fulfilment.budget.spent)
             raise
+        finally:
+            self._bill.report()
 
     def _terms(self) -> Terms:
         return Terms(
@@ -231,7 +233,7 @@ class ClaidPayingOperator(ReportingOperator):
             ceiling(self.max_credits, "max_credits"),
             spent=spent,
             spending=self.hook.spending(self._spend_limits(), who, used),
-            events=self._metrics,
+            events=self._events,
         )
 
     def _spend_limits(self) -> tuple[SpendLimit, ...]:
@@ -240,6 +242,7 @@ class ClaidPayingOperator(ReportingOperator):
 
     def _fulfilment(self, context: Context, spent: float = 0.0) -> Fulfilment:
         spares = spare_receipts(context)
+        self._bill.report_to(context["ti"])
         return Fulfilment(
             client=self.hook.client,
             delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
@@ -248,7 +251,7 @@ class ClaidPayingOperator(ReportingOperator):
             proof=Proof(self.hook.client.account, self._proof_records),
             terms=self._terms(),
             budget=self._budget(spent),
-            events=self._metrics,
+            events=self._events,
         )
 
     def _proof_records(self, order: Order) -> tuple[ProofRecords, ...]:

@@ -10,9 +10,11 @@ from airflow.sdk import BaseOperator
 
 from airflow_claid.client import ClaidError
 from airflow_claid.delivery.image import DeliveredImage
+from airflow_claid.fulfilment.events import AllEvents
 from airflow_claid.gallery_addresses import gallery_is_on, tab_of_task
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.operators.bases.assets import announce, is_later_try, lasting, without_assets
+from airflow_claid.operators.bases.bill import ReportedBill
 from airflow_claid.operators.bases.labels import name_mapped_task, rendered_as_text
 from airflow_claid.operators.bases.lineage import report_lineage
 from airflow_claid.operators.bases.metrics import TaskMetrics
@@ -43,11 +45,19 @@ class ReportingOperator(BaseOperator):
     @cached_property
     def hook(self) -> ClaidHook:
         """The hook of the connection."""
-        return ClaidHook(self.claid_conn_id, on_refusal=self._metrics.refused)
+        return ClaidHook(self.claid_conn_id, on_refusal=self._events.refused)
 
     @cached_property
     def _metrics(self) -> TaskMetrics:
         return TaskMetrics(self.dag_id, self.task_id, self.claid_conn_id)
+
+    @cached_property
+    def _bill(self) -> ReportedBill:
+        return ReportedBill(self.claid_conn_id)
+
+    @cached_property
+    def _events(self) -> AllEvents:
+        return AllEvents(self._metrics, self._bill)
 
     def pre_execute(self, context: Context) -> None:
         """Have Airflow's page call a mapped task by its name, where it has one."""

@@ -16,6 +16,11 @@ signed_in = get_user
 """The dependency that returns who asks: 401 without a login."""
 
 
+def may_read_some(user: BaseUser) -> bool:
+    """Tell whether a person may read XComs in general, also while there is no DAG."""
+    return get_auth_manager().is_authorized_dag(method="GET", access_entity=DagAccessEntity.XCOM, user=user)
+
+
 def visible_dags(user: BaseUser) -> set[str]:
     """Return the ids of the DAGs that a person may see."""
     return get_auth_manager().get_authorized_dag_ids(user=user, method="GET")

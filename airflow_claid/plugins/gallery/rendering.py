@@ -1,4 +1,4 @@
-"""The gallery's pages as HTML; whatever a task reported is text in them, never markup."""
+"""Our pages as HTML; whatever a task reported is text in them, never markup."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from airflow_claid import __version__
 from airflow_claid.client.redaction import without_logins, without_queries
@@ -54,6 +54,10 @@ def _credits(number: float | None) -> str:
     return "1 credit" if number == 1 else f"{number:g} credits"
 
 
+def _amount(number: float) -> str:
+    return f"{number:,.3f}".rstrip("0").rstrip(".")
+
+
 def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
@@ -71,7 +75,7 @@ def _error(text: str) -> str:
 
 
 _environment = Environment(
-    loader=PackageLoader("airflow_claid.plugins.gallery"),
+    loader=ChoiceLoader([PackageLoader(f"airflow_claid.plugins.{name}") for name in ("gallery", "credits")]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -85,6 +89,7 @@ _environment.filters |= {
     "file": _file,
     "error": _error,
     "count": _plural,
+    "amount": _amount,
 }
 _environment.globals |= {"labels": LABELS, "meanings": MEANINGS, "version": __version__}
 

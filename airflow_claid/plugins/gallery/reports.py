@@ -1,19 +1,22 @@
-"""What tasks reported, read from Airflow's database: the only module of the gallery that does."""
+"""What tasks reported, read from Airflow's database: the only module that does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
+from sqlalchemy.engine import Row
 
+from airflow_claid.fulfilment.bill import XCOM
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.plugins.gallery.pictures import is_reported_image
 
@@ -21,6 +24,7 @@ _LABEL = TaskInstance.__table__.c.rendered_map_index
 _KEYS = ("images", "summary")
 _RUNS_LOOKED_AT = 200
 _SAMPLE = 8
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def _report(task_id: str, map_index: int, values: Mapping[str, Any], label: str 
     return Report(task_id, map_index, ours, manifest if isinstance(manifest, str) else None, label)
 
 
-def _value(row: XComModel) -> Any:
+def _value(row: XComModel | Row[Any]) -> Any:
     """Return the value of an XCom, also of one that an XCom backend has put elsewhere."""
     value = XComModel.deserialize_value(row)
     if isinstance(value, str):
@@ -155,3 +159,67 @@ def latest_runs(dag_ids: Iterable[str], may_read: Callable[[str], bool], most: i
         if reports:
             runs.append((run, reports))
     return runs
+
+
+@dataclass(frozen=True)
+class TaskRef:
+    """A task instance."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+def bills_of(dag_ids: Collection[str] | None, since: datetime) -> Iterator[tuple[TaskRef, Any]]:
+    """Yield the XComs ``bill`` that were pushed since a time, as they come from the database.
+
+    :param dag_ids: of which DAGs; ``None`` for all.
+    """
+    query = select(
+        XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value
+    ).where(XComModel.key == XCOM, XComModel.timestamp >= since)
+    if dag_ids is not None:
+        query = query.where(XComModel.dag_id.in_(list(dag_ids)))
+    with create_session() as session:
+        for row in session.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+            yield TaskRef(row.dag_id, row.run_id, row.task_id, row.map_index), _value(row)
+
+
+def failed_without_bill(
+    dag_ids: Collection[str] | None, operators: Collection[str], since: datetime, until: datetime, most: int
+) -> list[TaskRef]:
+    """Return task instances that failed in a time and reported no bill: they were killed, or failed at their begin.
+
+    :param operators: the names of the operators that pay.
+    :param most: no more are returned.
+    """
+    reported = exists().where(
+        XComModel.dag_id == TaskInstance.dag_id,
+        XComModel.run_id == TaskInstance.run_id,
+        XComModel.task_id == TaskInstance.task_id,
+        XComModel.map_index == TaskInstance.map_index,
+        XComModel.key == XCOM,
+    )
+    query = (
+        select(TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
+        .where(
+            TaskInstance.state.in_(("failed", "up_for_retry")),
+            TaskInstance.operator.in_(list(operators)),
+            TaskInstance.end_date >= since,
+            TaskInstance.end_date < until,
+            ~reported,
+        )
+        .order_by(TaskInstance.end_date.desc())
+        .limit(most)
+    )
+    if dag_ids is not None:
+        query = query.where(TaskInstance.dag_id.in_(list(dag_ids)))
+    with create_session() as session:
+        return [TaskRef(*row) for row in session.execute(query)]
+
+
+def known_dags(dag_ids: Collection[str]) -> set[str]:
+    """Return those that are DAGs."""
+    with create_session() as session:
+        return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(list(dag_ids)))))

@@ -17,16 +17,22 @@ def test_airflow_finds_the_plugin_by_its_entry_point() -> None:
 
 
 def test_the_tabs_are_on_task_instances_and_runs_and_in_the_navigation() -> None:
-    assert [view["destination"] for view in ClaidPlugin.external_views] == ["task_instance", "dag_run", "nav"]
+    assert [view["destination"] for view in ClaidPlugin.external_views] == ["task_instance", "dag_run", "nav", "nav"]
     prefix = ClaidPlugin.fastapi_apps[0]["url_prefix"]
-    assert all(view["href"].startswith(f"{prefix}/images") for view in ClaidPlugin.external_views)
+    assert all(view["href"].startswith(f"{prefix}/images") for view in ClaidPlugin.external_views[:3])
+    assert (ClaidPlugin.external_views[3]["name"], ClaidPlugin.external_views[3]["href"]) == (
+        "Claid credits",
+        f"{prefix}/credits",
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"AIRFLOW__API__BASE_URL": "http://host:8080/airflow/"}, "/airflow/claid/images"),
-        ({"AIRFLOW__CLAID__GALLERY": "False"}, "off"),
+        ({"AIRFLOW__API__BASE_URL": "http://host:8080/airflow/"}, "/airflow/claid/credits"),
+        ({"AIRFLOW__CLAID__GALLERY": "False"}, "/claid/credits"),
+        ({"AIRFLOW__CLAID__CREDITS": "False"}, "/claid/images"),
+        ({"AIRFLOW__CLAID__GALLERY": "False", "AIRFLOW__CLAID__CREDITS": "False"}, "off"),
     ],
 )
 def test_the_plugin_follows_airflows_settings_and_loads_no_application(
@@ -36,7 +42,7 @@ def test_the_plugin_follows_airflows_settings_and_loads_no_application(
         monkeypatch.setenv(name, value)
     code = (
         "import sys\nfrom airflow_claid.plugins.registration import ClaidPlugin as plugin\n"
-        "assert not [name for name in sys.modules if name.startswith(('airflow_claid.plugins.gallery', 'PIL'))]\n"
+        "assert not [name for name in sys.modules if name.startswith(('airflow_claid.plugins.gallery', 'airflow_claid.plugins.credits', 'PIL'))]\n"
         "print(plugin.external_views[-1]['href'] if plugin.fastapi_apps and plugin.external_views else 'off')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 
+from airflow_claid.plugins.app import create_app
 from airflow_claid.plugins.gallery import access, reports, routes
-from airflow_claid.plugins.gallery.app import create_app
 from airflow_claid.plugins.gallery.reports import Report, Run
 
 RUN = "manual__2026-11-01T00:00:00+00:00"

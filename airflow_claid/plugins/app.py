@@ -1,4 +1,4 @@
-"""The application that serves the gallery; Airflow mounts it, and asks its auth manager about each request."""
+"""The application that serves our pages; Airflow mounts it, and asks its auth manager about each request."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from airflow_claid.plugins.credits.routes import router as credits_router
 from airflow_claid.plugins.gallery.links import Links
 from airflow_claid.plugins.gallery.problems import NotShownError
 from airflow_claid.plugins.gallery.rendering import page
-from airflow_claid.plugins.gallery.routes import router
+from airflow_claid.plugins.gallery.routes import router as gallery_router
 
 _HERE = Path(__file__).parent
 
@@ -29,15 +30,17 @@ HEADERS = {
 
 _REFUSALS = {
     401: "You are not signed in to Airflow.",
-    403: "You may not read the XComs of this DAG, which name its pictures.",
+    403: "You may not read the XComs of this DAG, in which its tasks report.",
 }
 
 
 def create_app() -> FastAPI:
     """Make the application."""
-    app = FastAPI(title="Claid images", openapi_url=None, docs_url=None, redoc_url=None)
-    app.include_router(router)
-    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app = FastAPI(title="Claid", openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(gallery_router)
+    app.include_router(credits_router)
+    app.mount("/static/credits", StaticFiles(directory=_HERE / "credits" / "static"), name="credits")
+    app.mount("/static", StaticFiles(directory=_HERE / "gallery" / "static"), name="static")
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(NotShownError, _not_shown)
     app.middleware("http")(_with_headers)

@@ -1,0 +1,1 @@
+"""The page *Claid credits*: what tasks have spent."""
