@@ -30,7 +30,7 @@ case "${1:-tests}" in
         .venv/bin/python -m tests.browser.screenshots "${@:2}"
         ;;
     *)
-        echo "usage: $0 [tests | screenshots [gallery | review | form]]" >&2
+        echo "usage: $0 [tests | screenshots [gallery | credits | review | form]]" >&2
         exit 2
         ;;
 esac

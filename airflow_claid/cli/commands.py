@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from airflow_claid.cli import check, estimate, generate, manifest, receipts, sandbox, storages
+from airflow_claid.cli import (
+    check,
+    credits,  # noqa: A004 - Claid's own word
+    estimate,
+    generate,
+    manifest,
+    receipts,
+    sandbox,
+    storages,
+)
 from airflow_claid.cli.command import Command, Group
 
 COMMANDS: tuple[Command | Group, ...] = (
@@ -12,5 +21,6 @@ COMMANDS: tuple[Command | Group, ...] = (
     estimate.COMMAND,
     check.COMMAND,
     storages.COMMAND,
+    credits.COMMAND,
     sandbox.COMMAND,
 )

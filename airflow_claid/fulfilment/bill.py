@@ -70,14 +70,16 @@ class TaskBill:
         self._doubts: dict[str, tuple[str, float]] = {}
         """By fingerprint: the day of an answer that is lost, and what it may have cost."""
         self._told = CompactMap()
-        """Orders of which it is known who paid for them before."""
+        """Orders whose payments are counted."""
 
     def charged(self, order: Order, credits: float) -> None:  # noqa: A002 - Claid's own word
         """Count credits."""
+        self._is_first_of(order.fingerprint)
         self._add(order.operation, Sums(credits=credits))
 
     def answer_lost(self, order: Order, credits: float) -> None:  # noqa: A002
         """Count credits in doubt."""
+        self._is_first_of(order.fingerprint)
         self._add(order.operation, Sums(in_doubt=credits))
         with self._lock:
             self._doubts[order.fingerprint] = (_today(), credits)
@@ -92,7 +94,7 @@ class TaskBill:
     def paid_before(self, order: Order, charges: Sequence[Charge], *, pictures: int, blocked: int) -> None:
         """Count what earlier tries have paid, on the days on which they did."""
         fingerprint, operation = order.fingerprint, order.operation
-        if not self._is_first_told(fingerprint):
+        if not self._is_first_of(fingerprint):
             return
         for charge in charges:
             day = day_of(charge.at) or _today()
@@ -104,7 +106,7 @@ class TaskBill:
 
     def reused(self, order: Order) -> None:
         """Count what was not paid again."""
-        if self._is_first_told(order.fingerprint):
+        if self._is_first_of(order.fingerprint):
             self._add(order.operation, Sums(reused=order.credits))
 
     def delivered(self, order: Order, *, pictures: int, blocked: int) -> None:
@@ -132,7 +134,7 @@ class TaskBill:
             ],
         }
 
-    def _is_first_told(self, fingerprint: str) -> bool:
+    def _is_first_of(self, fingerprint: str) -> bool:
         with self._lock:
             known = len(self._told)
             self._told.setdefault(hash(fingerprint), 0)

@@ -29,12 +29,11 @@ def is_paid_by_another(receipt: Receipt, author: Author) -> bool:
 
 
 def tell_of_earlier_charges(resources: Resources, order: Order, found: Receipt) -> None:
-    """Tell what earlier processes of this task instance have paid for an order.
+    """Tell what this task instance has paid for an order before.
 
-    :param found: its receipt, before this process pays anything.
+    :param found: its receipt, before more is paid for it.
     """
-    own = charges_of(found, resources.author, order.credits)
-    earlier = [charge for charge in own if charge.author != resources.author]
+    earlier = charges_of(found, resources.author, order.credits)
     if earlier:
         blocked = sum(bool(image.blocked) for image in found.images) if found.state.is_final else 0
         usable = len(found.images) - blocked if found.state.is_final else 0

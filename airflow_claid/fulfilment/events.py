@@ -22,7 +22,7 @@ class Events(Protocol):
         """Tell that a lost answer is found after all, so that these credits were charged."""
 
     def paid_before(self, order: Order, charges: Sequence[Charge], *, pictures: int, blocked: int) -> None:
-        """Tell what earlier processes of the same task instance have paid for an order.
+        """Tell what the same task instance has paid for an order before, also in this process.
 
         :param charges: one or more.
         :param pictures: usable ones that are complete already; ``blocked`` likewise.

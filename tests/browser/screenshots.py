@@ -1,4 +1,4 @@
-"""Makes the screenshots in ``docs/images/``: ``scripts/browser_tests.sh screenshots [gallery | review | form]``."""
+"""Makes the screenshots in ``docs/images/``: ``scripts/browser_tests.sh screenshots [gallery | credits | review | form]``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.airflow import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 _FADED_IN = 2000.0
-KINDS = ("gallery", "review", "form")
+KINDS = ("gallery", "credits", "review", "form")
 
 
 def settled(page: Page, *, framed: bool) -> None:
@@ -99,6 +99,20 @@ def make_gallery(shop: Shop, browser: Browser) -> None:
         page.context.close()
 
 
+def make_credits(shop: Shop, browser: Browser) -> None:
+    """Make those of the credits."""
+    for name, path, options, whole in (
+        ("credits", "plugin/claid_credits", {}, False),
+        ("credits_dark", "claid/credits?by=dag&by=task&by=operation", {"dark": True}, True),
+        ("credits_phone", "claid/credits?by=dag", {"width": 390}, True),
+    ):
+        page = opened(shop, browser, path, **options)  # type: ignore[arg-type]
+        (page.frame_locator("iframe") if "plugin/" in path else page).locator("tfoot").wait_for()
+        page.wait_for_timeout(_FADED_IN)
+        save(page, name, whole=whole)
+        page.context.close()
+
+
 def main() -> int:
     """Run an Airflow, and look at it."""
     wanted = sys.argv[1:] or list(KINDS)
@@ -107,7 +121,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as home,
         tempfile.TemporaryDirectory() as folder,
-        running_shop(Path(home), Path(folder), side=640, dags=DAGS if "gallery" in wanted else ()) as shop,
+        running_shop(Path(home), Path(folder), side=640, dags=DAGS if {"gallery", "credits"} & {*wanted} else ()) as shop,
         running_browser() as browser,
     ):
         if "form" in wanted:
@@ -116,6 +130,8 @@ def main() -> int:
             make_review(shop, browser, Path(folder))
         if "gallery" in wanted:
             make_gallery(shop, browser)
+        if "credits" in wanted:
+            make_credits(shop, browser)
     return 0
 
 

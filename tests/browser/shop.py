@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.standalone import Standalone, standalone
 from tests.support.airflow import ROOT, Airflow
+from tests.support.redis import redis_server
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DAGS = ("catalogue", "products")
@@ -53,8 +54,9 @@ def running_shop(home: Path, folder: Path, *, side: int, dags: Sequence[str] = D
     :param dags: those that have run.
     """
     settings = SandboxSettings(quota=_PLENTY, creative_quota=_PLENTY, job_seconds=0.1, image_size=side)
-    with Sandbox(settings) as sandbox:
-        claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
+    with Sandbox(settings) as sandbox, redis_server() as redis:
+        extra = {"quota_store": redis, "spend_limit": {"credits": 500, "name": "shop", "timezone": "Europe/Berlin"}}
+        claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url, "extra": extra}
         files = home / "dags"
         files.mkdir()
         for file in (Path(__file__).parent / "dags" / "gallery.py", ROOT / "dags_examples" / "review.py"):

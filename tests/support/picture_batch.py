@@ -17,7 +17,9 @@ from airflow_claid.client.models.edit import ImageOutput
 from airflow_claid.client.models.edit_operations import Operations
 from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.budget import Budget
+from airflow_claid.fulfilment.events import Events, NoEvents
 from airflow_claid.fulfilment.fulfilment import Fulfilled
+from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.orders.edit import EditOrder
 from airflow_claid.orders.order import Order
 from airflow_claid.orders.source import Source
@@ -37,6 +39,8 @@ class Paying:
     budget: Budget
     paid: list[str]
     writes: bool
+    author: Author = Author("shop", "monday", "pictures")
+    events: Events = field(default_factory=NoEvents)
 
     def start(self, order: Order) -> Fulfilled:
         with self.budget.reserve(order) as reservation:

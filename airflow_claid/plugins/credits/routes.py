@@ -146,7 +146,8 @@ def operators() -> tuple[str, ...]:
     from airflow_claid import operators as ours
     from airflow_claid.operators.bases.paying import ClaidPayingOperator
 
-    paying = (name for name in ours.__all__ if issubclass(getattr(ours, name), ClaidPayingOperator))
+    named = {name: getattr(ours, name) for name in ours.__all__}
+    paying = (name for name, one in named.items() if isinstance(one, type) and issubclass(one, ClaidPayingOperator))
     return (*paying, "@task.claid_image", "@task.claid_edit")
 
 
