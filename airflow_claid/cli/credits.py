@@ -50,9 +50,12 @@ def _show(arguments: argparse.Namespace, output: Output) -> ExitCode:
     columns = [Column(name.upper(), name) for name in made.by]
     last: dict[str, Any] = dict.fromkeys(made.by, "") | {made.by[0]: "all"} | told["total"]
     output.rows([*told["rows"], last], [*columns, *_NUMBERS])
-    output.note(f"{made.first} to {made.last}, from the reports of {made.task_instances:,} task instances")
+    output.note(f"{made.first} to {made.last}; task instances that reported: {made.task_instances:,}")
     if made.of_receipts or made.unanswered:
-        output.note(f"and from the receipts of {made.of_receipts:,} more; {made.unanswered:,} requests have no answer")
+        output.note(
+            f"Counted by their receipts alone: {made.of_receipts:,}; requests of these without an answer: "
+            f"{made.unanswered:,}"
+        )
     return ExitCode.OK
 
 

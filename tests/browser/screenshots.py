@@ -118,10 +118,11 @@ def main() -> int:
     wanted = sys.argv[1:] or list(KINDS)
     if not {*wanted} <= {*KINDS}:
         sys.exit(f"usage: screenshots [{' | '.join(KINDS)}]")
+    pictures = not {"gallery", "credits"}.isdisjoint(wanted)
     with (
         tempfile.TemporaryDirectory() as home,
         tempfile.TemporaryDirectory() as folder,
-        running_shop(Path(home), Path(folder), side=640, dags=DAGS if {"gallery", "credits"} & {*wanted} else ()) as shop,
+        running_shop(Path(home), Path(folder), side=640, dags=DAGS if pictures else ()) as shop,
         running_browser() as browser,
     ):
         if "form" in wanted:

@@ -29,7 +29,7 @@ class Shop:
         self.airflow = airflow
         self.runs = {dag: airflow.trigger(dag) for dag in dags}
         for dag, run in self.runs.items():
-            assert airflow.ended(dag, run, 400) == "success", airflow.logs()[-3000:]
+            assert airflow.ended(dag, run, 900) == "success", airflow.logs()[-3000:]
 
     def run(self, dag: str) -> str:
         """Return the address of a run's pictures, below Airflow's."""
@@ -63,7 +63,7 @@ def running_shop(home: Path, folder: Path, *, side: int, dags: Sequence[str] = D
             shutil.copy(file, files)
         airflow = Airflow(home, files, {"claid_default": claid}, {"GALLERY_FOLDER": str(folder)})
         users = {"admin": "admin", "nobody": ""}
-        with standalone(airflow, path=PATH, users=users, parallelism=2, seconds=240) as running:
+        with standalone(airflow, path=PATH, users=users, parallelism=2, seconds=600) as running:
             yield Shop(running, dags)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import Connection
 
+from airflow_claid.fulfilment.bill import sums_in
 from airflow_claid.fulfilment.receipt import Receipt
 from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_FIELDS
@@ -37,6 +38,8 @@ def check_json(text: str, scene: Scene, connect: Connect) -> None:
         assert Receipt.from_json(facts).to_json() == facts
     elif "sequence" in facts:
         assert Entry(**facts).to_json() == facts
+    elif "days" in facts:
+        _check_bill(facts, scene.folder)
     else:
         raise AssertionError(f"nobody knows what this JSON is: {text}")
 
@@ -54,6 +57,15 @@ def check_connection(connection: Connection, connect: Connect) -> None:
 
 def _with_extra_as_text(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: json.dumps(value) if name == "extra" else value for name, value in facts.items()}
+
+
+def _check_bill(bill: dict[str, Any], folder: Path) -> None:
+    """Hold the bill of a page against one that an operator really pushes."""
+    ti = TaskInstance()
+    ImageGenerationOperator(task_id="sofa", prompt="A sofa", output=f"file://{folder}/bill/").execute({"ti": ti})  # type: ignore[arg-type]
+    assert list(bill) == list(ti.pushed["bill"])
+    assert len(list(sums_in(bill))) == len(bill["days"])
+    assert {name for day in bill["days"] for name in day} > ti.pushed["bill"]["days"][0].keys()
 
 
 def _check_images(images: list[dict[str, Any]], folder: Path) -> None:

@@ -30,6 +30,9 @@ _QUICK = {
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
 }
 
+_PATIENCE = 240
+"""Seconds for an answer: on a busy machine the first one, which loads much, takes long."""
+
 
 class Standalone:
     """A running Airflow, spoken to by its REST API."""
@@ -42,18 +45,18 @@ class Standalone:
     def token(self, user: str | None) -> str:
         """Log in as a user, whose password is his name; as everybody's admin where there are no users."""
         if user is None:
-            return str(requests.get(f"{self.url}/auth/token", timeout=30).json()["access_token"])
+            return str(requests.get(f"{self.url}/auth/token", timeout=_PATIENCE).json()["access_token"])
         login = {"username": user, "password": user}
-        return str(requests.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"])
+        return str(requests.post(f"{self.url}/auth/token", json=login, timeout=_PATIENCE).json()["access_token"])
 
     def get(self, path: str, token: str | None = None, **headers: str) -> requests.Response:
         """Ask for a page or file below Airflow's address, as a user or as nobody."""
         cookies = {"_token": token} if token else None
-        return requests.get(f"{self.url}/{path}", cookies=cookies, headers=headers, timeout=60)
+        return requests.get(f"{self.url}/{path}", cookies=cookies, headers=headers, timeout=_PATIENCE)
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         answer = requests.request(
-            method, f"{self.url}/api/v2/{path}", headers=self._headers, json=body or None, timeout=60
+            method, f"{self.url}/api/v2/{path}", headers=self._headers, json=body or None, timeout=_PATIENCE
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -75,7 +78,9 @@ class Standalone:
     def runs(self, dag_id: str, run_type: str = "") -> list[tuple[str, str]]:
         """Return the id and state of all runs, or those of a type."""
         query = f"limit=100&run_type={run_type}" if run_type else "limit=100"
-        answer = requests.get(f"{self.url}/api/v2/dags/{dag_id}/dagRuns?{query}", headers=self._headers, timeout=30)
+        answer = requests.get(
+            f"{self.url}/api/v2/dags/{dag_id}/dagRuns?{query}", headers=self._headers, timeout=_PATIENCE
+        )
         runs = answer.json()["dag_runs"] if answer.ok else []
         return [(str(run["dag_run_id"]), str(run["state"])) for run in runs]
 
@@ -106,7 +111,7 @@ class Standalone:
             time.sleep(0.3)
 
     def _exists(self, path: str) -> bool:
-        return requests.get(f"{self.url}/api/v2/{path}", headers=self._headers, timeout=30).ok
+        return requests.get(f"{self.url}/api/v2/{path}", headers=self._headers, timeout=_PATIENCE).ok
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def running(folder: Path, sandbox_of_module: Sandbox, postgresql: str) -> Iterat
     claid = {"conn_type": "claid", "password": sandbox_of_module.api_key, "host": sandbox_of_module.url}
     with database(postgresql) as address:
         settings = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": for_sqlalchemy(address)}
-        with standalone(Airflow(home, dags, {"claid_default": claid}, settings), seconds=240) as running:
+        with standalone(Airflow(home, dags, {"claid_default": claid}, settings), seconds=600, parallelism=2) as running:
             yield running
 
 
@@ -137,17 +137,17 @@ def agree(running: Standalone, sandbox: Sandbox, in_doubt: float = 0) -> None:
 
 def test_the_demo_run_twice_and_cleared(running: Standalone, sandbox_of_module: Sandbox) -> None:
     dag = "product_catalogue"
-    running.until(lambda: [state for _, state in running.runs(dag)] == ["success"], 300)
+    running.until(lambda: [state for _, state in running.runs(dag)] == ["success"], 900)
     agree(running, sandbox_of_module)
     paid = sandbox_of_module.charged()
     assert paid > 0
     assert charged(of_page(running, "dag"), "reused") == 0
     (first, _) = running.runs(dag)[0]
-    assert running.ended(dag, running.trigger(dag)) == "success"
+    assert running.ended(dag, running.trigger(dag), 600) == "success"
     assert charged(of_page(running, "dag"), "reused") == paid
     running.clear(dag, first)
     running.until(lambda: running.state(dag, first) not in ("success", "failed"), 30)
-    assert running.ended(dag, first) == "success"
+    assert running.ended(dag, first, 600) == "success"
     assert sandbox_of_module.charged() == paid
     agree(running, sandbox_of_module)
 
@@ -158,7 +158,7 @@ def test_a_batch_that_is_killed_and_tried_again(running: Standalone, sandbox_of_
     running.until(lambda: sandbox_of_module.held == 1, 120)
     running.until(lambda: charged(of_page(running, "dag", dag="killed")) == 6, 60)
     (folder / "kill").touch()
-    assert running.ended("killed", run, 240) == "success"
+    assert running.ended("killed", run, 600) == "success"
     sandbox_of_module.release()
     (row,) = of_page(running, "task", dag="killed")
     assert {name: row[name] for name in ("credits", "in_doubt", "reused", "pictures")} == {
@@ -183,7 +183,7 @@ def test_a_backfill_and_the_same_backfill_again(running: Standalone, sandbox_of_
 
 
 def test_a_blocked_picture_is_charged_and_shown(running: Standalone, sandbox_of_module: Sandbox) -> None:
-    assert running.ended("blocked", running.trigger("blocked")) == "success"
+    assert running.ended("blocked", running.trigger("blocked"), 600) == "success"
     (row,) = of_page(running, "dag", dag="blocked")
     assert (row["credits"], row["blocked"], row["pictures"]) == ("1", "1", "0")
 
@@ -192,7 +192,7 @@ def test_a_run_that_was_deleted_is_in_its_receipts(
     running: Standalone, sandbox_of_module: Sandbox, folder: Path
 ) -> None:
     run = running.trigger("blocked")
-    running.ended("blocked", run)
+    running.ended("blocked", run, 600)
     before = of_command(running)["total"]["credits"]
     for run_id, _ in running.runs("blocked"):
         running.call("DELETE", f"dags/blocked/dagRuns/{run_id}")

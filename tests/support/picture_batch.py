@@ -39,7 +39,7 @@ class Paying:
     budget: Budget
     paid: list[str]
     writes: bool
-    author: Author = Author("shop", "monday", "pictures")
+    author: Author = field(default_factory=lambda: Author("shop", "monday", "pictures"))
     events: Events = field(default_factory=NoEvents)
 
     def start(self, order: Order) -> Fulfilled:
