@@ -1,4 +1,4 @@
-"""Makes the screenshots in ``docs/images/``: ``scripts/browser_tests.sh screenshots [gallery | credits | review | form]``."""
+"""Makes the screenshots in ``docs/images/``: ``scripts/browser_tests.sh screenshots``, or only some of them."""
 
 from __future__ import annotations
 
