@@ -1,39 +1,62 @@
-"""Memory of a batch of 100,000 prompts from a file, beside one of 100."""
+"""Memory of a batch of 100,000 prompts from a file, and of 100,000 pictures of a folder, beside one of 100."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from benchmarks.plain_task import execute, write_prompts
+from airflow_claid.sandbox.drawing.pictures import Recipe, png
+from benchmarks.plain_task import Taken, execute, write_prompts
 from benchmarks.servers import LARGE_QUOTA, claid, connections
 from benchmarks.tables import Table
 
 FEW, MANY = 100, 100_000
-MOST_MORE = 100
+MOST_MORE = 60
+"""Megabytes that a batch of the many may take above one of the few."""
 
 
 def run() -> list[Table]:
-    """Run both in processes of their own, with the same number of threads."""
-    table = Table("memory", ("prompts", "done", "peak memory", "more than of 100", "seconds", "a second"))
-    first = 0.0
+    """Run each in a process of its own, with the same number of threads."""
+    table = Table("memory", ("items", "done", "peak memory", "more than of 100", "seconds", "a second"))
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
         bucket = Path(folder) / "bucket"
         with claid("--quota", LARGE_QUOTA, "--image-size", "16", bucket=bucket) as sandbox:
-            for count in (FEW, MANY):
-                prompts = write_prompts(Path(folder) / f"prompts-{count}.jsonl", count, "A lamp of many")
-                taken = execute(connections(sandbox, bucket), prompts=prompts, output=f"storage://shop/memory-{count}/")
-                first = first or taken.peak
-                table.rows.append(
-                    (
-                        f"{count:,}",
-                        f"{taken.summary['done']:,}",
-                        f"{taken.peak:.0f} MB",
-                        f"{taken.peak - first:.0f} MB",
-                        f"{taken.seconds:.0f}",
-                        f"{count / taken.seconds:.0f}",
-                    )
-                )
-                table.expect(taken.summary["done"] == count, f"{taken.summary['done']} of {count} done")
-                table.expect(taken.peak - first <= MOST_MORE, f"{taken.peak - first:.0f} MB more")
+            storages = connections(sandbox, bucket)
+            for items, of_items in (("prompts", _of_prompts), ("pictures", _of_pictures)):
+                first = 0.0
+                for count in (FEW, MANY):
+                    taken = of_items(storages, bucket, count)
+                    first = first or taken.peak
+                    _add(table, f"{count:,} {items}", count, taken, more=taken.peak - first)
     return [table]
+
+
+def _of_prompts(storages: dict[str, dict[str, Any]], bucket: Path, count: int) -> Taken:
+    prompts = write_prompts(bucket.parent / f"prompts-{count}.jsonl", count, "A lamp of many")
+    return execute(storages, prompts=prompts, output=f"storage://shop/memory-{count}/")
+
+
+def _of_pictures(storages: dict[str, dict[str, Any]], bucket: Path, count: int) -> Taken:
+    for number in range(count):
+        photo = bucket / f"photos-{count}" / f"{number // 1000:03}" / f"photo-{number:06}.png"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(png(Recipe(f"A photo, number {number}", width=16, height=16)))
+    return execute(
+        storages,
+        "ImageResizeBatchOperator",
+        seconds=10_000,
+        input=f"storage://shop/photos-{count}/",
+        width=8,
+        output=f"storage://shop/small-{count}/",
+        output_format="png",
+    )
+
+
+def _add(table: Table, items: str, count: int, taken: Taken, *, more: float) -> None:
+    done, rate = taken.summary["done"], count / taken.seconds
+    row = (items, f"{done:,}", f"{taken.peak:.0f} MB", f"{more:.0f} MB", f"{taken.seconds:.0f}", f"{rate:.0f}")
+    print(f"    {row}", flush=True)
+    table.rows.append(row)
+    table.expect(done == count, f"{done} of {items} done")
+    table.expect(more <= MOST_MORE, f"{more:.0f} MB more for {items}")
