@@ -1,4 +1,4 @@
-"""Random faults over a thousand prompts: nothing is lost, and every credit is accounted for."""
+"""Random faults over a thousand prompts and a thousand edits: nothing is lost, and every credit is accounted for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import boto3
 
+from airflow_claid.sandbox.drawing.pictures import Recipe, png
 from benchmarks.plain_task import execute, write_prompts
-from benchmarks.servers import LARGE_QUOTA, S3_KEYS, ClaidProcess, claid, connections, s3
+from benchmarks.servers import LARGE_QUOTA, S3_KEYS, Request, claid, connections, s3
 from benchmarks.tables import Table
 
 PROMPTS = 1000
@@ -26,39 +27,53 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def run() -> list[Table]:
     """Inject the faults for each kind of place, and compare the manifest with the sandbox's ledger."""
-    header = ("place", "prompts", "done", "failed", "charged", "credits", "in doubt", "prompts not explained", "struck")
+    header = ("", "items", "done", "failed", "charged", "credits", "in doubt", "items not explained", "struck")
     table = Table("faults", header)
     with tempfile.TemporaryDirectory(prefix="bench-faults-") as name, s3("plain") as s3_url:
         bucket = Path(name) / "bucket"
         prompts = write_prompts(Path(name) / "prompts.jsonl", PROMPTS, "A lamp in a storm")
-        with claid("--quota", LARGE_QUOTA, "--image-size", "64", bucket=bucket) as sandbox:
-            for place, output in (("connected storage", "storage://shop/storm/"), ("S3", "s3://aws_shop@plain/storm/")):
+        edits = _write_edits(Path(name) / "edits.jsonl", bucket / "photos")
+        with claid("--quota", LARGE_QUOTA, "--image-size", "64", "--job-seconds", "1", bucket=bucket) as sandbox:
+            storages = connections(sandbox, bucket, s3_url)
+
+            def storm(title: str, requested: str, operator: str, output: str, **more: Any) -> None:
                 sandbox.reset()
                 for kind, conditions in FAULTS:
-                    sandbox.fault(kind, operation="generate_image", **conditions)
-                taken = execute(
-                    connections(sandbox, bucket, s3_url),
-                    prompts=prompts,
-                    output=output,
-                    concurrency=16,
-                    lost_response_grace=GRACE,
-                )
-                _hold_against(table, place, _manifest(taken.summary["manifest"], bucket, s3_url), sandbox)
+                    sandbox.fault(kind, operation=requested, **conditions)
+                taken = execute(storages, operator, output=output, lost_response_grace=GRACE, **more)
+                rows = _manifest(taken.summary["manifest"], s3_url)
+                _hold_against(table, title, rows, sandbox.requests(requested))
+
+            generation = ("generate_image", "ImageGenerationBatchOperator")
+            storm("connected storage", *generation, "storage://shop/storm/", prompts=prompts, concurrency=16)
+            storm("S3", *generation, "s3://aws_shop@plain/storm/", prompts=prompts, concurrency=16)
+            editing = ("submit_ai_edit", "ImageAIEditBatchOperator")
+            storm("AI edits as jobs, connected storage", *editing, "storage://shop/storm-edits/", input=edits)
     return [table]
 
 
-def _manifest(address: str, bucket: Path, s3_url: str) -> list[dict[str, Any]]:
+def _manifest(address: str, s3_url: str) -> list[dict[str, Any]]:
     if address.startswith("s3://"):
         key = address.partition("plain/")[2]
         text = boto3.client("s3", endpoint_url=s3_url, **S3_KEYS).get_object(Bucket="plain", Key=key)["Body"].read()
     else:
-        text = (bucket / "storm" / address.rpartition("/")[2]).read_bytes()
+        text = Path(address.removeprefix("file://")).read_bytes()
     return [json.loads(line) for line in text.splitlines()]
 
 
-def _hold_against(table: Table, place: str, rows: list[dict[str, Any]], sandbox: ClaidProcess) -> None:
+def _write_edits(file: Path, photos: Path) -> str:
+    """Write the photographs and a list of them, each with a prompt of its own; return the list's address."""
+    photos.mkdir(parents=True)
+    lines = []
+    for number in range(PROMPTS):
+        (photos / f"{number}.png").write_bytes(png(Recipe(f"A photo, number {number}", width=64, height=64)))
+        lines.append({"input": f"storage://shop/photos/{number}.png", "prompt": f"Put lamp {number} into a storm"})
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file.as_uri()
+
+
+def _hold_against(table: Table, place: str, rows: list[dict[str, Any]], sent: list[Request]) -> None:
     charged: dict[str, float] = defaultdict(float)
-    sent = sandbox.requests("generate_image")
     for one in sent:
         charged[one.prompt] += one.credits
     done = sum(row["status"] == "done" for row in rows)
