@@ -115,6 +115,9 @@ def _rows(text: Iterable[str], delimiter: str, escaped: bool, fit: Fit) -> Itera
                 yield line, f"cannot be parted into columns (line {line}: {error})"
                 continue
             cells = last.rstrip("\r\n").split(delimiter)
+            if cells[-1][:1] == '"' and cells[-1].count('"') == 1 and not last.endswith(("\n", "\r")):
+                yield line, f"ends within a double quote and without a line end (line {line}), and may be cut off there"
+                continue
         if cells:
             yield line, ["" if escaped and cell == "\\N" else cell for cell in cells]
 

@@ -348,6 +348,13 @@ def test_a_tsv_is_read_with_quotes_and_without(write: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize(("end", "prompt"), [("", None), ("\n", '"open'), ("\r\n", '"open'), ('"', "open")])
+def test_the_last_line_of_a_tsv_may_be_cut_off_within_a_quote(write: Write, end: str, prompt: str | None) -> None:
+    *_, last = Items(write("a.tsv", f'name\tprompt\n1\ta lamp\n2\t"open{end}'))
+    assert (None if last.problem else prompt_in(last)) == prompt
+    assert prompt is not None or "may be cut off there" in str(last.problem)
+
+
 def test_columns_may_have_other_names(write: Write) -> None:
     address = write("a.csv", "Title,CAPTION ,prompt\nSKU-1,a lamp,unused\n")
     assert list(Items(address, columns={"prompt": "caption", "name": "title"})) == [prompt_row(1, "a lamp", "SKU-1")]
