@@ -102,7 +102,7 @@ def _rows(text: Iterable[str], delimiter: str, escaped: bool, fit: Fit) -> Itera
     while True:
         line = reader.line_num + 1
         try:
-            cells = next(reader)
+            cells: list[str] | str = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
@@ -111,15 +111,18 @@ def _rows(text: Iterable[str], delimiter: str, escaped: bool, fit: Fit) -> Itera
                     f"has a double quote in line {line} that is closed wrongly or never, and would swallow the lines "
                     f"up to {reader.line_num}: close it, or write it twice within a quoted text"
                 ) from None
-            if delimiter == ",":
-                yield line, f"cannot be parted into columns (line {line}: {error})"
-                continue
-            cells = last.rstrip("\r\n").split(delimiter)
-            if cells[-1][:1] == '"' and cells[-1].count('"') == 1 and not last.endswith(("\n", "\r")):
-                yield line, f"ends within a double quote and without a line end (line {line}), and may be cut off there"
-                continue
-        if cells:
+            cells = _without_quotes(last, delimiter) or f"cannot be parted into columns (line {line}: {error})"
+        if isinstance(cells, str):
+            yield line, cells
+        elif cells:
             yield line, ["" if escaped and cell == "\\N" else cell for cell in cells]
+
+
+def _without_quotes(line: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a tab-separated line whose quotes are letters; ``None`` if one may be cut off."""
+    cells = line.rstrip("\r\n").split(delimiter)
+    cut_off = cells[-1][:1] == '"' and cells[-1].count('"') == 1 and not line.endswith(("\n", "\r"))
+    return None if delimiter == "," or cut_off else cells
 
 
 def _with_only_known_escapes(line: str, delimiter: str) -> str:
