@@ -63,7 +63,7 @@ def test_new_pictures_start_dags_names_are_shown_and_lineage_is_told(tmp_path: P
 
 def _assets(running: Standalone, sandbox: Sandbox, folder: Path) -> None:
     for dag in ("after_one", "after_many", "after_any"):
-        running.until(lambda: bool(running.call("GET", f"dags?dag_id_pattern={dag}")["dags"]), 60)  # noqa: B023
+        running.until(lambda: bool(running.call("GET", f"dags?dag_id_pattern={dag}")["dags"]), 240)  # noqa: B023
     sent, spent = [], []
     for prompt in ("A lamp", "A lamp", "A vase"):
         run = running.trigger("makes", {"prompt": prompt})
@@ -73,7 +73,7 @@ def _assets(running: Standalone, sandbox: Sandbox, folder: Path) -> None:
     assert spent == [3, 3, 5]
     assert sent == [["any", "many", "one"], ["any", "many", "one"], ["any", "any", "many", "many", "one", "one"]]
     for dag in ("after_one", "after_many", "after_any"):
-        running.until(lambda: [state for _, state in running.runs(dag)] == ["success"] * 2, 90)  # noqa: B023
+        running.until(lambda: [state for _, state in running.runs(dag)] == ["success"] * 2, 240)  # noqa: B023
         told = [running.xcom(dag, run, "started") for run, _ in running.runs(dag)]
         assert all(path.startswith(f"file://{folder}/") for extras in told for path in extras[0]["paths"])
         assert all(("manifest" in extras[0]) == (dag == "after_many") for extras in told)
@@ -108,7 +108,7 @@ def _lineage(running: Standalone, written: Path, folder: Path) -> None:
         events = [json.loads(line) for line in lines]
         return [one for one in events if one["job"]["name"] == "lineage.resize" and one["eventType"] == "COMPLETE"]
 
-    running.until(lambda: bool(told()), 60)
+    running.until(lambda: bool(told()), 120)
     (event,) = told()
     assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [("file", f"{folder}/in.png")]
     assert [(one["namespace"], one["name"]) for one in event["outputs"]] == [("file", f"{folder}/small/in.jpg")]
