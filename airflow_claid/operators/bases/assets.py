@@ -62,4 +62,6 @@ def is_later_try(operator: BaseOperator, context: Context) -> bool:
 
 def _uri(folder: str) -> str:
     """Return the URI of an asset: without connection, in ASCII, and with nothing that ends a URI's path."""
-    return quote(without_connection(folder), safe=string.punctuation.translate({ord("?"): None, ord("#"): None}))
+    return quote(
+        without_connection(folder).rstrip("/"), safe=string.punctuation.translate({ord("?"): None, ord("#"): None})
+    )

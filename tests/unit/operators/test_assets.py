@@ -23,6 +23,7 @@ def lamp(output: str | None, prompt: str = "A lamp", **parameters: Any) -> Image
 
 
 def of_alias(run: TaskRun) -> list[tuple[str, Any]]:
+    assert all(event.dest_asset_key.name == event.dest_asset_key.uri for event in run.events[ANY].asset_alias_events)
     return [(event.dest_asset_key.uri, event.extra) for event in run.events[ANY].asset_alias_events]
 
 
