@@ -59,7 +59,7 @@ def main() -> int:
         add_connections(environment, claid)
         log = DEMO / "standalone.log"
         with running([command("airflow"), "standalone"], log, environment) as airflow:
-            wait_for(f"{url}/api/v2/monitor/health", airflow, log, seconds=180)
+            wait_for(f"{url}/api/v2/monitor/health", airflow, log, seconds=300)
             print(NOTES.format(airflow=url, claid=claid, bucket=BUCKET), flush=True)
             try:
                 run_first(url, airflow)

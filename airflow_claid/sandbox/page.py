@@ -49,7 +49,7 @@ input, select, button {{ font: inherit; padding: .2rem .5rem; }}
 <label>Prompt <input name="text" value="{text}"></label>
 <label><input type="checkbox" name="blocked" value="1"{blocked}> blocked only</label>
 <button>Show</button></form>
-<table><tr><th class="number">#</th><th>Time</th><th>Operation</th><th>Prompt</th><th>Input</th><th>Output</th>
+<table><tr><th class="number">#</th><th>Time</th><th>Operation</th><th>Prompt or edits</th><th>Input</th><th>Output</th>
 <th class="number">Credits</th><th>Status</th><th>Delivered</th></tr>
 {rows}</table></body></html>"""
 
@@ -152,6 +152,12 @@ def _thumbnail(service: Service, address: str) -> bytes:
     return target.getvalue()
 
 
+def _asked(entry: Entry) -> str:
+    """Return the prompt; of an edit, the names of its operations."""
+    operations = entry.request.get("operations") if isinstance(entry.request, dict) else None
+    return entry.prompt or (", ".join(map(str, operations)) if isinstance(operations, dict) else "")
+
+
 def _row(service: Service, entry: Entry) -> str:
     status = "…" if entry.status is None else entry.status or "cut"
     delivered = {True: "yes", False: "no", None: "…"}[entry.delivered]
@@ -161,7 +167,7 @@ def _row(service: Service, entry: Entry) -> str:
     given = f'<img loading="lazy" src="{before}" alt="input">' if _input_of(entry) else ""
     cells = (
         f'<td class="number">{entry.sequence}</td><td>{entry.time[11:19]}</td><td>{entry.operation}</td>'
-        f"<td>{escape((entry.prompt or '')[:80])}{blocked}</td><td>{given}</td><td>{_thumbnails(entry)}</td>"
+        f"<td>{escape(_asked(entry)[:80])}{blocked}</td><td>{given}</td><td>{_thumbnails(entry)}</td>"
         f'<td class="number">{entry.credits:g}</td>'
     )
     return f"<tr>{cells}<td{css_class}>{status}</td><td{css_class}>{delivered}</td></tr>\n"

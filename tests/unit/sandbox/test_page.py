@@ -26,6 +26,7 @@ def test_an_edit_is_shown_with_its_input_and_its_output(client: Client, sandbox:
     client.edit(address, {"resizing": {"width": 30, "height": 20}})
     last = sandbox.ledger()[-1]
     number, text = last.sequence, page(sandbox, operation=last.operation)
+    assert "<td>resizing</td>" in text
     for which in ("input", "0"):
         assert f'src="/sandbox/pictures/{number}/{which}"' in text
         picture = requests.get(f"{sandbox.url}/sandbox/pictures/{number}/{which}", timeout=30)
