@@ -1,10 +1,10 @@
-"""A whole Airflow: DAGs that new pictures start, the names of mapped tasks, and what OpenLineage is told."""
+"""A real Airflow: DAGs that new pictures start, the names of mapped tasks, and what OpenLineage is told."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from tests.integration.standalone import Standalone, standalone
@@ -13,7 +13,7 @@ from tests.support.pictures import noise
 
 DAG = """
 from airflow.sdk import DAG, Asset, AssetAlias, task
-from airflow_claid.operators import ImageGenerationBatchOperator, ImageGenerationOperator, ImageResizeOperator
+from airflow_claid.operators import ImageGenerationBatchOperator, ImageGenerationOperator
 
 with DAG("makes", params={{"prompt": ""}}):
     ImageGenerationOperator(
@@ -39,41 +39,44 @@ with DAG("names", render_template_as_native_obj=True):
     ImageGenerationOperator.partial(
         task_id="by_number", output="file://{folder}/by_number/", map_index_template="{{{{ 7000 + ti.map_index }}}}"
     ).expand_kwargs(named)
+"""
+
+AFTER = ("after_one", "after_many", "after_any")
+
+LINEAGE = """
+from airflow.sdk import DAG
+from airflow_claid.operators import ImageResizeOperator
 
 with DAG("lineage"):
     ImageResizeOperator(task_id="resize", input="file://{folder}/in.png", width=20, output="file://{folder}/small/")
 """
 
 
-def test_new_pictures_start_dags_names_are_shown_and_lineage_is_told(tmp_path: Path) -> None:
+def test_new_pictures_start_dags_and_mapped_tasks_are_called_by_their_names(tmp_path: Path) -> None:
     home, dags, folder = tmp_path / "airflow", tmp_path / "dags", tmp_path / "pictures"
     for directory in (home, dags, folder):
         directory.mkdir()
     (dags / "assets.py").write_text(DAG.format(folder=folder))
-    (folder / "in.png").write_bytes(noise())
-    transport = {"type": "file", "log_file_path": f"{tmp_path}/lineage.jsonl", "append": True}
-    settings = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
-    with Sandbox(SandboxSettings(job_seconds=0.1, image_size=64)) as sandbox:
+    with Sandbox(SandboxSettings(image_size=64)) as sandbox:
         claid = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
-        with standalone(Airflow(home, dags, {"claid_default": claid}, settings), seconds=300, parallelism=2) as running:
+        with standalone(Airflow(home, dags, {"claid_default": claid}), seconds=300, parallelism=2) as running:
             _assets(running, sandbox, folder)
             _names(running)
-            _lineage(running, tmp_path / "lineage.jsonl", folder)
 
 
 def _assets(running: Standalone, sandbox: Sandbox, folder: Path) -> None:
-    for dag in ("after_one", "after_many", "after_any"):
+    for dag in AFTER:
         running.until(lambda: bool(running.call("GET", f"dags?dag_id_pattern={dag}")["dags"]), 240)  # noqa: B023
-    sent, spent = [], []
-    for prompt in ("A lamp", "A lamp", "A vase"):
+    started = []
+    for prompt, runs in (("A lamp", 1), ("A lamp", 1), ("A vase", 2)):
         run = running.trigger("makes", {"prompt": prompt})
-        assert running.ended("makes", run) == "success", running.logs()[-3000:]
-        sent.append(_events(running))
-        spent.append(sandbox.charged())
-    assert spent == [3, 3, 5]
-    assert sent == [["any", "many", "one"], ["any", "many", "one"], ["any", "any", "many", "many", "one", "one"]]
-    for dag in ("after_one", "after_many", "after_any"):
-        running.until(lambda: [state for _, state in running.runs(dag)] == ["success"] * 2, 240)  # noqa: B023
+        assert running.ended("makes", run, 300) == "success", running.logs()[-3000:]
+        started.append((sandbox.charged(), _events(running)))
+        for dag in AFTER:
+            running.until(lambda: [state for _, state in running.runs(dag)] == ["success"] * runs, 240)  # noqa: B023
+    once, twice = ["any", "many", "one"], ["any", "any", "many", "many", "one", "one"]
+    assert started == [(3, once), (3, once), (5, twice)]
+    for dag in AFTER:
         told = [running.xcom(dag, run, "started") for run, _ in running.runs(dag)]
         assert all(path.startswith(f"file://{folder}/") for extras in told for path in extras[0]["paths"])
         assert all(("manifest" in extras[0]) == (dag == "after_many") for extras in told)
@@ -99,16 +102,17 @@ def _names(running: Standalone) -> None:
     ]
 
 
-def _lineage(running: Standalone, written: Path, folder: Path) -> None:
-    run = running.trigger("lineage")
-    assert running.ended("lineage", run) == "success", running.logs()[-3000:]
-
-    def told() -> list[dict[str, Any]]:
-        lines = written.read_text(encoding="utf-8").splitlines() if written.exists() else []
-        events = [json.loads(line) for line in lines]
-        return [one for one in events if one["job"]["name"] == "lineage.resize" and one["eventType"] == "COMPLETE"]
-
-    running.until(lambda: bool(told()), 120)
-    (event,) = told()
+def test_openlineage_is_told_what_was_read_and_what_was_written(airflow: Airflow, tmp_path: Path) -> None:
+    dags, folder, written = tmp_path / "dags", tmp_path / "pictures", tmp_path / "lineage.jsonl"
+    for directory in (dags, folder):
+        directory.mkdir()
+    (dags / "lineage.py").write_text(LINEAGE.format(folder=folder))
+    (folder / "in.png").write_bytes(noise())
+    transport = {"type": "file", "log_file_path": str(written), "append": True}
+    own = replace(airflow, dags=dags, settings={"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)})
+    status, log = own.run_dag("lineage")
+    assert status == 0, log[-4000:]
+    events = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    (event,) = (one for one in events if one["job"]["name"] == "lineage.resize" and one["eventType"] == "COMPLETE")
     assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [("file", f"{folder}/in.png")]
     assert [(one["namespace"], one["name"]) for one in event["outputs"]] == [("file", f"{folder}/small/in.jpg")]
