@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +120,11 @@ def run_first(url: str, airflow: subprocess.Popen[bytes]) -> None:
             time.sleep(1)
             continue
         print(f"==> Running {FIRST_DAG}, so that there is something to look at", flush=True)
-        while airflow.poll() is None and (state := call(f"{runs}/{run}", headers=token)["state"]) not in (
-            "success",
-            "failed",
-        ):
+        state = ""
+        while airflow.poll() is None and state not in ("success", "failed"):
             time.sleep(1)
+            with suppress(OSError):  # the API is busy
+                state = call(f"{runs}/{run}", headers=token)["state"]
         print(f"==> {FIRST_DAG} has ended ({state}): {url}/dags/{FIRST_DAG}/runs/{run}/plugin/claid_run_images")
         return
 
