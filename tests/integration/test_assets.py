@@ -71,9 +71,9 @@ def _assets(running: Standalone, sandbox: Sandbox, folder: Path) -> None:
     for prompt, runs in (("A lamp", 1), ("A lamp", 1), ("A vase", 2)):
         run = running.trigger("makes", {"prompt": prompt})
         assert running.ended("makes", run, 300) == "success", running.logs()[-3000:]
-        started.append((sandbox.charged(), _events(running)))
         for dag in AFTER:
             running.until(lambda: [state for _, state in running.runs(dag)] == ["success"] * runs, 240)  # noqa: B023
+        started.append((sandbox.charged(), _events(running)))
     once, twice = ["any", "many", "one"], ["any", "any", "many", "many", "one", "one"]
     assert started == [(3, once), (3, once), (5, twice)]
     for dag in AFTER:
