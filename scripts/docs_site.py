@@ -109,8 +109,6 @@ def stage() -> None:
     for page in DOCS.glob("*.md"):
         write(page.stem, staged(page.read_text(encoding="utf-8")))
     for file, name in ROOT_PAGES.items():
-        if not (ROOT / file).is_file():
-            continue
         text = (ROOT / file).read_text(encoding="utf-8").replace("](docs/", "](")
         for other in ROOT_PAGES:
             text = text.replace(f"]({other}", f"](../{other}")
