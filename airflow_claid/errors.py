@@ -91,7 +91,7 @@ class UnprovenAnswersError(AirflowClaidError):
 
     def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)
-        self.retryable = retryable
+        self.retryable: bool = retryable
 
 
 class AnswerPendingError(AirflowClaidError):
@@ -138,7 +138,7 @@ class PartialFailureError(AirflowClaidError):
 
     def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)
-        self.retryable = retryable
+        self.retryable: bool = retryable
 
 
 class BatchStoppedError(AirflowClaidError):
@@ -148,7 +148,7 @@ class BatchStoppedError(AirflowClaidError):
     :param retryable: whether a retry may succeed.
     """
 
-    retryable = True
+    retryable: bool = True
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)

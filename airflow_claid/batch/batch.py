@@ -32,7 +32,7 @@ from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.fulfilment.fulfilment import Begun, Fulfilled, Fulfilment
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
 _REFILL_BELOW = 0.9

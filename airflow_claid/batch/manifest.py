@@ -32,7 +32,7 @@ from airflow_claid.storage.object_storage import (
 )
 from airflow_claid.storage.places import RECEIPTS_FOLDER
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Manifest:
@@ -62,7 +62,7 @@ class Manifest:
         part_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.address = latest(address)
+        self.address: str = latest(address)
         """Of the manifest that was finished last."""
         self._first_address = address
         self._folder = f"{folder}{RECEIPTS_FOLDER}batches/{batch}/"
@@ -72,7 +72,7 @@ class Manifest:
         self._lock = threading.RLock()
         self._pending: list[bytes] = []
         self._since = 0.0
-        self.index = ManifestIndex(self._folder, self.address)
+        self.index: ManifestIndex = ManifestIndex(self._folder, self.address)
         self._number = _number_of(self.index.parts[-1]) if self.index.parts else 0
         if self.index.parts:
             log.info(

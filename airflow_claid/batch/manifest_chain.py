@@ -21,7 +21,7 @@ from airflow_claid.storage.addresses import without_connection
 from airflow_claid.storage.signed_links import shown
 from airflow_claid.storage.temporary_database import temporary_database
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE rows (manifest INTEGER, number INTEGER, input TEXT, origin TEXT, origin_number INTEGER, same_as INTEGER,

@@ -17,7 +17,7 @@ from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import BLOCK_BYTES, located
 from airflow_claid.storage.temporary_database import temporary_database
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 PART_NAME = re.compile(r"part-([0-9]+)\.jsonl")

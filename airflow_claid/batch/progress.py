@@ -14,7 +14,7 @@ from airflow_claid.fulfilment.events import Events
 if TYPE_CHECKING:
     from airflow_claid.storage.task_state import TaskStateStore
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 KEY = "claid_progress"
 

@@ -86,9 +86,9 @@ class ClaidClient(StorageOperations):
         on_refusal: Callable[[str, int], None] | None = None,
         on_answer: OnAnswer | None = None,
     ) -> None:
-        self.base_url = versioned(base_url)
+        self.base_url: str = versioned(base_url)
         key = printable_key(api_key)
-        self.account = account_digest(self.base_url, key)
+        self.account: str = account_digest(self.base_url, key)
         """Identifies the account without showing the key."""
         self._transport = Transport(
             base_url=self.base_url,

@@ -31,7 +31,7 @@ class ClaidError(AirflowClaidError):
         self.status = status
         self.error_code = error_code
         self.request_id = request_id
-        self.details = details or {}
+        self.details: dict[str, list[str]] = details or {}
 
 
 class ClaidRequestError(ClaidError):

@@ -22,7 +22,7 @@ from airflow_claid.client.models.images import OutputImage
 from airflow_claid.client.models.jobs import Job, JobKind
 from airflow_claid.client.text import shortened
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

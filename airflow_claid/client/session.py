@@ -28,7 +28,7 @@ from airflow_claid.client.redaction import Redactor, passwords_in, protect_libra
 if TYPE_CHECKING:
     from airflow_claid.client.call import Call
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 16 << 20
 _CHUNK = 1 << 16

@@ -30,7 +30,7 @@ from airflow_claid.client.quota.send_slots import SendSlots
 from airflow_claid.client.redaction import Redactor
 from airflow_claid.client.session import Received, Session
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _ATTEMPTS_WITHOUT_ANSWER = 4
 _REQUEST_ID = "x-request-id"

@@ -35,7 +35,7 @@ from airflow_claid.storage.object_storage import (
 if TYPE_CHECKING:
     from airflow_claid.delivery.downloads import Downloader
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 TEMPORARY_LIFE = timedelta(hours=24)
 

@@ -11,7 +11,7 @@ from airflow_claid.delivery.formats import MADE, MIME, Pieces, format_of, webp_s
 from airflow_claid.delivery.opening import CannotOpenError, is_black, jpeg_is_black, size_of
 from airflow_claid.errors import DownloadFailedError, DownloadRefusedError, PictureError
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _LEAST_BYTES = 16
 _RIFF_HEADER = 8

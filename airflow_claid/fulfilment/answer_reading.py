@@ -21,7 +21,7 @@ from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.orders.order import Order, Sent
 from airflow_claid.storage.addresses import is_link
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Receipt:

@@ -26,7 +26,7 @@ from airflow_claid.waiting.jobs import JobDecision, decide, pause
 if TYPE_CHECKING:
     from airflow_claid.client import ClaidClient
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class JobRunningError(Exception):

@@ -27,7 +27,7 @@ from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.fulfilment.steps import links_have_expired
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

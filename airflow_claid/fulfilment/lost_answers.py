@@ -16,7 +16,7 @@ from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.fulfilment.steps import Step, step_after_lookup
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from airflow_claid.fulfilment.resources import Resources
 from airflow_claid.fulfilment.steps import Step, missing_images, next_step, why_missing
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class _TakenOverError(Exception):

@@ -22,7 +22,7 @@ from airflow_claid.client.text import shortened
 from airflow_claid.errors import UnprovenAnswersError, is_retryable
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _MOST_DOUBTS = 2
 """So many requests may be paid for, in all tries, before an answer has proven readable."""

@@ -10,7 +10,7 @@ from airflow_claid.storage.object_storage import latest, read_if_there, write_be
 if TYPE_CHECKING:
     from airflow_claid.client import ClaidClient
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class FolderProof:

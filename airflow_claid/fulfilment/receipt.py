@@ -20,7 +20,7 @@ from airflow_claid.delivery.image import DeliveredImage
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.receipt_checks import check
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 VERSION = 1
 

@@ -22,7 +22,7 @@ from airflow_claid.storage.object_storage import (
 )
 from airflow_claid.storage.task_state import TaskStateStore
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class ReceiptStore(Protocol):

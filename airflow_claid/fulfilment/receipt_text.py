@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Any
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _BEGIN, _END = b"\n{", b"}\n"
 """The begin and end of a state in a receipt's file; no line inside a state begins or ends like this."""

@@ -20,7 +20,7 @@ from airflow_claid.fulfilment.receipt_stores import FolderReceipts, ReceiptStore
 from airflow_claid.storage.local_files import remove
 from airflow_claid.storage.task_state import TaskStateStore
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _KEY = "claid_spare_receipts"
 _NOT_SENT = (ReceiptState.INTENT, ReceiptState.REFUSED)

@@ -18,7 +18,7 @@ from airflow_claid.fulfilment.progress import Progress
 from airflow_claid.fulfilment.receipt import Charge
 from airflow_claid.orders.order import Order
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _TICK = 1.0
 """Seconds between two looks, while threads send, at whether it is time for a line on the progress."""

@@ -58,7 +58,7 @@ class AIEditParameters(CreatingParameters):
     The parameters are those of :class:`ImageAIEditOperator`.
     """
 
-    request_fields = (
+    request_fields: tuple[str, ...] = (
         "prompt",
         "model",
         "aspect_ratio",
@@ -133,7 +133,7 @@ class ImageAIEditOperator(AIEditParameters, PictureListOperator, CreatingOperato
         *ClaidJobOperator.terms_template_fields,
     )
     ui_color = "#f3e8ff"
-    job_kind = JobKind.AI_EDIT
+    job_kind: JobKind = JobKind.AI_EDIT
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ class ImageAIEditBatchOperator(AIEditParameters, JobTermsOperator, InputBatchOpe
     )
     ui_color = "#f3e8ff"
     operation = "submit_ai_edit"
-    job_kind = JobKind.AI_EDIT
-    item_kind = ItemKind(
+    job_kind: JobKind = JobKind.AI_EDIT
+    item_kind: ItemKind = ItemKind(
         "input", "input", AIEditParameters.request_fields + PromptedBatchOperator.row_fields, pictures=True
     )

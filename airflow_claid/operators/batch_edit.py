@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import checked
@@ -90,9 +90,9 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
         *ClaidJobOperator.waiting_template_fields,
         *ClaidJobOperator.terms_template_fields,
     )
-    template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"operations": "json", "metadata": "json"}
     ui_color = "#e9f7ef"
-    job_kind = JobKind.BATCH_EDIT
+    job_kind: JobKind = JobKind.BATCH_EDIT
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import checked
@@ -98,7 +98,7 @@ class AnyEditParameters(EditParameters):
     The parameters are those of :class:`ImageEditOperator`.
     """
 
-    request_fields = ("operations", *EditParameters.edit_fields)
+    request_fields: tuple[str, ...] = ("operations", *EditParameters.edit_fields)
 
     def __init__(self, *, operations: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -116,7 +116,7 @@ class UpscaleParameters(EditParameters):
     The parameters are those of :class:`ImageUpscaleOperator`.
     """
 
-    request_fields = ("scale", "mode", *EditParameters.edit_fields)
+    request_fields: tuple[str, ...] = ("scale", "mode", *EditParameters.edit_fields)
 
     def __init__(self, *, scale: str | int = "200%", mode: str = "smart_enhance", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -137,7 +137,7 @@ class ResizeParameters(EditParameters):
     The parameters are those of :class:`ImageResizeOperator`.
     """
 
-    request_fields = ("width", "height", "fit", *EditParameters.edit_fields)
+    request_fields: tuple[str, ...] = ("width", "height", "fit", *EditParameters.edit_fields)
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class EditOperator(PictureListOperator, EditParameters, ClaidJobOperator):
         *ClaidJobOperator.terms_template_fields,
     )
     ui_color = "#e9f7ef"
-    job_kind = JobKind.EDIT
+    job_kind: JobKind = JobKind.EDIT
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class ImageEditOperator(AnyEditParameters, EditOperator):
     """
 
     template_fields: Sequence[str] = (*AnyEditParameters.request_fields, *EditOperator.edited_fields)
-    template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"operations": "json", "metadata": "json"}
 
 
 class ImageUpscaleOperator(UpscaleParameters, EditOperator):
@@ -272,7 +272,7 @@ class ImageUpscaleOperator(UpscaleParameters, EditOperator):
     """
 
     template_fields: Sequence[str] = (*UpscaleParameters.request_fields, *EditOperator.edited_fields)
-    template_fields_renderers = {"metadata": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
 
 
 class ImageResizeOperator(ResizeParameters, EditOperator):
@@ -288,7 +288,7 @@ class ImageResizeOperator(ResizeParameters, EditOperator):
     """
 
     template_fields: Sequence[str] = (*ResizeParameters.request_fields, *EditOperator.edited_fields)
-    template_fields_renderers = {"metadata": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
 
 
 def _format(output_format: object, place: Place) -> str | Mapping[str, Any] | None:

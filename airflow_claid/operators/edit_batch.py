@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_claid.batch.items import ItemKind
 from airflow_claid.operators.bases.job_terms import JobTermsOperator
@@ -65,8 +65,8 @@ class ImageEditBatchOperator(AnyEditParameters, EditBatchOperator):
         *AnyEditParameters.request_fields,
         *EditBatchOperator.edit_batch_fields,
     )
-    template_fields_renderers = {"operations": "json", "metadata": "json"}  # noqa: RUF012 - Airflow's own form
-    item_kind = ItemKind("input", "input", (*AnyEditParameters.request_fields, "category"), pictures=True)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"operations": "json", "metadata": "json"}
+    item_kind: ItemKind = ItemKind("input", "input", (*AnyEditParameters.request_fields, "category"), pictures=True)
 
     def _operations(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         operations = mapping(super()._operations(parameters), "operations", "{'background': {'remove': True}}")
@@ -93,7 +93,7 @@ class ImageUpscaleBatchOperator(UpscaleParameters, EditBatchOperator):
         *UpscaleParameters.request_fields,
         *EditBatchOperator.edit_batch_fields,
     )
-    item_kind = ItemKind("input", "input", UpscaleParameters.request_fields, pictures=True)
+    item_kind: ItemKind = ItemKind("input", "input", UpscaleParameters.request_fields, pictures=True)
 
 
 class ImageResizeBatchOperator(ResizeParameters, EditBatchOperator):
@@ -118,7 +118,7 @@ class ImageResizeBatchOperator(ResizeParameters, EditBatchOperator):
         *ResizeParameters.request_fields,
         *EditBatchOperator.edit_batch_fields,
     )
-    item_kind = ItemKind("input", "input", ResizeParameters.request_fields, pictures=True)
+    item_kind: ItemKind = ItemKind("input", "input", ResizeParameters.request_fields, pictures=True)
 
 
 def _in_category(operations: Mapping[str, Any], category: object) -> Mapping[str, Any]:

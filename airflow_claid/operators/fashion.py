@@ -52,7 +52,13 @@ class FashionParameters(CreatingParameters):
     The parameters are those of :class:`FashionModelOperator`.
     """
 
-    request_fields = ("model", "pose", "background", "aspect_ratio", *CreatingParameters.creating_fields)
+    request_fields: tuple[str, ...] = (
+        "model",
+        "pose",
+        "background",
+        "aspect_ratio",
+        *CreatingParameters.creating_fields,
+    )
 
     def __init__(
         self,
@@ -130,7 +136,7 @@ class FashionModelOperator(FashionParameters, CreatingOperator, ClaidJobOperator
         *ClaidJobOperator.terms_template_fields,
     )
     ui_color = "#ffeaf2"
-    job_kind = JobKind.FASHION_MODEL
+    job_kind: JobKind = JobKind.FASHION_MODEL
 
     def __init__(self, *, clothing: str | list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)

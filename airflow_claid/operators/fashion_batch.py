@@ -40,8 +40,10 @@ class FashionModelBatchOperator(FashionParameters, JobTermsOperator, PictureBatc
     )
     ui_color = "#ffeaf2"
     operation = "submit_fashion_model"
-    job_kind = JobKind.FASHION_MODEL
-    item_kind = ItemKind("clothing", "clothing", FashionParameters.request_fields, pictures=True, several=True)
+    job_kind: JobKind = JobKind.FASHION_MODEL
+    item_kind: ItemKind = ItemKind(
+        "clothing", "clothing", FashionParameters.request_fields, pictures=True, several=True
+    )
 
     def __init__(self, *, clothing: str | ObjectStoragePath | Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

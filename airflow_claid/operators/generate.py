@@ -22,7 +22,7 @@ class GenerationParameters(ClaidPayingOperator):
     The parameters are those of :class:`ImageGenerationOperator`.
     """
 
-    request_fields = ("number_of_images", "guidance_scale")
+    request_fields: tuple[str, ...] = ("number_of_images", "guidance_scale")
 
     def __init__(self, *, number_of_images: int | str = 1, guidance_scale: float | str = 5.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.batch.items import PROMPTS
+from airflow_claid.batch.items import PROMPTS, ItemKind
 from airflow_claid.operators.bases.batch import ClaidBatchOperator
 from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator
 from airflow_claid.operators.generate import GenerationParameters
@@ -43,7 +43,7 @@ class ImageGenerationBatchOperator(GenerationParameters, PromptedBatchOperator):
         *ClaidBatchOperator.batch_fields,
     )
     ui_color = "#e6f0ff"
-    item_kind = replace(PROMPTS, overrides=(*PROMPTS.overrides, *PromptedBatchOperator.row_fields))
+    item_kind: ItemKind = replace(PROMPTS, overrides=(*PROMPTS.overrides, *PromptedBatchOperator.row_fields))
     operation = "generate_image"
 
     def __init__(self, *, prompts: str | ObjectStoragePath | Sequence[Any], **kwargs: Any) -> None:

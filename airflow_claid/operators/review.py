@@ -120,7 +120,7 @@ class ImageReviewOperator(HITLOperator):
         self.approvers = approvers
         self.manifest = manifest
         self.claid_conn_id = claid_conn_id
-        self.number_of_pictures = 0
+        self.number_of_pictures: int = 0
         """How many are shown, once the task runs; for notifiers."""
         with refusing_at_once():
             if is_literal([sample, select, default, approvers]):
@@ -138,7 +138,7 @@ class ImageReviewOperator(HITLOperator):
                 return self._end(context, images, Verdict(), Rejection(None, None))
         self._ask(images)
         index = ti.map_index if ti.map_index is not None else -1
-        self.body = body_of(optional(self.instructions), images, Shown(ti.dag_id, ti.run_id, ti.task_id, index))
+        self.body: str = body_of(optional(self.instructions), images, Shown(ti.dag_id, ti.run_id, ti.task_id, index))
         self.log.info("Waiting for a person's answer about %s", counted(len(images), "picture"))
         return super().execute(context)
 
@@ -161,7 +161,7 @@ class ImageReviewOperator(HITLOperator):
         if self._sample() not in range(1, MOST + 1):
             raise ClaidValidationError(f"sample={self.sample!r} must be a whole number, 1 to {MOST}")
         if optional(self.approvers) is not None:
-            self.assigned_users = _users(self.approvers)
+            self.assigned_users: list[Any] = _users(self.approvers)
 
     def _sample(self) -> Any:
         return number(self.sample)
@@ -184,9 +184,9 @@ class ImageReviewOperator(HITLOperator):
     def _ask(self, images: Sequence[Image]) -> Question:
         """Set what Airflow's operator asks, and by what it checks the answer."""
         question = Question(self.select, labels_of(images))
-        self.options = question.options
-        self.multiple = question.several
-        self.defaults = question.default(optional(self.default))
+        self.options: list[str] = question.options
+        self.multiple: bool = question.several
+        self.defaults: list[str] | None = question.default(optional(self.default))
         self.number_of_pictures = len(images)
         return question
 

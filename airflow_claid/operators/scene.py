@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
@@ -88,7 +88,7 @@ class SceneParameters(CreatingParameters):
     The parameters are those of :class:`BackgroundGenerationOperator`.
     """
 
-    request_fields = (
+    request_fields: tuple[str, ...] = (
         "prompt",
         "template",
         "effect",
@@ -220,7 +220,7 @@ class BackgroundGenerationOperator(SceneParameters, PictureListOperator, Creatin
         *CreatingOperator.creating_template_fields,
         *CreatingOperator.terms_template_fields,
     )
-    template_fields_renderers = {"options": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"options": "json"}
     ui_color = "#fff6d6"
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from airflow_claid.batch.items import ItemKind
 from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator
@@ -32,9 +33,9 @@ class BackgroundGenerationBatchOperator(SceneParameters, InputBatchOperator, Pro
         *PromptedBatchOperator.filtered_fields,
         *InputBatchOperator.picture_fields,
     )
-    template_fields_renderers = {"options": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers: ClassVar[dict[str, str]] = {"options": "json"}
     ui_color = "#fff6d6"
     operation = "create_scene"
-    item_kind = ItemKind(
+    item_kind: ItemKind = ItemKind(
         "input", "input", SceneParameters.request_fields + PromptedBatchOperator.row_fields, pictures=True
     )

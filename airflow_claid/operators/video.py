@@ -77,7 +77,14 @@ class VideoParameters(InputOperator):
     The parameters are those of :class:`ImageToVideoOperator`.
     """
 
-    request_fields = ("prompt", "duration", "negative_prompt", "guidance_scale", "write_prompt", "guidelines")
+    request_fields: tuple[str, ...] = (
+        "prompt",
+        "duration",
+        "negative_prompt",
+        "guidance_scale",
+        "write_prompt",
+        "guidelines",
+    )
 
     def __init__(
         self,
@@ -151,7 +158,7 @@ class ImageToVideoOperator(VideoParameters, PictureListOperator, ClaidJobOperato
         *ClaidJobOperator.terms_template_fields,
     )
     ui_color = "#e8f4ff"
-    job_kind = JobKind.VIDEO
+    job_kind: JobKind = JobKind.VIDEO
 
     def __init__(
         self,

@@ -39,5 +39,5 @@ class ImageToVideoBatchOperator(VideoParameters, JobTermsOperator, InputBatchOpe
     )
     ui_color = "#e8f4ff"
     operation = "submit_video"
-    job_kind = JobKind.VIDEO
-    item_kind = ItemKind("input", "input", VideoParameters.request_fields, pictures=True)
+    job_kind: JobKind = JobKind.VIDEO
+    item_kind: ItemKind = ItemKind("input", "input", VideoParameters.request_fields, pictures=True)

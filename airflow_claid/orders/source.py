@@ -24,7 +24,7 @@ from airflow_claid.storage.object_storage import located, read_if_there
 from airflow_claid.storage.places import stem_of
 from airflow_claid.storage.signed_links import shown, unsigned
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _SIGNED_FOR = 3600
 _LINK_MAX_CHARACTERS = 512

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +17,7 @@ from airflow_claid.sandbox.settings import SCOPES, KeySettings, Latency, Storage
 class FaultBody(BaseModel):
     """Body of ``POST /sandbox/faults``; see :class:`airflow_claid.sandbox.faults.Fault`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     kind: str
     operation: str | None = None
     prompt: str | None = None
@@ -35,7 +35,7 @@ class SettingsBody(BaseModel):
     ``latency`` is text such as ``5+-2``. An empty ``webhook_url`` stops webhooks.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     quota: str | None = None
     creative_quota: str | None = None
     video_quota: str | None = None
@@ -51,7 +51,7 @@ class SettingsBody(BaseModel):
 class StorageBody(BaseModel):
     """Body of ``POST /sandbox/storages``: a storage, and ``where`` its bucket is: an endpoint or a folder."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     name: str
     bucket: str
     type: str = "s3"
@@ -64,7 +64,7 @@ class StorageBody(BaseModel):
 class KeyBody(BaseModel):
     """Body of ``POST /sandbox/keys``."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     key: str
     scopes: frozenset[str] = SCOPES
     credits: float = 1_000_000.0

@@ -23,7 +23,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of the sandbox
         self.code = code
         self.kind = kind
         self.message = message
-        self.details = details or {}
+        self.details: dict[str, list[str]] = details or {}
 
     def body(self) -> dict[str, Any]:
         """Return the envelope; a 429 nests it under ``detail``, as Claid does."""

@@ -83,7 +83,7 @@ class Sandbox:
     """
 
     def __init__(self, settings: SandboxSettings | None = None) -> None:
-        self.settings = settings or SandboxSettings()
+        self.settings: SandboxSettings = settings or SandboxSettings()
         self.service = Service(self.settings)
         self._server = SandboxServer(self.service)
         self._thread: threading.Thread | None = None

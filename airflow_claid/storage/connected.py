@@ -25,7 +25,7 @@ from airflow_claid.storage.addresses import (
 if TYPE_CHECKING:
     from airflow_claid.client import ClaidClient
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _SCHEMES = {bucket.storage_type: bucket.scheme for bucket in BUCKETS}
 

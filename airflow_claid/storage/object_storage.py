@@ -19,7 +19,7 @@ from airflow_claid.storage.addresses import BUCKETS, local_path, scheme_of, with
 from airflow_claid.storage.local_files import in_blocks
 from airflow_claid.storage.stored_files import StoredFile, WrittenFile, checksum_in, stored_file
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _Told = TypeVar("_Told")
 

@@ -64,7 +64,7 @@ class ClaidJobTrigger(ClaidTrigger):
         super().__init__(deadline)
         self.kind = kind
         self.job_id = job_id
-        self.deadlines = dict(deadlines or {})
+        self.deadlines: dict[str, float] = dict(deadlines or {})
         self.poll_interval = poll_interval
         self.claid_conn_id = claid_conn_id
         self.credits = credits

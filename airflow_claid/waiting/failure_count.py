@@ -23,7 +23,7 @@ class FailureCount:
         self._store = store
         self.patience = patience
         kept = store.get(_KEY) if store is not None else 0
-        self.failures = kept if isinstance(kept, int) else 0
+        self.failures: int = kept if isinstance(kept, int) else 0
 
     @classmethod
     def between_processes(cls, store: TaskStateStore | None) -> FailureCount:

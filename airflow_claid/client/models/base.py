@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import Enum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from urllib.parse import quote
 
 from pydantic import (
@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from airflow_claid.client.errors import ClaidValidationError
 from airflow_claid.client.text import shortened
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Open = TypeVar("_Open", bound="OpenModel")
@@ -59,7 +59,7 @@ _SIMILAR = 0.7
 class RequestModel(BaseModel):
     """Part of a request: nothing that the contract does not name, no silent conversion, never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON body: what was set, and nothing that was not."""
@@ -69,7 +69,7 @@ class RequestModel(BaseModel):
 class AnswerModel(BaseModel):
     """Part of an answer: what we read of it. Claid may add more; what does not fit a field is dropped."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -104,7 +104,7 @@ class OpenModel(RequestModel):
     A name that looks like a misspelt one of ours is refused all the same.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     @model_validator(mode="after")
     def _sends_what_it_does_not_know(self: _Open) -> _Open:
@@ -166,7 +166,7 @@ def _if_known(value: object, check_type: ValidatorFunctionWrapHandler) -> object
     return value if value is UNKNOWN else check_type(value)
 
 
-IfKnown = WrapValidator(_if_known)
+IfKnown: WrapValidator = WrapValidator(_if_known)
 """Skips ``UNKNOWN`` in a field, so that rules about several fields are checked all the same."""
 
 

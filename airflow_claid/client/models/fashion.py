@@ -20,7 +20,7 @@ def _garments(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-garments = BeforeValidator(_garments)
+garments: BeforeValidator = BeforeValidator(_garments)
 """Checks that there are 1 to 5."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _LONGEST_RESET = 86_400.0
 """Seconds; a reset later than in a day is ignored, and so is a longer window."""
@@ -44,7 +44,7 @@ class Policy:
 DEFAULT_POLICIES = (Policy(120, 60), Policy(4, 1))
 """Claid's published default for an account; the headers of the first answer replace it."""
 
-DEFAULTS = {
+DEFAULTS: dict[Group, tuple[Policy, ...]] = {
     Group.IMAGE: DEFAULT_POLICIES,
     Group.AI_EDIT: (Policy(60, 60), Policy(1, 1)),
     Group.FASHION: (Policy(60, 60), Policy(1, 1)),

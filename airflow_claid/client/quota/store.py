@@ -18,7 +18,7 @@ from airflow_claid.client.errors import ClaidValidationError
 if TYPE_CHECKING:
     from airflow_claid.client.quota.redis_windows import RedisWindows
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 SCHEMES = ("redis", "rediss")
 
@@ -69,7 +69,7 @@ class QuotaStore:
 
     def __init__(self, url: str, base_url: str, key: str) -> None:
         self._url = url.strip()
-        self.shown = shown_address(self._url)
+        self.shown: str = shown_address(self._url)
         self._account = hashlib.sha256(f"{base_url}\n{key}".encode()).hexdigest()[:32]
         self._lock = threading.Lock()
         self._windows: RedisWindows | None = None

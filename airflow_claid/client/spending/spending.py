@@ -32,7 +32,7 @@ from airflow_claid.errors import SpendLimitError, SpendStoreError
 if TYPE_CHECKING:
     from airflow_claid.client.spending.redis_counts import Counter, RedisCounts, Refused
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _KEPT = timedelta(days=2)
 """How long a period's counts are kept after its end: a request may be under way at midnight."""

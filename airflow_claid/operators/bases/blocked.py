@@ -16,7 +16,7 @@ from airflow_claid.version_compat import AirflowFailException, AirflowSkipExcept
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 ON_BLOCKED = ("fail", "skip", "keep")
 

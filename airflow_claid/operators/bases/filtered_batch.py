@@ -51,7 +51,7 @@ class PromptedBatchOperator(FilteredBatchOperator):
     """
 
     filtered_fields: tuple[str, ...] = (*FilteredBatchOperator.filtered_fields, "fallback_prompt")
-    row_fields = ("fallback_prompt",)
+    row_fields: tuple[str, ...] = ("fallback_prompt",)
 
     def __init__(self, *, fallback_prompt: str | Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

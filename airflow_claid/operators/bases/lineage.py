@@ -16,7 +16,7 @@ from airflow_claid.storage.addresses import is_link, without_connection
 from airflow_claid.storage.signed_links import unsigned
 from airflow_claid.version_compat import lineage_collector
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MOST = 100
 """Airflow takes no more inputs, and no more outputs, of one task."""

@@ -13,7 +13,7 @@ from airflow_claid.fulfilment.receipt import Charge
 from airflow_claid.orders.order import Order
 from airflow_claid.version_compat import Stats
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
 """What some of StatsD's dialects cannot have in the value of a tag."""
