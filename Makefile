@@ -8,6 +8,8 @@
 # make browser-test   look at the Airflow UI in a browser
 # make screenshots   the pictures of docs/images/, by the same browser
 # make docs   the documentation as a site, in build/docs/
+# make test-versions   each Airflow on each Python, lowest dependencies, each extra alone, types, the package (hours)
+# make release   all that, and what a person then uploads and tags
 # make lint   ruff, mypy, and what each package may import
 # make build  wheel and sdist
 
@@ -15,6 +17,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv tool run nox@2026.10.20
 UNIT_TESTS := $(BIN)/python -m pytest --numprocesses 4 --dist worksteal tests/docs tests/unit
 
 # As pip does, uv trusts the certificates of the system: those of a company's TLS proxy are among them.
@@ -23,7 +26,7 @@ export UV_SYSTEM_CERTS ?= 1
 # Each test starts processes that import Airflow: compiled modules halve their time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-unit crash-test crash-docs browser-test screenshots bench bench-docs bench-jobs bench-jobs-docs docs lint format build constraints clean clean-demo
+.PHONY: demo up test test-unit crash-test crash-docs browser-test screenshots bench bench-docs bench-jobs bench-jobs-docs docs test-versions test-versions-short versions-docs version-pins release lint format build constraints clean clean-demo
 
 demo: $(VENV)/demo-ready
 	@$(BIN)/python scripts/demo.py
@@ -70,6 +73,25 @@ bench-jobs-docs: $(VENV)/bench-ready
 docs: $(VENV)/dev-ready
 	@echo "==> Building the documentation site; a warning is an error"
 	@$(BIN)/python scripts/docs_site.py
+
+test-versions: $(VENV)/uv-ready
+	@$(NOX) $(if $(SESSION),--session "$(SESSION)")
+
+# The oldest Airflow on this Python without the unit tests, and the package.
+test-versions-short: $(VENV)/uv-ready
+	@echo "==> Installing the wheel with the oldest Airflow, and running its examples, plugin and form"
+	@$(NOX) --session "airflow(airflow='3.1.8', python='$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')')" -- --quick
+
+versions-docs: $(VENV)/uv-ready
+	@$(NOX) --session airflow lowest -- --update-docs
+
+version-pins: $(VENV)/uv-ready
+	@scripts/version_pins.sh
+
+release: $(VENV)/dev-ready
+	@$(BIN)/python scripts/release.py
+	@$(MAKE) --no-print-directory test-versions build
+	@$(BIN)/python scripts/release.py --built
 
 lint: $(VENV)/dev-ready
 	@echo "==> ruff check, ruff format, mypy --strict, import-linter"
