@@ -22,7 +22,6 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.manifests import join_manifests
 from airflow_claid.operators import (
@@ -81,7 +80,7 @@ def backfill_catalogue() -> None:
         trigger_rule="all_done",
     )
 
-    @task(trigger_rule="all_done")
+    @task(trigger_rule="all_done", retries=0)
     def publish(manifests: list[str], params: dict[str, Any], ds: str) -> str:
         """List the day's products with their pictures, for the shop."""
         shown, without_picture, products = [], 0, 0
@@ -95,7 +94,7 @@ def backfill_catalogue() -> None:
         target = ObjectStoragePath(f"{params['output']}{ds}.json")
         target.write_text(json.dumps(shown, indent=1), encoding="utf-8")
         if without_picture > MOST_WITHOUT_PICTURE * products:
-            raise AirflowFailException(f"{without_picture} of {products} products have no picture, see {manifests}")
+            raise RuntimeError(f"{without_picture} of {products} products have no picture, see {manifests}")
         return str(target)
 
     has_prompts(PROMPTS) >> pictures

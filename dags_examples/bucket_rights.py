@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ def bucket_rights() -> None:
             log.info("%s: %s", name, f"refused ({why}). {WITHOUT.get(name, 'Needed')}" if why else "allowed")
         missing = [name for name, why in rights.items() if why and name not in WITHOUT]
         if missing:
-            raise AirflowFailException(f"The connection of {folder} lacks rights that are needed: {', '.join(missing)}")
+            raise RuntimeError(f"The connection of {folder} lacks rights that are needed: {', '.join(missing)}")
         return rights
 
     try_them("{{ params.folder }}")

@@ -12,9 +12,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, Param, dag
+from airflow.sdk import Param, dag
 
 from airflow_claid.operators import ImageGenerationBatchOperator
+
+try:
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+except ImportError:  # Airflow 3.1
+    from airflow.sdk.definitions.deadline import (  # type: ignore[no-redef,attr-defined,unused-ignore]
+        AsyncCallback,
+        DeadlineAlert,
+        DeadlineReference,
+    )
 
 PROMPTS = [
     {"sku": "LT-1", "prompt": "A brass desk lamp on an oak table"},

@@ -17,7 +17,6 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.batch import read_rows
 from airflow_claid.client import ClaidValidationError, GenerateRequest
@@ -106,12 +105,12 @@ def product_catalogue() -> None:
             file.write(json.dumps(catalogue, indent=1, ensure_ascii=False).encode())
         return str(target)
 
-    @task
+    @task(retries=0)
     def report(catalogue: list[dict[str, Any]]) -> None:
         """Fail if a product failed: clear its tasks, and those from ``collect`` on, to go on from what is paid."""
         failed = [row["sku"] for row in catalogue if row["status"] == "failed"]
         if failed:
-            raise AirflowFailException(f"{len(failed)} products failed: {', '.join(failed[:20])}")
+            raise RuntimeError(f"{len(failed)} products failed: {', '.join(failed[:20])}")
 
     rows = build_prompts()
     collected = collect(rows)

@@ -87,11 +87,15 @@ class ClaidHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Describe the extra fields of the connection form, for Airflow 3.1; later ones read provider info."""
-        from wtforms import FloatField, StringField
+        """Describe the extra fields of the connection form, for Airflow 3.1; later ones read provider info.
+
+        Airflow 3.1 leaves out a hook that has a field of any other class than text, password, integer and boolean:
+        seconds are text.
+        """
+        from wtforms import PasswordField, StringField
 
         return {
-            name: (FloatField if "number" in field["schema"]["type"] else StringField)(
+            name: (PasswordField if field["schema"].get("format") == "password" else StringField)(
                 label=field["label"], description=field["description"]
             )
             for name, field in CONN_FIELDS.items()

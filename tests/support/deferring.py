@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import TaskDeferred
 
 
 def made_anew(path: str, arguments: dict[str, Any]) -> Any:

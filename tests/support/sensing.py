@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow.exceptions import AirflowRescheduleException
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 from tests.support.deferring import run_through
 from tests.unit.operators.conftest import StateStore

@@ -119,6 +119,14 @@ def test_an_example_dag_runs(example: str, environment: dict[str, str], claid: A
     assert claid.charged() == CREDITS[example]
 
 
+def test_an_example_dag_that_this_airflow_cannot_run_is_no_import_error(environment: dict[str, str]) -> None:
+    told = airflow(environment, "dags", "list-import-errors", "--local", "--output", "json")
+    assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-3000:]
+    listed = airflow(environment, "dags", "list", "--local", "--output", "json").stdout
+    assert '"deadline"' in listed
+    assert ('"daily_partitions"' in listed) == (MINOR >= 2)
+
+
 def test_the_plugin_is_registered_and_its_page_answers(environment: dict[str, str]) -> None:
     code = (
         "plugins = server.get('/api/v2/plugins', headers=login).json()['plugins']\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, ObjectStoragePath, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_claid.batch.items import Items
 from airflow_claid.operators import ImageGenerationBatchOperator, ImageGenerationOperator

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, BaseOperator, ObjectStoragePath, task
-from airflow.sdk.exceptions import AirflowFailException
 from PIL import Image
 
 from airflow_claid.operators import ImageGenerationOperator

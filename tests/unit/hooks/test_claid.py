@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from airflow_claid.client import ClaidMissingConnectionError, ClaidValidationErr
 from airflow_claid.delivery.download_rules import DEFAULT_HOSTS
 from airflow_claid.errors import DownloadRefusedError
 from airflow_claid.hooks.claid import ClaidHook
-from airflow_claid.hooks.connection_form import CONN_TYPE, UI_FIELD_BEHAVIOUR
+from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, UI_FIELD_BEHAVIOUR
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
 from tests.support.processes import free_port
@@ -95,11 +97,25 @@ def test_the_quota_store_comes_from_the_extra_and_its_password_is_shown_nowhere(
 def test_the_waits_come_from_the_extra(connect: Connect) -> None:
     plain = hook(connect).client._transport
     assert (plain.timeout, plain.max_wait) == ((10, 120), 300)
-    extra = {"connect_timeout": 3, "read_timeout": "60.5", "max_wait": 0}
+    extra = {"connect_timeout": 3, "read_timeout": " 60.5 ", "max_wait": 0}
     told = hook(connect, extra=extra).client._transport
     assert (told.timeout, told.max_wait) == ((3, 60.5), 0)
     empty = hook(connect, extra={"read_timeout": "", "max_wait": None}).client._transport
     assert (empty.timeout, empty.max_wait) == ((10, 120), 300)
+
+
+def test_the_form_of_airflow_3_1_has_only_fields_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kind(name: str) -> Any:
+        return lambda *, label, description: (name, label, description)
+
+    taken = ("BooleanField", "IntegerField", "PasswordField", "StringField")
+    monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**{name: kind(name) for name in taken}))
+    widgets = ClaidHook.get_connection_form_widgets()
+    assert set(widgets) == set(CONN_FIELDS)
+    assert widgets["quota_store"][0] == "PasswordField", "its address may hold a password"
+    assert widgets["read_timeout"] == (
+        "StringField", CONN_FIELDS["read_timeout"]["label"], CONN_FIELDS["read_timeout"]["description"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "max_wait"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.sandbox import Sandbox

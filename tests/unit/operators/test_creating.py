@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferred,
+)
 from airflow.sdk import BaseOperator, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from PIL import Image
 
 from airflow_claid.operators import BackgroundGenerationOperator, FashionModelOperator, ImageAIEditOperator

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from PIL import Image
 
 from airflow_claid.operators import (

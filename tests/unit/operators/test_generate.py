@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import DAG, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from PIL import Image
 
 from airflow_claid.client import ClaidServerError

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_claid.batch.manifest_index import ManifestIndex
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import HookLineageCollector
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.lineage import HookLineageCollector
 
 from airflow_claid.operators import (
     ImageGenerationBatchOperator,
@@ -21,6 +21,8 @@ from airflow_claid.storage.object_storage import write_whole
 from tests.conftest import Connect
 from tests.support.pictures import noise
 from tests.unit.operators.conftest import NewTry
+
+COLLECTOR = f"{HookLineageCollector.__module__}.get_hook_lineage_collector"
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Reported:
 @pytest.fixture
 def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
     reported = Reported()
-    monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: reported.collector)
+    monkeypatch.setattr(COLLECTOR, lambda: reported.collector)
     return reported
 
 
@@ -117,7 +119,7 @@ def test_a_collector_that_fails_fails_no_paid_task(
         def __getattr__(self, name: str) -> Any:
             raise RuntimeError("no lineage today")
 
-    monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", Failing)
+    monkeypatch.setattr(COLLECTOR, Failing)
     operator = ImageGenerationOperator(task_id="lamp", prompt="A lamp", output=f"file://{tmp_path}/")
     assert len(new_try()(operator)) == 1
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.sdk.execution_time.comms import SetXCom
 
 from airflow_claid.client import ClaidClient

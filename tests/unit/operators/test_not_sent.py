@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_claid.client import ClaidNotSentError
 from airflow_claid.hooks.claid import ClaidHook

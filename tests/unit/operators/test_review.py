@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pendulum
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.standard.operators import hitl
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_claid.batch.approval import Rejection
 from airflow_claid.manifests import join_manifests, read_manifest
@@ -33,7 +33,7 @@ from tests.unit.operators.conftest import NewTry, TaskInstance
 try:
     from airflow.sdk.exceptions import TaskAwaitingInput as Waiting
 except ImportError:
-    from airflow.sdk.exceptions import TaskDeferred as Waiting  # type: ignore[assignment,unused-ignore]
+    from airflow.providers.common.compat.sdk import TaskDeferred as Waiting  # type: ignore[assignment,unused-ignore]
 
 ANNA = {"id": "7", "name": "anna"}
 IMAGES = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 from pyarrow import parquet
 
 from airflow_claid.operators import ImageGenerationBatchOperator, ImageResizeBatchOperator

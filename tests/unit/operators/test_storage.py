@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_claid.operators import ConnectStorageOperator, DisconnectStorageOperator, ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
