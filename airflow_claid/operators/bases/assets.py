@@ -17,7 +17,7 @@ from airflow_claid.storage.addresses import is_link, without_connection
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 MOST = 100
 """Paths in one event: Airflow keeps it in its database and shows it in its page."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_claid.fulfilment.bill import XCOM, TaskBill
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class ReportedBill(TaskBill):

@@ -30,10 +30,10 @@ class TaskMetrics:
         self._connection = connection
         self._tags = {"dag_id": dag_id, "task_id": task_id, "connection": connection}
         self._lock = threading.Lock()
-        self.pictures = 0
+        self.pictures: int = 0
         """Usable pictures and videos that this process made or put in place."""
-        self.lost_answers = 0
-        self.credits_in_doubt = 0.0
+        self.lost_answers: int = 0
+        self.credits_in_doubt: float = 0.0
 
     def charged(self, order: Order, credits: float) -> None:  # noqa: A002 - Claid's own word
         """Count credits."""
