@@ -179,7 +179,7 @@ def test_none_stands_for_the_default_of_each_parameter(kind: type[ClaidPayingOpe
 
 
 def test_each_paying_operator_is_tried_with_none() -> None:
-    exported = (value for value in vars(operators).values() if inspect.isclass(value))
+    exported = (value for value in (getattr(operators, name) for name in operators.__all__) if inspect.isclass(value))
     assert {one for one in exported if issubclass(one, ClaidPayingOperator)} == set(NEEDED)
 
 

@@ -314,7 +314,7 @@ def test_rows_that_are_no_good_are_reported_and_the_others_delivered(
     assert sandbox.charged() == 8
 
     run = new_try(run_id="tuesday")
-    with pytest.raises(AirflowFailException, match=r"3 were invalid, of 11: more than error_threshold=0.1"):
+    with pytest.raises(AirflowFailException, match=r"3 invalid, of 11: more than error_threshold=0.1"):
         run(batch(prompts=prompts, output=f"file://{tmp_path}/"))
     assert run.ti.pushed["summary"]["invalid"] == 3
     assert sandbox.charged() == 8

@@ -165,7 +165,7 @@ def test_pictures_that_claid_cannot_reach_are_invalid_and_no_retry_is_tried(
     operator = ImageAIEditBatchOperator(
         task_id="pictures", input=f"file://{elsewhere}/", prompt="Make it blue", output=f"file://{shop}/out/"
     )
-    with pytest.raises(AirflowFailException, match="60 were invalid"):
+    with pytest.raises(AirflowFailException, match="60 invalid, of 60"):
         new_try()(operator)
     assert sandbox.charged() == 0
 

@@ -627,7 +627,7 @@ def test_the_values_reach_every_part_of_the_contract() -> None:
     """A guard on the guards: each name of the schemas is in some value, so none is tested by its absence alone."""
     met: set[str] = set()
 
-    @settings(max_examples=30, database=None, derandomize=True, suppress_health_check=SLOW_TO_MAKE)
+    @settings(max_examples=60, database=None, derandomize=True, suppress_health_check=SLOW_TO_MAKE)
     @given(data=st.data())
     def meet(data: st.DataObject) -> None:
         for kind in KINDS:
