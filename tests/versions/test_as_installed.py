@@ -43,13 +43,15 @@ links()
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An Airflow with a database of its own."""
     home = tmp_path_factory.mktemp("airflow")
+    passwords = home / "passwords.json"
+    passwords.write_text('{"admin": "admin"}', encoding="utf-8")
     found = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHONPATH"))}
     environment = found | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
     }
@@ -83,7 +85,8 @@ def answered(environment: dict[str, str], code: str) -> Any:
         "from fastapi.testclient import TestClient\n"
         "from airflow.api_fastapi.app import create_app\n"
         "with TestClient(create_app(), base_url='http://localhost:8080') as server:\n"
-        "    token = server.get('/auth/token').json()['access_token']\n"
+        "    who = {'username': 'admin', 'password': 'admin'}\n"
+        "    token = server.post('/auth/token', json=who).json()['access_token']\n"
         "    login = {'Authorization': 'Bearer ' + token}\n"
     )
     body = "".join(f"    {line}\n" for line in code.splitlines())
