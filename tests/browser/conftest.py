@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.shop import Shop, opened, running_browser, running_shop
+
+expect.set_options(timeout=60_000)
 
 Visit = Callable[..., Page]
 

@@ -12,8 +12,6 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.shop import Shop
 
-expect.set_options(timeout=30_000)
-
 ARRIVED = "img[data-picture].arrived"
 
 
