@@ -97,11 +97,12 @@ class Standalone:
         files = sorted((self.airflow.home / "logs").glob("dag_id=*/**/*.log"))
         return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
-    def scheduler(self) -> str:
-        """Return the last output of the scheduler."""
+    def scheduler(self, lines: int | None = 60) -> str:
+        """Return the last lines of the scheduler's output, or all."""
         name = "standalone.txt" if (self.airflow.home / "standalone.txt").exists() else "scheduler.txt"
-        lines = (self.airflow.home / name).read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join([line for line in lines if name == "scheduler.txt" or line.startswith("scheduler")][-60:])
+        output = (self.airflow.home / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        shown = [line for line in output if name == "scheduler.txt" or line.startswith("scheduler")]
+        return "\n".join(shown[-lines:] if lines else shown)
 
     def until(self, holds: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -28,7 +28,7 @@ def test_wheel_and_sdist_hold_what_they_should_and_nothing_else(tmp_path: Path) 
     assert any(name.endswith("entry_points.txt") for name in in_wheel)
     (metadata,) = [zipfile.ZipFile(wheel).read(name).decode() for name in in_wheel if name.endswith("/METADATA")]
     assert metadata.count("Project-URL: ") == 3
-    assert "Places and receipts (`docs/places-and-receipts.md`)" in metadata
+    assert "places and receipts (`docs/places-and-receipts.md`)" in metadata
     assert not re.findall(r"\]\((?!https?://|#)[^)]*\)", metadata), "a link that leads nowhere on PyPI"
     assert not [name for name in in_wheel if "__pycache__" in name or "/tests/" in name]
     with tarfile.open(sdist) as archive:

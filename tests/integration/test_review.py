@@ -83,10 +83,13 @@ def path_of(run: str, task: str) -> str:
 
 
 def asked(airflow: Standalone, run: str, task: str) -> dict[str, Any]:
-    """Wait until a task waits for an answer; return its question."""
-    states = ("awaiting_input", "deferred")
-    instance = f"dags/review/dagRuns/{run}/taskInstances/{task}"
-    airflow.until(lambda: airflow.call("GET", instance)["state"] in states, 180)
+    """Wait until a task waits for an answer, and Airflow's scheduler knows that it does; return its question.
+
+    An answer that comes before takes the task for one that was killed: Airflow tries it again, and asks again.
+    """
+    known = re.compile(rf"TaskInstance Finished: [^\n]* task_id={task}, run_id={re.escape(run)},[^\n]* state=(\w+)")
+    states = {"awaiting_input", "deferred"}
+    airflow.until(lambda: bool(states & {found[1] for found in known.finditer(airflow.scheduler(lines=None))}), 180)
     question: dict[str, Any] = airflow.call("GET", path_of(run, task))
     return question
 
