@@ -18,6 +18,7 @@ from typing import Any
 from airflow_claid.batch import charges, outcomes
 from airflow_claid.batch.concurrency import ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
+from airflow_claid.batch.failures import Failures
 from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.intake import Intake, Item, OrderOf
 from airflow_claid.batch.item_rows import ItemRow
@@ -44,7 +45,6 @@ So the loop does not wake up for every item that ends, except with a target of t
 _FAILURES_OF_AN_OUTAGE = 40
 """This many items in a row that fail for passing reasons mean an outage, not bad luck."""
 
-_ENOUGH_FOR_A_SHARE = 100
 _PARTS_THAT_MAY_FAIL = 5
 
 
@@ -107,6 +107,7 @@ class Batch:
         self._retries: Retries[Item] = Retries(terms.pause)
         self._jobs = WaitingJobs(poll_rate)
         self._counter = BatchCounter()
+        self._failures = Failures(terms)
         self._under_way: set[str] = set()
         """Fingerprints: the fallback of one item may be the request of another, which two threads must not send."""
         self._last_number = 0
@@ -244,7 +245,9 @@ class Batch:
             self._add_to_manifest({**row, "row": number})
         images = 0 if row["status"] == GONE else len(row.get("paths", ()))
         self._counter.end(row["status"], images=images, reused=reused)
-        self._stop_if_too_many_failed(row, retryable=retryable)
+        too_many = self._failures.that_stop(row, lambda: self.counts, retryable=retryable)
+        if too_many is not None:
+            self._stop_by(too_many)
 
     def _add_to_manifest(self, row: dict[str, Any]) -> None:
         """Add a row to the manifest; if a part cannot be written, its rows go into the next one."""
@@ -257,19 +260,6 @@ class Batch:
                 self._stop_by(error)
         else:
             self._parts_failed = 0
-
-    def _stop_if_too_many_failed(self, row: dict[str, Any], *, retryable: bool) -> None:
-        if row["status"] not in ("failed", "invalid"):
-            return
-        counts = self.counts
-        if self._terms.on_error == "fail":
-            self.stop(f"{row['error']} (on_error='fail')", retryable=retryable)
-        elif counts.tried >= _ENOUGH_FOR_A_SHARE and counts.share_failed > self._terms.error_threshold:
-            self.stop(
-                f"{counts.failed} of {counts.tried} prompts failed or were invalid: more than "
-                f"error_threshold={self._terms.error_threshold:g} allows. The last error: {row['error']}",
-                retryable=counts.by_status["failed"] > 0,
-            )
 
     def _run(self, work: Callable[[], None]) -> None:
         """Do the work on one item, in a thread, unless the batch has stopped."""

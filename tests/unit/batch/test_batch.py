@@ -338,6 +338,25 @@ def test_a_row_that_is_no_good_says_what_it_had_and_why(tmp_path: Path) -> None:
     assert first["error"] == str(refused.value)
 
 
+def test_invalid_rows_stop_a_batch_though_the_items_before_them_end_later(tmp_path: Path) -> None:
+    all_read = threading.Event()
+
+    def prompts() -> Iterator[ItemRow]:
+        yield from Items([*lamps(90), *["ab"] * 30])
+        all_read.set()
+        for number in range(121, 1001):
+            yield ItemRow(number, {"prompt": f"Lamp number {number}"})
+
+    def ends_when_all_are_read(order: Order, fulfilment: FakeFulfilment) -> None:
+        assert all_read.wait(30)
+
+    world = World(tmp_path, ends_when_all_are_read, prompts(), BatchTerms(concurrency=100))
+    with pytest.raises(BatchStoppedError, match=r"30 of 1\d\d items failed or were invalid: more than error_threshold"):
+        world.run()
+    assert world.by_status["invalid"] == 30
+    assert world.by_status["done"] < 90 + 2 * 100
+
+
 @pytest.mark.parametrize(("broken", "retryable"), [("invalid", False), ("failed", True)])
 def test_on_error_fail_tells_whether_a_retry_helps(tmp_path: Path, broken: str, retryable: bool) -> None:
     fails = Fails("Lamp number 2", *[OSError("disk")] * 9)
