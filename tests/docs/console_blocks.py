@@ -98,10 +98,7 @@ def _claid(arguments: list[str], scene: Scene) -> None:
         comment = arguments.index("#")
         assert arguments[comment + 1 : -1] == ["exit", "code"]
         arguments, expected = arguments[:comment], int(arguments[-1])
-    command = [str(Path(sys.executable).with_name("claid")), *arguments]
-    done = subprocess.run(
-        command, env=scene.airflow.environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = scene.airflow.run("claid", *arguments, folder=Path.cwd())
     assert done.returncode == expected, done.stdout + done.stderr
 
 

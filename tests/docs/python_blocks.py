@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -60,12 +58,8 @@ def _run_tests(code: str, scene: Scene) -> None:
     folder.mkdir(exist_ok=True)
     file = folder / f"test_{len(list(folder.iterdir()))}.py"
     file.write_text(code, encoding="utf-8")
-    environment = {**scene.airflow.environment, "PYTHONPATH": str(scene.airflow.dags)}
-    environment.pop("AIRFLOW_CONN_CLAID_DEFAULT", None)
-    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", str(file)]
-    done = subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=500
-    )
+    settings = {"PYTHONPATH": str(scene.airflow.dags), "AIRFLOW_CONN_CLAID_DEFAULT": None}
+    done = scene.airflow.run("pytest", "-q", "--strict-markers", str(file), folder=folder, settings=settings)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.warm_airflow import WarmAirflow, warm_airflow
@@ -47,12 +48,26 @@ class Airflow:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run an ``airflow`` command and return what it printed."""
+        return self.run("airflow", *arguments)
+
+    def run(
+        self, *command: str, folder: Path | None = None, settings: Mapping[str, str | None] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``airflow``, ``claid`` or ``pytest`` in this Airflow, and return what it printed.
+
+        :param folder: the working directory; by default Airflow's home.
+        :param settings: replace variables of the environment; ``None`` removes one.
+        """
+        changed = {**self.environment, **settings}
+        environment = {name: value for name, value in changed.items() if value is not None}
+        folder = folder or self.home
         if self.warm:
-            return self.warm.run(arguments, self.environment, 300)
-        command = [str(Path(sys.executable).parent / "airflow"), *arguments]
+            return self.warm.run(command, environment, 300, folder)
+        program = str(Path(sys.executable).with_name(command[0]))
         return subprocess.run(
-            command, env=self.environment, text=True, capture_output=True, check=False, timeout=300, cwd=self.home
-        )
+            [program, *command[1:]],
+            env=environment, text=True, capture_output=True, check=False, timeout=300, cwd=folder,
+        )  # fmt: skip
 
     def run_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> tuple[int, str]:
         """Run a DAG to its end; return the exit status and the whole log."""

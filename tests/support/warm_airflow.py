@@ -1,7 +1,7 @@
-"""An Airflow that has loaded its modules: each ``airflow`` command is a fork of it, with an environment of its own.
+"""An Airflow that has loaded its modules: each command is a fork of it, with an environment of its own.
 
-A command spends most of its seconds on imports. The fork runs the same entry point as the ``airflow`` script, on
-settings that it reads anew. Run as a module, this file is the process that is forked.
+A command spends most of its seconds on imports. The fork runs the same entry point as the ``airflow``, ``claid`` or
+``pytest`` script, on settings that it reads anew. Run as a module, this file is the process that is forked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +31,13 @@ _LOADED = (
     "airflow.dag_processing.collection",
     "airflow.providers.standard.decorators.python",
     "airflow.utils.db",
+    "airflow_claid.account_check.check",
+    "airflow_claid.cli.check",
+    "airflow_claid.cli.estimate",
+    "airflow_claid.cli.generate",
+    "airflow_claid.cli.output",
+    "airflow_claid.operators.generate",
+    "airflow_claid.sandbox",
     "alembic.command",
     "alembic.context",
     "anyio._backends._asyncio",
@@ -37,7 +45,7 @@ _LOADED = (
 
 
 class WarmAirflow:
-    """Runs ``airflow`` commands one at a time.
+    """Runs commands one at a time.
 
     :param server: the process that is forked; speaks JSON, a line for each command.
     """
@@ -46,28 +54,33 @@ class WarmAirflow:
         self._server = server
 
     def run(
-        self, arguments: tuple[str, ...], environment: dict[str, str], seconds: float
+        self, command: Sequence[str], environment: dict[str, str], seconds: float, folder: Path
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command and return its exit status and what it printed.
+        """Run a command in a folder and return its exit status and what it printed.
 
+        :param command: ``airflow``, ``claid`` or ``pytest``, and its arguments.
         :raises subprocess.TimeoutExpired: if it does not end in time; then no other command can be run.
         """
         assert self._server.stdin
         assert self._server.stdout
-        with tempfile.TemporaryDirectory() as folder:
-            output, errors = Path(folder) / "output", Path(folder) / "errors"
-            command = {
-                "arguments": arguments, "environment": environment, "output": str(output), "errors": str(errors)
-            }  # fmt: skip
-            self._server.stdin.write(json.dumps(command) + "\n")
+        with tempfile.TemporaryDirectory() as printed:
+            output, errors = Path(printed) / "output", Path(printed) / "errors"
+            order = {
+                "command": command,
+                "environment": environment,
+                "folder": str(folder),
+                "output": str(output),
+                "errors": str(errors),
+            }
+            self._server.stdin.write(json.dumps(order) + "\n")
             self._server.stdin.flush()
             with selectors.DefaultSelector() as answers:
                 answers.register(self._server.stdout, selectors.EVENT_READ)
                 if not answers.select(seconds):
                     self._server.kill()
-                    raise subprocess.TimeoutExpired(["airflow", *arguments], seconds)
+                    raise subprocess.TimeoutExpired(list(command), seconds)
             status = int(self._server.stdout.readline())
-            return subprocess.CompletedProcess(["airflow", *arguments], status, _text(output), _text(errors))
+            return subprocess.CompletedProcess(command, status, _text(output), _text(errors))
 
 
 @contextmanager
@@ -120,24 +133,24 @@ def _serve() -> None:
         answers.flush()
 
 
-def _become(command: dict[str, Any]) -> NoReturn:
-    """Be the ``airflow`` command, and end with it."""
-    streams = ((os.devnull, os.O_RDONLY), *((command[name], os.O_CREAT | os.O_WRONLY) for name in ("output", "errors")))
+def _become(order: dict[str, Any]) -> NoReturn:
+    """Be the command, and end with it."""
+    streams = ((os.devnull, os.O_RDONLY), *((order[name], os.O_CREAT | os.O_WRONLY) for name in ("output", "errors")))
     for number, (path, mode) in enumerate(streams):
         opened = os.open(path, mode, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     os.environ.clear()
-    os.environ.update(command["environment"])
-    sys.argv = ["airflow", *command["arguments"]]
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.argv = order["command"]
+    sys.path[:] = [*order["environment"].get("PYTHONPATH", "").split(os.pathsep), *sys.path]
     status = 1
     try:
         from airflow import settings
-        from airflow.__main__ import main
 
         settings.initialize()
-        main()
-        status = 0
+        sys.exit(_main(sys.argv[0])())
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
@@ -148,6 +161,13 @@ def _become(command: dict[str, Any]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _main(program: str) -> Callable[[], object]:
+    """Return the entry point of a script."""
+    (script,) = entry_points(group="console_scripts", name=program)
+    main: Callable[[], object] = script.load()
+    return main
 
 
 if __name__ == "__main__":
