@@ -48,7 +48,7 @@ _SUMS = (
 
 
 class _Folders:
-    """The receipts of folders, and what was found of them."""
+    """The receipts of folders, each once though a folder is named and lies in another, and what was found of them."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
@@ -58,12 +58,18 @@ class _Folders:
     def __iter__(self) -> Iterator[FoundReceipt]:
         from airflow_claid.fulfilment.receipt_folders import stream_receipts
 
-        folders = [folder_address(folder, self._arguments) for folder in self._arguments.folder]
-        for folder in dict.fromkeys(folders):
-            for found in stream_receipts(folder, recursive=self._arguments.recursive):
+        read: set[str] = set()
+        for folder in self._arguments.folder:
+            of_this = set()
+            address = folder_address(folder, self._arguments)
+            for found in stream_receipts(address, recursive=self._arguments.recursive):
+                if found.folder in read:
+                    continue
+                of_this.add(found.folder)
                 self.count += 1
                 self.unreadable += found.receipt is None
                 yield found
+            read |= of_this
 
     def end(self, output: Output) -> ExitCode:
         """Tell what is wrong with what was found."""

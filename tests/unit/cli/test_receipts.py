@@ -55,6 +55,13 @@ def test_one_folder_alone_is_summed_without_the_folders_in_it(shop: Path, comman
     assert table.out.splitlines()[-1].split()[:4] == ["total", "4", "4", "1"]
 
 
+def test_a_folder_that_is_named_and_lies_in_another_is_counted_once(shop: Path, command: Claid) -> None:
+    named = [str(shop), str(shop / "made"), str(shop / "large" / "_claid"), str(shop / "made") + "/", str(shop)]
+    for folders in (named, named[::-1]):
+        assert command("receipts", "sum", *folders, "--recursive", "--json").json["total"]["credits"] == 6
+        assert len(command("receipts", "list", *folders, "--recursive", "--json").lines) == 5
+
+
 def test_a_batch_that_was_killed_costs_what_the_ledger_says(connected: Sandbox, tmp_path: Path, command: Claid) -> None:
     connected.change(latency=Latency(1.5))
     batch = {
@@ -110,8 +117,9 @@ def test_a_table_of_many_receipts_keeps_its_columns_and_shows_no_control_charact
 
 
 def write_copies(output: Path, number: int, **changes: Any) -> None:
-    """Write receipts of requests that were never sent."""
-    state = json.loads(next(output.glob("_claid/*.json")).read_text().split("\n\n")[-1])
+    """Write receipts, of pictures that are in place, of requests that were never sent."""
+    states = (json.loads(file.read_text().split("\n\n")[-1]) for file in output.glob("_claid/*.json"))
+    state = next(one for one in states if one["state"] == "delivered")
     for count in range(number):
         fingerprint = f"{count:064x}"
         (output / f"_claid/{fingerprint}.json").write_text(json.dumps({**state, "fingerprint": fingerprint, **changes}))
