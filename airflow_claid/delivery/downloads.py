@@ -34,7 +34,6 @@ _CHUNK = 1 << 16
 _STEP = 1 << 22
 """So many bytes are reserved at once for a picture whose size is not announced."""
 
-_CONNECTIONS = 64
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _TOTAL = re.compile(r"bytes (?:[0-9]{1,18}-[0-9]{1,18}|\*)/([0-9]{1,18})")
 _DEAD = {403, 404, 410}
@@ -47,9 +46,12 @@ class Downloader:
 
     :param rules: what may be downloaded.
     :param clock: seconds that only grow.
+    :param pool_size: connections kept open to a host; set it to the number of threads.
     """
 
-    def __init__(self, rules: DownloadRules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rules: DownloadRules, clock: Callable[[], float] = time.monotonic, *, pool_size: int = 10
+    ) -> None:
         protect_library_logs()
         self.rules = rules
         self._clock = clock
@@ -58,8 +60,8 @@ class Downloader:
         self._session.trust_env = False
         self._session.headers["Accept-Encoding"] = "identity"
         self._environments: dict[str, tuple[dict[str, str], bool | str]] = {}
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=pool_size))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=pool_size))
 
     @contextmanager
     def fetched(self, url: str) -> Iterator[bytes]:

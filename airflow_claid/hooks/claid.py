@@ -42,7 +42,7 @@ _NO_SUCH_JOB = 0
 _NO_SUCH_JOB_STATUSES = (400, 404, 422)
 _PROXY_REFUSED = 407
 _CONNECTIONS = 400
-"""Kept open at most; a batch has as many requests under way as the quota and their latency ask for."""
+"""Kept open to a host at most; a batch has as many requests under way as the quota and their latency ask for."""
 
 
 class ClaidHook(BaseHook):
@@ -138,7 +138,8 @@ class ClaidHook(BaseHook):
         from airflow_claid.delivery.downloads import Downloader
 
         hosts = defaults.hosts_in(self._extra.get("download_hosts") or ()) or defaults.download_hosts()
-        return Downloader(DownloadRules(self.client.base_url, hosts=hosts or DEFAULT_HOSTS))
+        rules = DownloadRules(self.client.base_url, hosts=hosts or DEFAULT_HOSTS)
+        return Downloader(rules, pool_size=_CONNECTIONS)
 
     def spending(
         self, own: Sequence[SpendLimit], who: str, used: Callable[[SpendLimit, float], None]

@@ -7,10 +7,12 @@ import random
 import struct
 import zlib
 from collections.abc import Iterable
+from functools import cache
 
 from PIL import Image
 
 
+@cache
 def picture(
     width: int = 64, height: int = 48, colour: object = "teal", kind: str = "PNG", mode: str = "RGB", **options: object
 ) -> bytes:
@@ -20,6 +22,7 @@ def picture(
     return target.getvalue()
 
 
+@cache
 def noise(width: int = 64, height: int = 48, brightest: int = 255, kind: str = "PNG") -> bytes:
     """Every pixel another colour, none brighter than told."""
     levels = bytes(value * (brightest + 1) // 256 for value in range(256))
@@ -37,6 +40,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return target.getvalue()
 
 
+@cache
 def photograph(width: int = 320, height: int = 240, kind: str = "PNG", **options: object) -> bytes:
     """Something with edges and grain everywhere."""
     chance = random.Random(1)

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +17,7 @@ from airflow_claid.hooks.claid import ClaidHook
 from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, UI_FIELD_BEHAVIOUR
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
+from tests.support.pictures import picture
 from tests.support.processes import free_port
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 
@@ -152,6 +156,44 @@ def test_the_hosts_of_downloads_come_from_the_extra(connect: Connect, extra: Fie
     assert rules.base_url == "https://api.claid.ai/v1"
     with pytest.raises(DownloadRefusedError):
         rules.check("https://evil.example/a.png")
+
+
+def test_as_many_threads_as_a_batch_has_may_download_at_once_and_their_connections_are_kept(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = 100
+    all_have_asked = threading.Barrier(threads, timeout=60)
+
+    class Pictures(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            all_have_asked.wait()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(picture())))
+            self.end_headers()
+            self.wfile.write(picture())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = threads
+
+    with Server(("127.0.0.1", 0), Pictures) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        downloader = hook(connect, host=url).downloader
+
+        def fetch(number: int) -> bytes:
+            with downloader.fetched(f"{url}/{number}.png") as content:
+                return content
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert set(pool.map(fetch, range(2 * threads))) == {picture()}
+        server.shutdown()
+    assert "Connection pool is full" not in caplog.text
 
 
 def test_the_form_is_that_of_a_key_and_a_base_url() -> None:
