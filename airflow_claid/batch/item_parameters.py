@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from airflow_claid.batch.item_rows import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.batch.sources import Filters
 from airflow_claid.client import ClaidValidationError
 

@@ -19,8 +19,9 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_claid.batch.catalogue_files import record_of
 from airflow_claid.batch.columns import Columns, Record
+from airflow_claid.batch.item_kind import PROMPTS, ItemKind
 from airflow_claid.batch.item_parameters import checked_columns, checked_filters, checked_shard
-from airflow_claid.batch.item_rows import PROMPTS, ItemKind, ItemRow, row_of
+from airflow_claid.batch.item_rows import ItemRow, row_of
 from airflow_claid.batch.lists import is_address, items_of
 from airflow_claid.batch.opened_files import text_problem
 from airflow_claid.batch.sources import Reading, Source, is_listed, is_source, source_of

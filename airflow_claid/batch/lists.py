@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.batch.item_rows import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 

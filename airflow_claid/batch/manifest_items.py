@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_claid.batch.columns import Columns, Unusable
-from airflow_claid.batch.item_rows import ItemKind, ItemRow, filled_values
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.item_rows import ItemRow, filled_values
 from airflow_claid.batch.manifest_file import ManifestFile
 from airflow_claid.batch.opened_files import refusing
 from airflow_claid.storage.addresses import without_connection

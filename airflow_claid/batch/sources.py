@@ -11,7 +11,8 @@ from typing import Protocol
 
 from airflow_claid.batch.catalogue_files import CatalogueFile
 from airflow_claid.batch.columns import Columns
-from airflow_claid.batch.item_rows import ItemKind, ItemRow, row_of
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.item_rows import ItemRow, row_of
 from airflow_claid.batch.manifest_file import ManifestFile, may_be_manifest
 from airflow_claid.batch.manifest_items import ManifestItems
 from airflow_claid.batch.opened_files import JSON_LINES, existing, is_catalogue, kind_of_file, wrong

@@ -5,9 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.client.account import DEFAULT_BASE_URL
-from airflow_claid.client.answer import Answer
-from airflow_claid.client.call import Call
 from airflow_claid.client.errors import (
     ClaidAnswerLostError,
     ClaidAnswerUnreadError,
@@ -25,6 +22,9 @@ from airflow_claid.client.errors import (
 )
 
 if TYPE_CHECKING:
+    from airflow_claid.client.account import DEFAULT_BASE_URL
+    from airflow_claid.client.answer import Answer
+    from airflow_claid.client.call import Call
     from airflow_claid.client.client import ClaidClient
     from airflow_claid.client.models.ai_edit import AIEditRequest
     from airflow_claid.client.models.batch_edit import BatchEditRequest
@@ -79,8 +79,11 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DEFAULT_BASE_URL": "account",
     "AIEditRequest": "models.ai_edit",
+    "Answer": "answer",
     "BatchEditRequest": "models.batch_edit",
+    "Call": "call",
     "ClaidClient": "client",
     "EditRequest": "models.edit",
     "EditResult": "models.edit",

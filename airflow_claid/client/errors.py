@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_claid.client.answer import Answer
+from typing import TYPE_CHECKING
+
 from airflow_claid.errors import AirflowClaidError
+
+if TYPE_CHECKING:
+    from airflow_claid.client.answer import Answer
 
 _NOT_SENT = "Nothing was sent, nothing was charged."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidRequestError
 from airflow_claid.client.text import listed, shortened
@@ -20,7 +20,9 @@ from airflow_claid.errors import (
     UnreadAnswerError,
     is_retryable,
 )
-from airflow_claid.orders.order import Order
+
+if TYPE_CHECKING:
+    from airflow_claid.orders.order import Order
 
 OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError, UnreadAnswerError)
 """Errors of one order; any other error concerns all orders and ends the task."""

@@ -27,7 +27,13 @@ from airflow_claid.client.spending.spending import Spending
 from airflow_claid.client.spending.standing import Standing, standings
 from airflow_claid.configuration import defaults
 from airflow_claid.delivery.download_rules import DEFAULT_HOSTS, DownloadRules
-from airflow_claid.hooks.connection_form import CONN_FIELDS, CONN_TYPE, HOOK_NAME, UI_FIELD_BEHAVIOUR
+from airflow_claid.hooks.connection_form import (
+    CONN_FIELDS,
+    CONN_TYPE,
+    DEFAULT_CONN_NAME,
+    HOOK_NAME,
+    UI_FIELD_BEHAVIOUR,
+)
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.version_compat import AirflowNotFoundException
 
@@ -64,7 +70,7 @@ class ClaidHook(BaseHook):
     """
 
     conn_name_attr = "claid_conn_id"
-    default_conn_name = "claid_default"
+    default_conn_name = DEFAULT_CONN_NAME
     conn_type = CONN_TYPE
     hook_name = HOOK_NAME
 

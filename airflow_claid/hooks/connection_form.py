@@ -6,6 +6,7 @@ from typing import Any
 
 CONN_TYPE = "claid"
 HOOK_NAME = "Claid"
+DEFAULT_CONN_NAME = "claid_default"
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema", "login", "port"],

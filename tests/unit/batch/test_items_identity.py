@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from airflow_claid.batch.items import ItemKind, Items
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.items import Items
 
 PICTURES = ItemKind("input", "input", pictures=True)
 

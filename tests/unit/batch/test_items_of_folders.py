@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.batch.items import ItemKind, Items
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.items import Items
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.object_storage import write_whole
 

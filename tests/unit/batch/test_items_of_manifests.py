@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_claid.batch.items import ItemKind, ItemRow, Items
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.client import ClaidValidationError
 
 PICTURES = ItemKind("input", "input", ("width", "prompt"), frozenset({"width"}), pictures=True)

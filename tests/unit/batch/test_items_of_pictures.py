@@ -11,7 +11,8 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from pyarrow import parquet
 
-from airflow_claid.batch.items import ItemKind, ItemRow, Items
+from airflow_claid.batch.item_kind import ItemKind
+from airflow_claid.batch.items import ItemRow, Items
 from airflow_claid.client import ClaidValidationError
 
 PICTURES = ItemKind(
