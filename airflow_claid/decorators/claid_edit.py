@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 from airflow.sdk.bases.decorator import TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions._internal.types import SET_DURING_EXECUTION
 
 from airflow_claid.decorators.functions import FunctionOperator, refuse_parameter
-from airflow_claid.fulfilment.deferred import DeferredState
-from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators import ImageEditOperator
-from airflow_claid.orders.order import Order
+
+if TYPE_CHECKING:
+    from airflow_claid.fulfilment.deferred import DeferredState
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.orders.order import Order
 
 
 class EditFunctionOperator(FunctionOperator, ImageEditOperator):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
 from airflow_claid.client.models.ai_edit import AIEditOptions
 from airflow_claid.client.models.base import RequestModel, check_known, checked
 from airflow_claid.client.models.creation import CreatedOutput
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
-from airflow_claid.orders.ai_edit import AIEditOrder
-from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, number, optional, refusing_at_once, without_none
 from airflow_claid.storage.places import folder_place
+
+if TYPE_CHECKING:
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.ai_edit import AIEditOrder
+    from airflow_claid.orders.order import Order
 
 _NAMES = {
     "options.prompt": "prompt",
@@ -87,6 +89,8 @@ class AIEditParameters(CreatingParameters):
             check_known(_Asked, _asked(self._known()), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> AIEditOrder:
+        from airflow_claid.orders.ai_edit import AIEditOrder
+
         asked = checked(_Asked, _asked(parameters), _NAMES)
         source = self._reachable(parameters["input"], version=version)
         order = AIEditOrder(**where, source=source, options=asked.options, output=asked.output)

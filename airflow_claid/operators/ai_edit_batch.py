@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_claid.batch.items import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.client import JobKind
 from airflow_claid.operators.ai_edit import AIEditParameters
 from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator

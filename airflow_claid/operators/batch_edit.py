@@ -10,15 +10,8 @@ from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import checked
 from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
-from airflow_claid.delivery.image import DeliveredImage
-from airflow_claid.fulfilment.deferred import DeferredState
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator, check_inputs
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.orders.batch_edit import BatchEditOrder, BatchFolder
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import Source
 from airflow_claid.parameters import (
     choice,
     format_or_options,
@@ -37,6 +30,14 @@ from airflow_claid.version_compat import AirflowFailException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.delivery.image import DeliveredImage
+    from airflow_claid.fulfilment.deferred import DeferredState
+    from airflow_claid.fulfilment.fulfilment import Fulfilled
+    from airflow_claid.fulfilment.task_orders import TaskOrders
+    from airflow_claid.orders.batch_edit import BatchFolder
+    from airflow_claid.orders.order import Order
+    from airflow_claid.orders.source import Source
 
 ON_ERROR = ("fail", "continue")
 _MOST_WITHOUT_FOLDER = 100
@@ -197,9 +198,13 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
 
     def _orders_again(self, state: DeferredState) -> list[Order]:
         """Return the order of the folder as it was when it was paid, whatever has come into it since."""
+        from airflow_claid.orders.batch_edit import BatchFolder
+
         return self._orders_of(BatchFolder.of_body(state.begun[0].receipt.body))
 
     def _orders_of(self, as_it_was: BatchFolder | None) -> list[Order]:
+        from airflow_claid.orders.batch_edit import BatchEditOrder
+
         choice(self.on_error, "on_error", ON_ERROR)
         edit = self._edit()
         place = self._place()
@@ -247,7 +252,7 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
                     "Claid connection, or use ImageEditOperator with a list"
                 )
             place = Place(PlaceKind.CONNECTED, covered)
-        self._check_place(place)
+        self._run.check_place(place)
         return place
 
     def _has_folder(self, place: Place) -> bool:
@@ -255,6 +260,8 @@ class ImageFolderEditOperator(InputOperator, ClaidJobOperator):
 
     def _seen(self, given: str, place: Place) -> BatchFolder:
         """List the folder, and make sure that what is written does not fall into it."""
+        from airflow_claid.orders.batch_edit import BatchFolder
+
         storages = self.hook.storages
         address = given if is_connected(given) else storages.covering(given)
         if address is None:

@@ -11,14 +11,9 @@ from airflow_claid.client.models.base import checked
 from airflow_claid.client.models.edit import Edit
 from airflow_claid.client.text import shortened
 from airflow_claid.fulfilment.failures import Failure
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
-from airflow_claid.orders.edit import EditOrder
-from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
     format_or_options,
     given,
@@ -29,11 +24,18 @@ from airflow_claid.parameters import (
     sides_as_numbers,
 )
 from airflow_claid.storage.file_names import FileNames
-from airflow_claid.storage.places import PICTURE_SUFFIXES, Place, checked_name, edit_place
+from airflow_claid.storage.places import PICTURE_SUFFIXES, checked_name, edit_place
 from airflow_claid.storage.signed_links import shown_in
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.fulfilment.fulfilment import Fulfilled
+    from airflow_claid.fulfilment.task_orders import TaskOrders
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.edit import EditOrder
+    from airflow_claid.orders.order import Order
+    from airflow_claid.storage.places import Place
 
 _FORMAT_OF_SUFFIX = {suffix: name for name, suffix in PICTURE_SUFFIXES.items()} | {".jpeg": "jpeg", ".tif": "tiff"}
 
@@ -78,6 +80,8 @@ class EditParameters(InputOperator):
         return checked(Edit, {"operations": sides_as_numbers(self._operations(parameters)), "output": output})
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> EditOrder:
+        from airflow_claid.orders.edit import EditOrder
+
         edit, picture = self._edit(parameters, where["place"]), self._source(parameters["input"], version=version)
         order = EditOrder(
             base_url=where["base_url"],
@@ -203,6 +207,8 @@ class EditOperator(PictureListOperator, EditParameters, ClaidJobOperator):
 
     def _end(self, context: Context, task_orders: TaskOrders, results: Sequence[Fulfilled]) -> list[str]:
         """Return the paths in the order of the inputs."""
+        from airflow_claid.orders.edit import EditOrder
+
         super()._end(context, task_orders, results)
         edited = {
             result.order.source.path: image.path
@@ -219,7 +225,7 @@ class EditOperator(PictureListOperator, EditParameters, ClaidJobOperator):
         orders = self._orders_of(place, lambda path: self._order({**parameters, "input": path}, where))
         if not orders:
             self.log.info("There are no pictures to edit")
-        _check_files([order for order in orders if isinstance(order, EditOrder)])
+        _check_files([order for order in orders if not isinstance(order, Failure)])
         return orders
 
 
@@ -319,7 +325,7 @@ def _format_name(output_format: object) -> str:
     return output_format if isinstance(output_format, str) else str(output_format.get("type"))
 
 
-def _check_files(orders: Sequence[EditOrder]) -> None:
+def _check_files(orders: Sequence[Order]) -> None:
     """Refuse inputs that would be written to one file."""
     written: dict[str, str] = {}
     names = FileNames(orders[0].place.folder if len(orders) > 1 else "")

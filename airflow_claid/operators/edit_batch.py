@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_claid.batch.items import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.operators.bases.job_terms import JobTermsOperator
-from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.edit import AnyEditParameters, EditParameters, ResizeParameters, UpscaleParameters
-from airflow_claid.orders.edit import EditOrder
 from airflow_claid.parameters import is_literal, mapping, refusing_at_once, truth
+
+if TYPE_CHECKING:
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.edit import EditOrder
 
 
 class EditBatchOperator(EditParameters, JobTermsOperator, InputBatchOperator):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow_claid.client import JobKind
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
@@ -13,12 +13,14 @@ from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.inputs import one_path
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.operators.bases.paying import Where
-from airflow_claid.orders.fashion import FashionOrder
-from airflow_claid.orders.order import Order
 from airflow_claid.parameters import given, known, optional, paths, refusing_at_once, without_none
 from airflow_claid.storage.places import folder_place
 from airflow_claid.storage.signed_links import shown_in
+
+if TYPE_CHECKING:
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.fashion import FashionOrder
+    from airflow_claid.orders.order import Order
 
 _NAMES = {
     "options.pose": "pose",
@@ -82,6 +84,8 @@ class FashionParameters(CreatingParameters):
         check_known(_Asked, _asked({**self._known(), "clothing": clothing}), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> FashionOrder:
+        from airflow_claid.orders.fashion import FashionOrder
+
         asked = checked(_Asked, _asked(parameters), _NAMES)
         first, *others = asked.clothing
         sources = (

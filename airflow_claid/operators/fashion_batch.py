@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.batch.items import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.client import JobKind
 from airflow_claid.operators.bases.filtered_batch import FilteredBatchOperator
 from airflow_claid.operators.bases.job_terms import JobTermsOperator

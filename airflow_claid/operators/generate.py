@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, GenerateRequest
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.blocked import FilteredOperator
-from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where
-from airflow_claid.orders.generate import GenerateOrder
-from airflow_claid.orders.order import Order
+from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.parameters import given, is_literal, known, number, refusing_at_once
 from airflow_claid.storage.places import checked_name, generation_place
+
+if TYPE_CHECKING:
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.generate import GenerateOrder
+    from airflow_claid.orders.order import Order
 
 
 class GenerationParameters(ClaidPayingOperator):
@@ -37,6 +40,8 @@ class GenerationParameters(ClaidPayingOperator):
         GenerateRequest.check_known(prompt, number(asked["number_of_images"]), number(asked["guidance_scale"]))
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> GenerateOrder:
+        from airflow_claid.orders.generate import GenerateOrder
+
         request = GenerateRequest.of(
             parameters["prompt"],
             number_of_images=number(parameters["number_of_images"]),

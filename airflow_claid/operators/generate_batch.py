@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_claid.batch.items import PROMPTS, ItemKind
+from airflow_claid.batch.item_kind import PROMPTS, ItemKind
 from airflow_claid.operators.bases.batch import ClaidBatchOperator
 from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator
 from airflow_claid.operators.generate import GenerationParameters

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
 from airflow_claid.client.models.scene import AfterTemplate, EffectScene, Placement, PromptScene, SceneOutput
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import written_out
-from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators.bases.creating import CreatingOperator, CreatingParameters, output_of
 from airflow_claid.operators.bases.inputs import one_path
-from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.scene import SceneOrder
 from airflow_claid.parameters import (
     choice,
     given,
@@ -30,6 +26,12 @@ from airflow_claid.parameters import (
 )
 from airflow_claid.storage.places import folder_place
 from airflow_claid.storage.signed_links import shown_in
+
+if TYPE_CHECKING:
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.order import Order
+    from airflow_claid.orders.scene import SceneOrder
 
 PLACEMENTS = ("absolute", "original", "padding")
 _OF_ABSOLUTE = {"position": "position", "scale": "scale", "rotation": "rotation_degree"}
@@ -152,6 +154,8 @@ class SceneParameters(CreatingParameters):
                 check_known(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> SceneOrder:
+        from airflow_claid.orders.scene import SceneOrder
+
         asked = checked(_ASKED[_kind_of(parameters)], _asked(parameters), _NAMES)
         source, template = (
             self._reachable(parameters["input"], version=version),

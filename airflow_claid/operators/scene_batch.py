@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from airflow_claid.batch.items import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.operators.bases.filtered_batch import PromptedBatchOperator
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator
 from airflow_claid.operators.scene import SceneParameters

@@ -15,13 +15,15 @@ from airflow_claid.client import ClaidAnswerLostError, ClaidError, ClaidRequestE
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.client.models.storage import BucketType, StorageIn, StoragePatch
 from airflow_claid.client.text import shortened
-from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.hooks.connection_form import DEFAULT_CONN_NAME
 from airflow_claid.operators.bases.paying import failing_at_once
 from airflow_claid.parameters import is_literal, known, refusing_at_once, truth
 from airflow_claid.version_compat import AirflowFailException, AirflowNotFoundException
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
+
+    from airflow_claid.hooks.claid import ClaidHook
 
 _TEMPORARY_KEY = "ASIA"
 """Prefix of the ids of AWS's temporary (session) keys (AWS, IAM identifiers)."""
@@ -72,7 +74,7 @@ class ConnectStorageOperator(BaseOperator):
         bucket: str,
         path: str = "",
         rotate: bool | str = False,
-        claid_conn_id: str = ClaidHook.default_conn_name,
+        claid_conn_id: str = DEFAULT_CONN_NAME,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,6 +93,8 @@ class ConnectStorageOperator(BaseOperator):
     @cached_property
     def hook(self) -> ClaidHook:
         """The hook of the connection to Claid."""
+        from airflow_claid.hooks.claid import ClaidHook
+
         return ClaidHook(self.claid_conn_id)
 
     def execute(self, context: Context) -> str:
@@ -169,7 +173,7 @@ class DisconnectStorageOperator(BaseOperator):
         *,
         name: str,
         missing_ok: bool | str = True,
-        claid_conn_id: str = ClaidHook.default_conn_name,
+        claid_conn_id: str = DEFAULT_CONN_NAME,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -185,6 +189,8 @@ class DisconnectStorageOperator(BaseOperator):
     @cached_property
     def hook(self) -> ClaidHook:
         """The hook of the connection to Claid."""
+        from airflow_claid.hooks.claid import ClaidHook
+
         return ClaidHook(self.claid_conn_id)
 
     def execute(self, context: Context) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.models.base import UNKNOWN, RequestModel, check_known, checked
 from airflow_claid.client.models.video import VideoOptions
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.failures import Failure
 from airflow_claid.operators.bases.inputs import InputOperator
 from airflow_claid.operators.bases.job import ClaidJobOperator
-from airflow_claid.operators.bases.paying import Where
 from airflow_claid.operators.bases.picture_list import PictureListOperator
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.video import VideoOrder
 from airflow_claid.parameters import given, is_literal, number, optional, refusing_at_once, truth, without_none
 from airflow_claid.storage.places import checked_name, video_place
 from airflow_claid.storage.signed_links import shown_in
+
+if TYPE_CHECKING:
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.order import Order
+    from airflow_claid.orders.video import VideoOrder
 
 _NAMES = {
     "options.prompt": "prompt",
@@ -110,6 +112,8 @@ class VideoParameters(InputOperator):
                 check_known(_Asked, _asked(self._known()), _NAMES)
 
     def _order(self, parameters: Mapping[str, Any], where: Where, version: str | None = None) -> VideoOrder:
+        from airflow_claid.orders.video import VideoOrder
+
         asked = checked(_Asked, _asked(parameters), _NAMES)
         return VideoOrder(**where, source=self._reachable(parameters["input"], version=version), options=asked.options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_claid.batch.items import ItemKind
+from airflow_claid.batch.item_kind import ItemKind
 from airflow_claid.client import JobKind
 from airflow_claid.operators.bases.job_terms import JobTermsOperator
 from airflow_claid.operators.bases.picture_batch import InputBatchOperator

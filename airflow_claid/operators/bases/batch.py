@@ -10,15 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_claid.batch.batch import Batch
-from airflow_claid.batch.counts import BatchCounts
-from airflow_claid.batch.estimate import Estimate
-from airflow_claid.batch.estimate import estimate as estimate_rows
-from airflow_claid.batch.items import ItemKind, ItemRow, Items
-from airflow_claid.batch.manifest import Manifest, check_address
-from airflow_claid.batch.progress import Progress
-from airflow_claid.batch.terms import BatchTerms
-from airflow_claid.batch.versions import Versions
 from airflow_claid.client import ClaidValidationError, JobKind
 from airflow_claid.client.text import counted, shortened
 from airflow_claid.operators.bases.batch_endings import (
@@ -32,22 +23,30 @@ from airflow_claid.operators.bases.batch_parameters import (
     batch_folder,
     batch_terms,
     columns_of,
-    manifest_stem,
     preview_of,
     shard_of,
 )
-from airflow_claid.operators.bases.batch_plan import BatchPlan, OutsideTask
-from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, failing_at_once, spare_receipts
-from airflow_claid.orders.fingerprint import fingerprint
-from airflow_claid.orders.order import Order
+from airflow_claid.operators.bases.paying import ClaidPayingOperator, Where, failing_at_once
 from airflow_claid.parameters import given, is_literal, optional, refusing_at_once, seconds, truth
 from airflow_claid.storage.addresses import without_connection
-from airflow_claid.storage.places import Place, checked_name
+from airflow_claid.storage.places import checked_name
 from airflow_claid.storage.signed_links import shown_in
-from airflow_claid.version_compat import task_state_store
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.batch.batch import Batch
+    from airflow_claid.batch.counts import BatchCounts
+    from airflow_claid.batch.estimate import Estimate
+    from airflow_claid.batch.item_kind import ItemKind
+    from airflow_claid.batch.item_rows import ItemRow
+    from airflow_claid.batch.items import Items
+    from airflow_claid.batch.manifest import Manifest
+    from airflow_claid.batch.terms import BatchTerms
+    from airflow_claid.operators.bases.batch_plan import BatchPlan
+    from airflow_claid.operators.bases.batch_run import BatchRun
+    from airflow_claid.orders.order import Order
+    from airflow_claid.storage.places import Place
 
 _KILLED = "The task was killed or timed out"
 
@@ -168,19 +167,21 @@ class ClaidBatchOperator(ClaidPayingOperator):
         if only_estimate:
             estimated = self.estimate(context).to_json()
             self.log.info("Nothing was sent that is charged (dry_run): %s", estimated)
-            self._withhold_events()
+            self._reports.withhold_events(self)
             return estimated
         began = time.monotonic()
         with failing_at_once(self._subject):
             plan = self._plan()
             manifest = self._open_manifest(plan)
             try:
-                self._batch = self._prepared(context, plan, manifest)
-                self._find_page(plan.place, [])
-                self._push_links(context)
+                fulfilment, order_of = self._fulfilment(context), self._order_maker(plan.place, manifest)
+                self._batch = self._run.batch(context, plan, manifest, fulfilment, order_of, self.job_kind)
+                self._reports.find_page(self, plan.place, [])
+                self._reports.push_links(self, context)
                 counts = self._work_through(context, self._batch, plan.total)
                 address = manifest.finish()
-                self._report(
+                self._reports.report(
+                    self,
                     context,
                     plan.place,
                     inputs=plan.items.addresses,
@@ -210,18 +211,9 @@ class ClaidBatchOperator(ClaidPayingOperator):
             plan = self._plan()
             manifest = self._open_manifest(plan)
             try:
-                regenerate, pace = self._terms().regenerate, self.hook.client.pace(self.job_kind)
-                in_task: Any = context or {"ti": OutsideTask(self.task_id)}
-                fulfilment = plan.fulfilments(self._fulfilment(in_task), spare_receipts(in_task))(True)
-                return estimate_rows(
-                    plan.items,
-                    self._order_maker(plan.place, Versions(manifest.index, self.item_kind.subject)),
-                    manifest.index,
-                    plan.reusable(regenerate=regenerate),
-                    fulfilment.forecast,
-                    overwritten_by=plan.neighbours(manifest.address, fulfilment.author).overwritten_by,
-                    seconds_needed=pace.seconds_needed,
-                )
+                in_task = context or self._run.outside_task()
+                fulfilment, order_of = self._fulfilment(in_task), self._order_maker(plan.place, manifest)
+                return self._run.estimate(in_task, plan, manifest, fulfilment, order_of, self.job_kind)
             finally:
                 manifest.close()
                 plan.items.close()
@@ -233,30 +225,36 @@ class ClaidBatchOperator(ClaidPayingOperator):
             self._batch.stop(_KILLED)
 
     @property
+    def _run(self) -> BatchRun:
+        """What runs the task; what it needs is loaded here, and not when the DAG is parsed."""
+        from airflow_claid.operators.bases.batch_run import BatchRun
+
+        return BatchRun(self, self._reports)
+
+    @property
     def _subject(self) -> str:
         parameter = self.item_kind.parameter
         return f"{parameter}={shortened(shown_in(getattr(self, parameter)))}"
 
     def _plan(self) -> BatchPlan:
         """Check all parameters, and then the items."""
+        from airflow_claid.operators.bases.batch_plan import BatchPlan
+
         self._terms()
         self._budget()
         terms, place, shard = self._batch_terms(), batch_folder(self.output_path), shard_of(self.shard)
         preview, report_seconds = preview_of(self.preview), seconds(self.report_seconds, "report_seconds")
         self._check_batch()
-        storages = self.hook.storages
-        folder = storages.readable_uri(place.folder)
-        items = Items(
+        folder = self.hook.storages.readable_uri(place.folder)
+        items = self._run.items(
             getattr(self, self.item_kind.parameter),
             self.item_kind,
+            folder=folder,
             columns=columns_of(self.columns, self.item_kind.subject),
             shard=shard,
-            without=[folder],
-            readable=storages.readable_uri,
-            **self._filters(),
+            preview=preview,
+            filters=self._filters(),
         )
-        if preview is not None:
-            items = items.preview(preview)
         plan = BatchPlan(
             items=items,
             place=place,
@@ -268,7 +266,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
             identity=self._identity(items, place, shard),
         )
         self.log.info("%s to do", counted(plan.total, "item"))
-        self._check_place(place)
+        self._run.check_place(place)
         return plan
 
     def _check_batch(self) -> None:
@@ -291,30 +289,11 @@ class ClaidBatchOperator(ClaidPayingOperator):
     def _batch_terms(self) -> BatchTerms:
         return batch_terms(concurrency=self.concurrency, on_error=self.on_error, error_threshold=self.error_threshold)
 
-    def _prepared(self, context: Context, plan: BatchPlan, manifest: Manifest) -> Batch:
-        regenerate, pace = self._terms().regenerate, self.hook.client.pace(self.job_kind)
-        fulfilment = self._fulfilment(context)
-        return Batch(
-            rows=plan.items,
-            order_of=self._order_maker(plan.place, Versions(manifest.index, self.item_kind.subject)),
-            fulfilment=plan.fulfilments(fulfilment, spare_receipts(context)),
-            budget=fulfilment.budget,
-            manifest=manifest,
-            still_there=plan.reusable(regenerate=regenerate),
-            overwritten_by=plan.neighbours(manifest.address, fulfilment.author).overwritten_by,
-            quota_rate=lambda: pace.fastest_rate,
-            latency=lambda: pace.latency,
-            poll_rate=lambda: pace.poll_rate,
-            terms=plan.terms,
-            report=Progress(plan.total, lambda: pace.quota_used, task_state_store(context), self._events),
-            report_seconds=plan.report_seconds,
-            listed=plan.items.has if plan.is_whole else None,
-        )
-
-    def _order_maker(self, place: Place, versions: Versions) -> Callable[[ItemRow], Order | Sequence[Order]]:
+    def _order_maker(self, place: Place, manifest: Manifest) -> Callable[[ItemRow], Order | Sequence[Order]]:
         """Return what makes the order of a row: the operator's parameters, replaced by what the row says."""
         parameters = given(self, (*self.request_fields, *self.row_fields))
         base_url, landing = self.hook.client.base_url, self._landing(place)
+        versions = self._run.versions(manifest, self.item_kind.subject)
 
         def order_of(row: ItemRow) -> Order | Sequence[Order]:
             name = checked_name(row.name) if row.name is not None else None
@@ -362,17 +341,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
         return {"parameters": json.loads(json.dumps(asked, default=str, skipkeys=True))}
 
     def _open_manifest(self, plan: BatchPlan) -> Manifest:
-        batch = fingerprint(**plan.identity, place={"content": plan.items.content()})
-        return Manifest(plan.folder, batch, self._manifest_address(plan))
-
-    def _manifest_address(self, plan: BatchPlan) -> str:
-        if optional(self.manifest) is not None:
-            address = self.hook.storages.readable_uri(str(self.manifest))
-            check_address(address)
-            return address
-        addresses = plan.items.addresses
-        stem = manifest_stem(addresses[0]) if addresses else self.item_kind.parameter
-        return f"{plan.folder}manifest-{stem}-{fingerprint(**plan.identity, place={})[:8]}.jsonl"
+        address = None if optional(self.manifest) is None else str(self.manifest)
+        return self._run.manifest(plan, address, self.item_kind.parameter)
 
     def _end_batch(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
         """Fail or skip the task, if it should be."""

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client.text import listed, shortened
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
 from airflow_claid.parameters import choice, is_literal, refusing_at_once
 from airflow_claid.version_compat import AirflowFailException, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.fulfilment.fulfilment import Fulfilled
+    from airflow_claid.fulfilment.task_orders import TaskOrders
 
 log: logging.Logger = logging.getLogger(__name__)
 

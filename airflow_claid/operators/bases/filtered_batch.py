@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.client.values import written_out
 from airflow_claid.operators.bases.batch import ClaidBatchOperator
 from airflow_claid.operators.bases.batch_endings import end_if_blocked
 from airflow_claid.operators.bases.blocked import ON_BLOCKED
-from airflow_claid.operators.bases.paying import Where
-from airflow_claid.orders.order import Order
 from airflow_claid.parameters import choice, is_literal, optional, refusing_at_once
+
+if TYPE_CHECKING:
+    from airflow_claid.batch.counts import BatchCounts
+    from airflow_claid.operators.bases.paying import Where
+    from airflow_claid.orders.order import Order
 
 
 class FilteredBatchOperator(ClaidBatchOperator):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.client.text import shortened
 from airflow_claid.operators.bases.paying import ClaidPayingOperator
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import Source, reachable, source
 from airflow_claid.parameters import is_literal, optional, paths, refusing_at_once
-from airflow_claid.storage.places import Place
+
+if TYPE_CHECKING:
+    from airflow_claid.orders.order import Order
+    from airflow_claid.orders.source import Source
+    from airflow_claid.storage.places import Place
 
 
 class InputOperator(ClaidPayingOperator):
@@ -38,12 +40,16 @@ class InputOperator(ClaidPayingOperator):
 
         :param version: what tells its content from another, where that is known already.
         """
+        from airflow_claid.orders.source import source
+
         return source(
             path, self.hook.storages, parameter, version=version, removed=self._removed, ignored=self._ignored()
         )
 
     def _reachable(self, path: str, parameter: str = "input", version: str | None = None) -> Source:
         """Return a picture that Claid must reach."""
+        from airflow_claid.orders.source import reachable
+
         return reachable(self._source(path, parameter, version), parameter)
 
     def _shared(self, path: str, parameter: str) -> Source:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client import JobKind
 from airflow_claid.client.text import counted, listed
 from airflow_claid.configuration import defaults
-from airflow_claid.fulfilment.deferred import DeferredState
-from airflow_claid.fulfilment.failures import Failure
-from airflow_claid.fulfilment.fulfilment import Fulfilment
-from airflow_claid.fulfilment.resources import utc_now
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.job_terms import JobTermsOperator
 from airflow_claid.operators.bases.paying import failing_at_once
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import versions_in
 from airflow_claid.parameters import is_literal, refusing_at_once, truth
-from airflow_claid.version_compat import THREADS_AT_ONCE, AirflowException, AirflowFailException
-from airflow_claid.waiting.decision import TIME_FOR_LAST_POLL, WaitState
-from airflow_claid.waiting.jobs import goes_on
+from airflow_claid.version_compat import AirflowException, AirflowFailException
+from airflow_claid.waiting.decision import WaitState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.fulfilment.deferred import DeferredState
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.fulfilment.fulfilment import Fulfilment
+    from airflow_claid.fulfilment.task_orders import TaskOrders
+    from airflow_claid.operators.bases.job_run import JobRun
+    from airflow_claid.orders.order import Order
 
 
 class ClaidJobOperator(JobTermsOperator):
@@ -61,17 +58,24 @@ class ClaidJobOperator(JobTermsOperator):
             if is_literal(wait_for_completion):
                 truth(wait_for_completion, "wait_for_completion")
 
+    @property
+    def _run(self) -> JobRun:
+        """What runs the task; what it needs is loaded here, and not when the DAG is parsed."""
+        from airflow_claid.operators.bases.job_run import JobRun
+
+        return JobRun(self, self._reports)
+
     def execute(self, context: Context) -> Any:
         """Submit the jobs, or reuse paid ones; wait; return the paths of the pictures, or the ids of the jobs."""
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
             wait = truth(self.wait_for_completion, "wait_for_completion")
-            self._task_orders = task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
+            self._task_orders = task_orders = self._run.orders(fulfilment, self._orders())
             task_orders.begin(wait=wait)
             self._show_links(context, task_orders)
             if not wait:
                 return self._without_waiting(context, task_orders)
             if self.deferrable and task_orders.waiting:
-                self._wait_in_triggerer(task_orders)
+                self._run.defer(task_orders, self.job_kind, self._terms().poll_interval, self._parameters_to_defer())
             return self._end(context, task_orders, task_orders.complete())
 
     def execute_complete(
@@ -94,27 +98,22 @@ class ClaidJobOperator(JobTermsOperator):
                 self.log.warning("The triggerer could not wait for all jobs (%s): polling them from here", message)
             self._task_orders = task_orders = self._orders_before_wait(fulfilment, state)
             self._show_links(context, task_orders)
-            until = utc_now() if status == WaitState.TIMED_OUT.value else None
+            until = fulfilment.now() if status == WaitState.TIMED_OUT.value else None
             return self._end(context, task_orders, task_orders.complete(until))
 
     def on_kill(self) -> None:
         """Log which jobs continue."""
-        if self._task_orders is not None and self._task_orders.waiting:
-            self.log.warning("%s", goes_on(self._task_orders.waiting, self._task_orders.credits))
+        if self._task_orders is not None:
+            self._run.log_what_goes_on(self._task_orders)
 
     def _deferred_state(self, carried: Mapping[str, Any] | None) -> DeferredState | None:
-        """Read the state saved before the wait; ``None`` if Airflow lost it, or another version wrote it."""
-        try:
-            return DeferredState.from_json(carried) if carried else None
-        except ValueError as error:
-            self.log.warning("The state saved before the wait cannot be read (%s): reading the receipts", error)
-            return None
+        return self._run.state_in(carried)
 
     def _orders_before_wait(self, fulfilment: Fulfilment, state: DeferredState | None) -> TaskOrders:
         """Return the task's orders from before the wait, without paying for anything."""
         if state:
-            self._removed = dict(versions_in([one.receipt.body for one in state.begun]))
-            return TaskOrders.resumed(fulfilment, self._orders_again(state), state)
+            self._removed = self._run.versions_in(state)
+            return self._run.resumed(fulfilment, self._orders_again(state), state)
         fulfilment.budget.refuse(
             lambda: AirflowFailException(
                 f"{self._subject}: the state saved before the wait is lost (as in 'airflow dags test') or of another "
@@ -122,7 +121,7 @@ class ClaidJobOperator(JobTermsOperator):
                 "set an output where receipts can be kept, or deferrable=False."
             )
         )
-        task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
+        task_orders = self._run.orders(fulfilment, self._orders())
         task_orders.begin()
         return task_orders
 
@@ -142,27 +141,3 @@ class ClaidJobOperator(JobTermsOperator):
         self._raise_failures(context, task_orders, succeeded=bool(results or job_ids))
         self.log.info("Not waiting for %s: %s", counted(len(job_ids), "job"), listed(job_ids) or "(none)")
         return job_ids
-
-    def _wait_in_triggerer(self, task_orders: TaskOrders) -> None:
-        from airflow_claid.triggers.job import ClaidJobTrigger
-
-        state = replace(task_orders.deferred(), parameters=self._parameters_to_defer())
-        deadlines = {str(job_id): deadline.timestamp() for job_id, deadline in task_orders.deadlines.items()}
-        last = max(deadlines.values())
-        left = max(0.0, last - utc_now().timestamp())
-        waiting = task_orders.waiting
-        self.log.info("Waiting in the triggerer for %s: %s", counted(len(waiting), "job"), listed(waiting))
-        self.defer(
-            trigger=ClaidJobTrigger(
-                kind=self.job_kind.value,
-                job_id=waiting,
-                deadline=last,
-                deadlines=deadlines,
-                poll_interval=self._terms().poll_interval,
-                claid_conn_id=self.claid_conn_id,
-                credits=task_orders.credits,
-            ),
-            method_name="execute_complete",
-            kwargs={"carried": state.to_json()},
-            timeout=timedelta(seconds=left + TIME_FOR_LAST_POLL),
-        )

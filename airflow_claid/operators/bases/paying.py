@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow_claid.client import ClaidError, ClaidRateLimitError
 from airflow_claid.client.spending.limits import SpendLimit, limits_of
 from airflow_claid.configuration import defaults
-from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.errors import (
     CreditCeilingError,
     JobFailedError,
@@ -22,22 +21,9 @@ from airflow_claid.errors import (
     UnprovenAnswersError,
     UnreadAnswerError,
 )
-from airflow_claid.fulfilment.budget import Budget
-from airflow_claid.fulfilment.failures import Failure
-from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
-from airflow_claid.fulfilment.liveness import this_process
-from airflow_claid.fulfilment.proof import Proof, ProofRecords
-from airflow_claid.fulfilment.proof_records import FolderProof, QuotaStoreProof
-from airflow_claid.fulfilment.receipt import Author
-from airflow_claid.fulfilment.receipt_stores import FolderReceipts, NoReceipts, ReceiptStore, TaskStateReceipts
-from airflow_claid.fulfilment.resources import utc_now
-from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts, SpoolSpare, TaskStateSpare
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.fulfilment.terms import Terms
-from airflow_claid.hooks.claid import ClaidHook
+from airflow_claid.hooks.connection_form import DEFAULT_CONN_NAME
 from airflow_claid.operators.bases.reporting import ReportingOperator
-from airflow_claid.operators.bases.told import lines_of
-from airflow_claid.orders.order import Order
 from airflow_claid.parameters import (
     ceiling,
     choice,
@@ -49,20 +35,25 @@ from airflow_claid.parameters import (
     seconds,
     truth,
 )
-from airflow_claid.storage.object_storage import located
-from airflow_claid.storage.places import Place, checked_name
+from airflow_claid.storage.places import checked_name
 from airflow_claid.version_compat import (
-    THREADS_AT_ONCE,
     AirflowException,
     AirflowFailException,
     is_worth_a_retry,
-    task_state_store,
     use_retry_after,
     wait_before_retry,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.fulfilment.budget import Budget
+    from airflow_claid.fulfilment.failures import Failure
+    from airflow_claid.fulfilment.fulfilment import Fulfilled, Fulfilment
+    from airflow_claid.fulfilment.task_orders import TaskOrders
+    from airflow_claid.operators.bases.paying_run import PayingRun
+    from airflow_claid.orders.order import Order
+    from airflow_claid.storage.places import Place
 
 
 class Where(TypedDict):
@@ -116,7 +107,7 @@ class ClaidPayingOperator(ReportingOperator):
         lost_response_grace: float | str = 180.0,
         max_credits: float | str | None = None,
         spend_limit: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str] | None = None,
-        claid_conn_id: str = ClaidHook.default_conn_name,
+        claid_conn_id: str = DEFAULT_CONN_NAME,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -143,10 +134,17 @@ class ClaidPayingOperator(ReportingOperator):
     def execute(self, context: Context) -> list[str]:
         """Pay for the pictures, or reuse paid ones, and return their paths."""
         with failing_at_once(self._subject), self._fulfilling(context) as fulfilment:
-            task_orders = TaskOrders(fulfilment, self._orders(), THREADS_AT_ONCE)
+            task_orders = self._run.orders(fulfilment, self._orders())
             task_orders.begin(wait=True)
             self._show_links(context, task_orders)
             return self._end(context, task_orders, task_orders.complete())
+
+    @property
+    def _run(self) -> PayingRun:
+        """What runs the task; what it needs is loaded here, and not when the DAG is parsed."""
+        from airflow_claid.operators.bases.paying_run import PayingRun
+
+        return PayingRun(self, self._reports)
 
     @property
     def _subject(self) -> str:
@@ -175,7 +173,7 @@ class ClaidPayingOperator(ReportingOperator):
 
     def _where(self, place: Place, name: object) -> Where:
         """Check, before credits are spent, that a place can be written to, and a name."""
-        self._check_place(place)
+        self._run.check_place(place)
         return {
             "base_url": self.hook.client.base_url,
             "place": place,
@@ -199,10 +197,10 @@ class ClaidPayingOperator(ReportingOperator):
     def _show_links(self, context: Context, task_orders: TaskOrders) -> None:
         """Show the links in the Airflow UI while the task runs; an error here does not fail the task."""
         if task_orders.orders:
-            self._find_page(
-                task_orders.orders[0].place, [image for one in task_orders.begun for image in one.receipt.images]
+            self._reports.find_page(
+                self, task_orders.orders[0].place, [image for one in task_orders.begun for image in one.receipt.images]
             )
-        self._push_links(context)
+        self._reports.push_links(self, context)
 
     @contextmanager
     def _fulfilling(self, context: Context, spent: float = 0.0) -> Iterator[Fulfilment]:
@@ -214,7 +212,7 @@ class ClaidPayingOperator(ReportingOperator):
             context["ti"].xcom_push(key="credits", value=fulfilment.budget.spent)
             raise
         finally:
-            self._bill.report()
+            self._reports.bill.report()
 
     def _terms(self) -> Terms:
         return Terms(
@@ -228,59 +226,14 @@ class ClaidPayingOperator(ReportingOperator):
 
         :param spent: credits that it has already spent in another process.
         """
-        who, used = f"{self.dag_id}.{self.task_id}", self._metrics.spend_limit_used
-        return Budget(
-            ceiling(self.max_credits, "max_credits"),
-            spent=spent,
-            spending=self.hook.spending(self._spend_limits(), who, used),
-            events=self._events,
-        )
+        return self._run.budget(ceiling(self.max_credits, "max_credits"), self._spend_limits(), spent)
 
     def _spend_limits(self) -> tuple[SpendLimit, ...]:
         """Return the task's own spend limits."""
         return limits_of(self.spend_limit, "spend_limit", f"DAG {self.dag_id}")
 
     def _fulfilment(self, context: Context, spent: float = 0.0) -> Fulfilment:
-        spares = spare_receipts(context)
-        self._bill.report_to(context["ti"])
-        return Fulfilment(
-            client=self.hook.client,
-            delivery=Delivery(self.hook.downloader, self.hook.storages, utc_now),
-            receipts=lambda order: self._receipts(order, context, spares),
-            author=_author(context),
-            proof=Proof(self.hook.client.account, self._proof_records),
-            terms=self._terms(),
-            budget=self._budget(spent),
-            events=self._events,
-        )
-
-    def _proof_records(self, order: Order) -> tuple[ProofRecords, ...]:
-        """Return where it is remembered that answers were read: beside the receipts, and in the quota store."""
-        readable = None if order.place.is_temporary else self.hook.storages.find_readable_uri(order.place.receipts)
-        in_store = QuotaStoreProof(self.hook.client)
-        return (FolderProof(readable), in_store) if readable else (in_store,)
-
-    def _receipts(self, order: Order, context: Context, spares: SpareReceipts) -> ReceiptStore:
-        """Choose the store of an order's receipt: beside the pictures, else with the task instance, else none."""
-        if not order.place.is_temporary:
-            readable = self.hook.storages.find_readable_uri(order.place.receipts)
-            if readable is not None:
-                return SparedReceipts(FolderReceipts(readable), spares)
-        store = task_state_store(context)
-        if store is not None:
-            return SparedReceipts(TaskStateReceipts(store), spares)
-        self.log.warning(
-            "There is no place for receipts: a retry of this task pays again. Set an output that Airflow can write "
-            "to, map the connected storage to an Airflow connection, or use Airflow 3.3 or later"
-        )
-        return NoReceipts()
-
-    def _check_place(self, place: Place) -> None:
-        """Check, before credits are spent, that the place can be written to."""
-        if place.is_written_by_claid:
-            self.hook.storages.check_writable(place.storage_name)
-        elif place.is_written_by_airflow:
-            located(place.folder)
+        return self._run.fulfilment(context, self._terms(), self._budget(spent))
 
     def _landing(self, place: Place) -> str | None:
         """Return the place's address in a connected storage that covers it, if any, to find lost answers there."""
@@ -294,10 +247,11 @@ class ClaidPayingOperator(ReportingOperator):
         """Push and log the pictures and the credits spent; return the paths of the usable pictures."""
         usable = [image.path for result in results for image in result.images if image.usable and image.path]
         if results:
-            self._find_page(
-                results[0].order.place, [image for result in results for image in result.images if image.usable]
+            self._reports.find_page(
+                self, results[0].order.place, [image for result in results for image in result.images if image.usable]
             )
-        self._report(
+        self._reports.report(
+            self,
             context,
             results[0].order.place if results else None,
             inputs=(address for result in results for address in result.order.inputs),
@@ -310,8 +264,7 @@ class ClaidPayingOperator(ReportingOperator):
         self._shares = (blocked / max(1, len(images)), failed / max(1, task_orders.number))
         context["ti"].xcom_push(key="images", value=self._images(results, task_orders))
         context["ti"].xcom_push(key="credits", value=task_orders.spent)
-        for line in lines_of(results, task_orders.spent):
-            self.log.info("%s", line)
+        self._run.log_results(results, task_orders.spent)
         return usable
 
 
@@ -336,16 +289,3 @@ def failing_at_once(subject: str) -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(f"{subject}: {error}") from error
-
-
-def spare_receipts(context: Context) -> SpareReceipts:
-    """Return the second places of receipts: Airflow's task state (3.3+), and this machine."""
-    store = task_state_store(context)
-    return SpareReceipts([*([TaskStateSpare(store)] if store is not None else []), SpoolSpare.of_this_machine()])
-
-
-def _author(context: Context) -> Author:
-    ti = context["ti"]
-    map_index = ti.map_index if ti.map_index is not None else -1
-    generation = getattr(ti, "max_tries", 0) or 0
-    return Author(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number, generation, this_process())

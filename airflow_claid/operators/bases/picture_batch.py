@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_claid.client.models.base import UNKNOWN
 from airflow_claid.operators.bases.batch import ClaidBatchOperator
 from airflow_claid.operators.bases.inputs import InputOperator
-from airflow_claid.orders.source import Source
 from airflow_claid.parameters import is_literal, optional, refusing_at_once, truth
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_claid.orders.source import Source
 
 
 class PictureBatchOperator(ClaidBatchOperator, InputOperator):

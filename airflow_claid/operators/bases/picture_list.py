@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_claid.client.text import listed, shortened
 from airflow_claid.fulfilment.failures import Failure
-from airflow_claid.fulfilment.fulfilment import Fulfilled
-from airflow_claid.fulfilment.task_orders import TaskOrders
 from airflow_claid.operators.bases.inputs import InputOperator, check_inputs, inputs_of
-from airflow_claid.orders.order import Order
-from airflow_claid.orders.source import UnusableInputError, not_an_address
 from airflow_claid.parameters import choice, is_literal, optional, paths_and_others, refusing_at_once
-from airflow_claid.storage.places import Place
 from airflow_claid.storage.signed_links import shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_claid.fulfilment.fulfilment import Fulfilled
+    from airflow_claid.fulfilment.task_orders import TaskOrders
+    from airflow_claid.orders.order import Order
+    from airflow_claid.storage.places import Place
 
 ON_ERROR = ("fail", "continue")
 
@@ -66,6 +66,8 @@ class PictureListOperator(InputOperator):
         return [self._order_or_failure(one, order_of) for one in given]
 
     def _order_or_failure(self, given: object, order_of: Callable[[str], Order]) -> Order | Failure:
+        from airflow_claid.orders.source import UnusableInputError, not_an_address
+
         try:
             if not isinstance(given, str):
                 raise not_an_address(given if given is None else shortened(given))
