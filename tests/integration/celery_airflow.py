@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,10 +11,10 @@ from pathlib import Path
 
 import redis
 
-from tests.integration.standalone import _QUICK, Standalone, _healthy, _stop
+from tests.integration.standalone import _QUICK, Standalone, _healthy, loaded, printed
 from tests.support.airflow import Airflow
 from tests.support.postgresql import database, for_sqlalchemy
-from tests.support.processes import ended_at_our_death, free_port
+from tests.support.processes import free_port
 
 
 @dataclass(frozen=True)
@@ -58,22 +56,20 @@ def celery_airflow(
             "AIRFLOW__OPERATORS__DEFAULT_QUEUE": name,
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         }
+        processes.enter_context(loaded(airflow))
         migrated = airflow("db", "migrate")
         assert migrated.returncode == 0, migrated.stderr[-2000:]
-        started = [
-            processes.enter_context(_running(airflow, f"worker-{number}", *_worker(airflow, name, number)))
-            for number in range(workers)
-        ]
-        outputs = [output for _, output in started]
-        started += [
-            processes.enter_context(_running(airflow, service, service))
-            for service in ("api-server", "scheduler", "dag-processor")
-        ]
+        started = [f"worker-{number}" for number in range(workers)]
+        for number, worker in enumerate(started):
+            airflow.start(*_worker(airflow, name, number), name=worker)
+        outputs = [airflow.home / f"{worker}.txt" for worker in started]
+        for service in ("api-server", "scheduler", "dag-processor"):
+            airflow.start(service)
+            started.append(service)
         deadline = time.monotonic() + seconds
         while not (_healthy(url) and all(" ready." in output.read_text(errors="replace") for output in outputs)):
-            if time.monotonic() > deadline or any(process.poll() is not None for process, _ in started):
-                told = "\n".join(output.read_text(errors="replace")[-1500:] for _, output in started)
-                raise RuntimeError(f"Airflow did not start:\n{told}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow did not start:\n{printed(airflow, started)}")
             time.sleep(0.3)
         yield Cluster(Standalone(airflow, url), tuple(outputs))
 
@@ -84,26 +80,6 @@ def _worker(airflow: Airflow, queue: str, number: int) -> list[str]:
         "celery", "worker", "--queues", queue, "--celery-hostname", f"worker-{number}@%h", "--concurrency", "1",
         "--pid", pid_file, "--skip-serve-logs", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
-
-
-@contextmanager
-def _running(airflow: Airflow, name: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Run an ``airflow`` command until the block ends; give it, and the file of what it prints."""
-    output = airflow.home / f"{name}.txt"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("airflow")), *arguments],
-            env=airflow.environment,
-            cwd=airflow.home,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    with ended_at_our_death(process):
-        try:
-            yield process, output
-        finally:
-            _stop(process)
 
 
 @contextmanager

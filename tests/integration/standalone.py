@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ import requests
 
 from tests.support.airflow import Airflow
 from tests.support.processes import ended_at_our_death, free_port
+from tests.support.warm_airflow import warm_airflow
 
 _QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -30,16 +31,24 @@ _QUICK = {
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
 }
 
+SERVICES = ("scheduler", "dag-processor", "api-server", "triggerer")
+
 _PATIENCE = 240
 """Seconds for an answer: on a busy machine the first one, which loads much, takes long."""
 
 
 class Standalone:
-    """A running Airflow, spoken to by its REST API."""
+    """A running Airflow, spoken to by its REST API.
 
-    def __init__(self, airflow: Airflow, url: str, user: str | None = None) -> None:
+    :param services: the process id of each.
+    """
+
+    def __init__(
+        self, airflow: Airflow, url: str, user: str | None = None, services: Mapping[str, int] | None = None
+    ) -> None:
         self.airflow = airflow
         self.url = url
+        self.services = dict(services or {})
         self._headers = {"Authorization": f"Bearer {self.token(user)}"}
 
     def token(self, user: str | None) -> str:
@@ -99,10 +108,13 @@ class Standalone:
 
     def scheduler(self, lines: int | None = 60) -> str:
         """Return the last lines of the scheduler's output, or all."""
-        name = "standalone.txt" if (self.airflow.home / "standalone.txt").exists() else "scheduler.txt"
-        output = (self.airflow.home / name).read_text(encoding="utf-8", errors="replace").splitlines()
-        shown = [line for line in output if name == "scheduler.txt" or line.startswith("scheduler")]
-        return "\n".join(shown[-lines:] if lines else shown)
+        output = (self.airflow.home / "scheduler.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(output[-lines:] if lines else output)
+
+    def output(self) -> str:
+        """Return all that the services have printed."""
+        files = sorted(self.airflow.home.glob("*.txt"))
+        return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
     def until(self, holds: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -126,7 +138,7 @@ def standalone(
     path: str = "",
     users: Mapping[str, str] | None = None,
 ) -> Iterator[Standalone]:
-    """Run ``airflow standalone`` until the block ends.
+    """Run what ``airflow standalone`` runs until the block ends.
 
     :param port: of the API; any free one by default.
     :param execution_url: where tasks' supervisors find the API, if not there.
@@ -141,31 +153,42 @@ def standalone(
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution_url or f"{url}/execution/",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
     if users:
         airflow.settings |= _with_users(airflow.home, users)
-    output = airflow.home / "standalone.txt"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "airflow"), "standalone"],
-            env=airflow.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    with ended_at_our_death(process):
+    with loaded(airflow):
+        migrated = airflow("db", "migrate")
+        assert migrated.returncode == 0, migrated.stderr[-2000:]
+        services = {name: airflow.start(name) for name in SERVICES}
+        deadline = time.monotonic() + seconds
+        while not _healthy(url):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow did not start:\n{printed(airflow, services)}")
+            time.sleep(0.3)
+        yield Standalone(airflow, url, next(iter(users)) if users else None, services)
+
+
+@contextmanager
+def loaded(airflow: Airflow) -> Iterator[None]:
+    """Load Airflow for services and commands, which are forks of it, until the block ends; then stop all of them."""
+    with warm_airflow(airflow.environment, airflow.home, services=True) as warm, ended_at_our_death(warm.server):
+        airflow.warm = warm
         try:
-            deadline = time.monotonic() + seconds
-            while not _healthy(url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"Airflow did not start:\n{output.read_text()[-3000:]}")
-                time.sleep(0.3)
-            yield Standalone(airflow, url, next(iter(users)) if users else None)
+            yield
         finally:
-            _stop(process)
+            airflow.warm = None
+            _stop(warm.server)
+
+
+def printed(airflow: Airflow, services: Iterable[str]) -> str:
+    """Return the last that each service has printed."""
+    files = (airflow.home / f"{name}.txt" for name in services)
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace")[-2000:] for file in files)
 
 
 def _with_users(home: Path, users: Mapping[str, str]) -> dict[str, str]:
@@ -186,7 +209,7 @@ def _healthy(url: str) -> bool:
     return bool(health["scheduler"]["status"] == "healthy")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[Any]) -> None:
     """Stop the whole group: a killed leader must not leave a scheduler behind.
 
     Its database is a file of the test's own, so what has not ended after some seconds may be killed.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,14 +109,7 @@ def charged(rows: list[dict[str, str]], column: str = "credits") -> float:
 
 def of_command(running: Standalone, *arguments: str) -> dict[str, Any]:
     """Return what ``claid credits`` says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow_claid.cli", "credits", "--json", *arguments],
-        env=running.airflow.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = running.airflow.run("claid", "credits", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from airflow_claid.client import ClaidClient
@@ -42,7 +39,6 @@ with DAG("from_trigger", params={"job_id": ""}):
         timeout=100, start_from_trigger=True,
     ) << submitted()
 """
-TRIGGERER = [str(Path(sys.executable).with_name("airflow")), "triggerer"]
 
 
 @pytest.fixture(scope="module")
@@ -99,27 +95,10 @@ def state(running: Standalone, dag_id: str, run_id: str, task_id: str) -> str:
     return str(running.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")["state"])
 
 
-def triggerers(home: Path) -> list[int]:
-    """The processes of the triggerer of one Airflow."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-            environment = (process / "environ").read_bytes().split(b"\0")
-            if b"triggerer" in command and f"AIRFLOW_HOME={home}".encode() in environment:
-                found.append(int(process.name))
-    return found
-
-
-@contextmanager
-def new_triggerer(airflow: Airflow) -> Iterator[None]:
-    with (airflow.home / "triggerer.txt").open("wb") as output:
-        process = subprocess.Popen(TRIGGERER, env=airflow.environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
+def processes_of(service: int) -> list[psutil.Process]:
+    """Return the process of a service, and those that it has started."""
+    process = psutil.Process(service)
+    return [process, *process.children(recursive=True)]
 
 
 def test_a_wait_begins_in_the_triggerer_with_a_literal_id_and_with_one_of_a_template(
@@ -150,19 +129,17 @@ def test_a_triggerer_that_is_killed_during_the_wait_costs_nothing(
     run_id = running.trigger("deferred", {"link": link})
     running.until(lambda: looks(sandbox) >= before + 3, 60)
     assert state(running, "deferred", run_id, "edit") == "deferred"
-    killed = triggerers(running.airflow.home)
-    assert killed
-    for process in killed:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    for process in processes_of(running.services["triggerer"]):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     time.sleep(0.5)
     before = looks(sandbox)
-    with new_triggerer(running.airflow):
-        running.until(lambda: looks(sandbox) >= before + 2, 90)
-        assert state(running, "deferred", run_id, "edit") == "deferred"
-        sandbox.advance(3700)
-        assert running.ended("deferred", run_id, 60) == "success", running.logs()[-3000:]
-        (path,) = running.xcom("deferred", run_id, "edit")
+    running.airflow.start("triggerer", name="new-triggerer")
+    running.until(lambda: looks(sandbox) >= before + 2, 90)
+    assert state(running, "deferred", run_id, "edit") == "deferred"
+    sandbox.advance(3700)
+    assert running.ended("deferred", run_id, 60) == "success", running.logs()[-3000:]
+    (path,) = running.xcom("deferred", run_id, "edit")
     assert path == f"file://{folder}/out/vase.jpg"
     assert [file.name for file in (folder / "out").glob("*.jpg")] == ["vase.jpg"]
     assert len(list((folder / "out" / "_claid").glob("*.json"))) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -52,8 +50,7 @@ def test_the_product_list_becomes_pictures_in_a_bucket(
 
 def _sum_of_receipts(folder: str, airflow: Airflow) -> float:
     """Return the credits that were charged for certain, where none are in doubt."""
-    command = [str(Path(sys.executable).with_name("claid")), "receipts", "sum", folder, "--recursive", "--json"]
-    done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, check=False)
+    done = airflow.run("claid", "receipts", "sum", folder, "--recursive", "--json")
     assert done.returncode == 0, done.stderr
     total = json.loads(done.stdout)["total"]
     assert total["credits_in_doubt"] == 0

@@ -69,6 +69,15 @@ class Airflow:
             env=environment, text=True, capture_output=True, check=False, timeout=300, cwd=folder,
         )  # fmt: skip
 
+    def start(self, service: str, *arguments: str, name: str | None = None) -> int:
+        """Start a service as a fork of the loaded Airflow, and return its process id.
+
+        :param name: what it prints is in the file ``NAME.txt`` of the home; by default the service's name.
+        """
+        assert self.warm, "no Airflow is loaded"
+        output = self.home / f"{name or service}.txt"
+        return self.warm.start(("airflow", service, *arguments), self.environment, self.home, output)
+
     def run_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> tuple[int, str]:
         """Run a DAG to its end; return the exit status and the whole log."""
         done = self("dags", "test", dag_id, "--conf", json.dumps(conf or {}))

@@ -47,7 +47,7 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def ended_at_our_death(
-    process: subprocess.Popen[bytes], *, stop: signal.Signals = signal.SIGTERM, folder: Path | None = None
+    process: subprocess.Popen[Any], *, stop: signal.Signals = signal.SIGTERM, folder: Path | None = None
 ) -> Iterator[None]:
     """Stop a process's group if this process dies before the block ends, be it by SIGKILL.
 

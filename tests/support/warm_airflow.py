@@ -1,57 +1,75 @@
 """An Airflow that has loaded its modules: each command is a fork of it, with an environment of its own.
 
 A command spends most of its seconds on imports. The fork runs the same entry point as the ``airflow``, ``claid`` or
-``pytest`` script, on settings that it reads anew. Run as a module, this file is the process that is forked.
+``pytest`` script, on settings that it reads anew; but what modules read of the settings when they are imported stays as
+it was then. Run as a module, this file is the process that is forked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
+from setproctitle import setproctitle
+
+import airflow_claid
+
 _LOADED = (
     "a2wsgi",
     "airflow.__main__",
+    "airflow.cli.commands.api_server_command",
     "airflow.cli.commands.connection_command",
     "airflow.cli.commands.dag_command",
+    "airflow.cli.commands.dag_processor_command",
     "airflow.cli.commands.db_command",
+    "airflow.cli.commands.scheduler_command",
+    "airflow.cli.commands.triggerer_command",
     "airflow.dag_processing.bundles.local",
     "airflow.dag_processing.collection",
+    "airflow.executors.local_executor",
     "airflow.providers.standard.decorators.python",
+    "airflow.sdk.execution_time.task_runner",
     "airflow.utils.db",
-    "airflow_claid.account_check.check",
-    "airflow_claid.cli.check",
-    "airflow_claid.cli.estimate",
-    "airflow_claid.cli.generate",
-    "airflow_claid.cli.output",
-    "airflow_claid.operators.generate",
+    "airflow.utils.serve_logs",
     "airflow_claid.sandbox",
     "alembic.command",
     "alembic.context",
     "anyio._backends._asyncio",
+    "jinja2.ext",
+    "upath.implementations.local",
 )
+_LOADED_IF_INSTALLED = (
+    "airflow.providers.amazon.aws.assets.s3",
+    "airflow.providers.amazon.aws.fs.s3",
+    "airflow.providers.google.assets.gcs",
+    "airflow.providers.google.cloud.fs.gcs",
+)
+"""What a task imports before it does anything: it asks every provider for its kinds of places."""
+_NOT_LOADED = ("airflow_claid.sandbox.", "airflow_claid.testing")
 
 
 class WarmAirflow:
-    """Runs commands one at a time.
+    """Runs commands one at a time, and services beside them.
 
     :param server: the process that is forked; speaks JSON, a line for each command.
     """
 
     def __init__(self, server: subprocess.Popen[str]) -> None:
-        self._server = server
+        self.server = server
 
     def run(
         self, command: Sequence[str], environment: dict[str, str], seconds: float, folder: Path
@@ -61,37 +79,65 @@ class WarmAirflow:
         :param command: ``airflow``, ``claid`` or ``pytest``, and its arguments.
         :raises subprocess.TimeoutExpired: if it does not end in time; then no other command can be run.
         """
-        assert self._server.stdin
-        assert self._server.stdout
         with tempfile.TemporaryDirectory() as printed:
             output, errors = Path(printed) / "output", Path(printed) / "errors"
-            order = {
-                "command": command,
-                "environment": environment,
-                "folder": str(folder),
-                "output": str(output),
-                "errors": str(errors),
-            }
-            self._server.stdin.write(json.dumps(order) + "\n")
-            self._server.stdin.flush()
-            with selectors.DefaultSelector() as answers:
-                answers.register(self._server.stdout, selectors.EVENT_READ)
-                if not answers.select(seconds):
-                    self._server.kill()
-                    raise subprocess.TimeoutExpired(list(command), seconds)
-            status = int(self._server.stdout.readline())
+            status = self._order(command, environment, folder, output, errors, seconds=seconds, waited=True)
             return subprocess.CompletedProcess(command, status, _text(output), _text(errors))
+
+    def start(self, command: Sequence[str], environment: dict[str, str], folder: Path, output: Path) -> int:
+        """Start a command that goes on, in a folder, and return its process id.
+
+        :param output: the file to which all is added that it prints.
+        """
+        return self._order(command, environment, folder, output, output, seconds=300, waited=False)
+
+    def _order(
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        folder: Path,
+        output: Path,
+        errors: Path,
+        *,
+        seconds: float,
+        waited: bool,
+    ) -> int:
+        assert self.server.stdin
+        assert self.server.stdout
+        order = {
+            "command": command,
+            "environment": environment,
+            "folder": str(folder),
+            "output": str(output),
+            "errors": str(errors),
+            "waited": waited,
+        }
+        self.server.stdin.write(json.dumps(order) + "\n")
+        self.server.stdin.flush()
+        with selectors.DefaultSelector() as answers:
+            answers.register(self.server.stdout, selectors.EVENT_READ)
+            if not answers.select(seconds):
+                self.server.kill()
+                raise subprocess.TimeoutExpired(list(command), seconds)
+        return int(self.server.stdout.readline())
 
 
 @contextmanager
-def warm_airflow(environment: dict[str, str], home: Path) -> Iterator[WarmAirflow]:
+def warm_airflow(environment: dict[str, str], home: Path, *, services: bool = False) -> Iterator[WarmAirflow]:
     """Load Airflow, and keep it until the block ends.
 
     :param environment: in which it is loaded; ``AIRFLOW_HOME`` and ``airflow.cfg`` are the same for all commands.
+    :param services: whether it is for services; all of them are then in one process group, whose leader is the server.
     """
-    command = [sys.executable, "-m", __spec__.name]
+    command = [sys.executable, "-m", __spec__.name, *(["services"] if services else [])]
     with subprocess.Popen(
-        command, env=environment, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        cwd=home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=services,
     ) as server:
         try:
             yield WarmAirflow(server)
@@ -103,14 +149,23 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
 
 
-def _load() -> None:
-    """Import what commands import, and build the API against which ``dags test`` runs tasks; no thread is started."""
+def _load(services: bool) -> None:
+    """Import what commands import; no thread is started.
+
+    :param services: if not, the API is built against which ``dags test`` runs tasks.
+    """
     for module in _LOADED:
         importlib.import_module(module)
-    configure_mappers = importlib.import_module("sqlalchemy.orm").configure_mappers
-    supervisor = importlib.import_module("airflow.sdk.execution_time.supervisor")
-    configure_mappers()
-    asyncio.run(_build(supervisor.in_process_api_server().app))
+    own = pkgutil.walk_packages(airflow_claid.__path__, "airflow_claid.")
+    for module in (*_LOADED_IF_INSTALLED, *(one.name for one in own if not one.name.startswith(_NOT_LOADED))):
+        with suppress(ImportError):
+            importlib.import_module(module)
+    importlib.import_module("sqlalchemy.orm").configure_mappers()
+    if not services:
+        supervisor = importlib.import_module("airflow.sdk.execution_time.supervisor")
+        asyncio.run(_build(supervisor.in_process_api_server().app))
+    gc.collect()
+    gc.freeze()
 
 
 async def _build(app: Any) -> None:
@@ -119,27 +174,32 @@ async def _build(app: Any) -> None:
     await transport.handle_async_request(importlib.import_module("httpx").Request("GET", "http://in-process/none"))
 
 
-def _serve() -> None:
-    """Fork for each command, and tell its exit status when it has ended."""
+def _serve(services: bool) -> None:
+    """Fork for each command, and tell its exit status when it has ended; of one that goes on, its process id."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _load()
+    _load(services)
     for line in sys.stdin:
+        order = json.loads(line)
         child = os.fork()
         if not child:
-            _become(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+            os.close(answers.fileno())
+            _become(order)
+        told = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if order["waited"] else child
+        answers.write(f"{told}\n")
         answers.flush()
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
     """Be the command, and end with it."""
-    streams = ((os.devnull, os.O_RDONLY), *((order[name], os.O_CREAT | os.O_WRONLY) for name in ("output", "errors")))
+    added = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+    streams = ((os.devnull, os.O_RDONLY), (order["output"], added), (order["errors"], added))
     for number, (path, mode) in enumerate(streams):
         opened = os.open(path, mode, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    if sys.platform != "darwin":
+        setproctitle(" ".join(order["command"]))
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
@@ -171,4 +231,4 @@ def _main(program: str) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve("services" in sys.argv)
