@@ -67,7 +67,7 @@ def test_every_example_is_run_here_or_in_a_test_of_its_own() -> None:
 
 def test_the_examples_run_and_a_second_run_pays_nothing(warm_airflow: Airflow, tmp_path: Path) -> None:
     settings = SandboxSettings(
-        quota="", creative_quota="", video_quota="", job_seconds=0.1, buckets={"*": str(tmp_path)}
+        quota="", creative_quota="", video_quota="", job_seconds=0.1, image_size=320, buckets={"*": str(tmp_path)}
     )
     with Sandbox(settings) as sandbox:
         sandbox.connect_storage("shop", bucket="shop-pictures")
