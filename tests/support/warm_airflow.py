@@ -14,6 +14,7 @@ import json
 import os
 import pkgutil
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -184,10 +185,21 @@ def _serve(services: bool) -> None:
         child = os.fork()
         if not child:
             os.close(answers.fileno())
+            if order["waited"]:
+                os.setpgrp()
             _become(order)
-        told = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if order["waited"] else child
+        told = _ended(child) if order["waited"] else child
         answers.write(f"{told}\n")
         answers.flush()
+
+
+def _ended(command: int) -> int:
+    """Wait for the end of a command, end what it has started and left behind, and return its exit status."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
+    finally:
+        with suppress(ProcessLookupError, PermissionError):  # macOS forbids it where none is left
+            os.killpg(command, signal.SIGKILL)
 
 
 def _become(order: dict[str, Any]) -> NoReturn:
