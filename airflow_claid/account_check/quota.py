@@ -60,10 +60,11 @@ def _told(policies: tuple[Policy, ...]) -> str:
 
 
 def compared_polls(evidence: Evidence) -> Finding | None:
-    """Return whether polls count against the quota; ``None`` while no two polls tell.
+    """Return whether polls count against the quota; ``None`` while the polls do not tell.
 
     Two polls tell if the same limit is in force in both answers, and its window is long: in a short one, earlier
-    requests drop out between the two.
+    requests drop out between the two. As one may drop out of a long window as well, polls that leave the quota as it
+    was must be seen twice.
     """
     polls = [*evidence.all(Step.NO_JOB), *evidence.all(Step.NO_JOB_AGAIN)]
     if len(polls) < 2 or any(one.status == 403 for one in polls):
@@ -71,14 +72,16 @@ def compared_polls(evidence: Evidence) -> Finding | None:
     limits = [_Limit(one).read for one in polls]
     if any(limit.remaining is None for limit in limits):
         return differs("a poll's answer does not name the quota, so polls seem not to count")
+    left_as_much = 0
     for before, after in pairwise(limits):
         window = next((one.window for one in after.policies if one.requests == after.in_force), 0.0)
         if window < _LONG_WINDOW or before.in_force != after.in_force:
             continue
         if (after.remaining or 0) < (before.remaining or 0):
             return agrees("of two polls the second left less than the first")
-        if (after.reset or 0) <= (before.reset or 0) + 1:
-            return differs("the second of two polls left as much as the first")
+        left_as_much += (after.reset or 0) <= (before.reset or 0) + 1
+    if left_as_much > 1:
+        return differs("each of several polls left as much as the one before")
     return None
 
 
