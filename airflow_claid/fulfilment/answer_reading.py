@@ -50,14 +50,20 @@ def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Re
     return receipt.evolve(state=ReceiptState.PAID, images=resources.delivery.announced(images, receipt.paid_at))
 
 
-def why_of_another(order: Order, receipt: Receipt, resources: Resources) -> str | None:
-    """Say why the answer that a receipt keeps is that of another request; ``None`` where nothing shows that it is."""
+def why_of_another(order: Order, receipt: Receipt, resources: Resources, *, just_sent: bool) -> str | None:
+    """Say why the answer that a receipt keeps is that of another request; ``None`` where nothing shows that it is.
+
+    :param just_sent: whether the request was sent a moment ago, not in an earlier try.
+    """
     try:
-        sent = _read(order, receipt)
+        sent = _understood(order, receipt)
     except ClaidAnswerUnreadError:
         return None
     names = [f"job {sent.job_id}"] if sent.job_id is not None else _names(sent.images)
-    taken = resources.claimed.claim(order, names)
+    if receipt.answer is not None and receipt.answer.of_another is not None:
+        resources.claimed.set_aside(order, names)
+        return receipt.answer.of_another
+    taken = resources.claimed.claim(order, names, just_sent=just_sent)
     return _taken(taken) if taken is not None and not sent.proven else None
 
 
@@ -116,11 +122,16 @@ def _taken(name: str) -> str:
 
 
 def _read(order: Order, receipt: Receipt) -> Sent:
+    if receipt.answer is not None and receipt.answer.of_another is not None:
+        raise ClaidAnswerUnreadError(receipt.answer.answer, receipt.answer.of_another)
+    return _understood(order, receipt)
+
+
+def _understood(order: Order, receipt: Receipt) -> Sent:
+    """Read an answer, whichever request it belongs to."""
     if receipt.answer is None:
         raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
-    answer, of_another = receipt.answer.answer, receipt.answer.of_another
-    if of_another is not None:
-        raise ClaidAnswerUnreadError(answer, of_another)
+    answer = receipt.answer.answer
     try:
         return order.read(answer)
     except ClaidAnswerUnreadError:

@@ -141,7 +141,7 @@ class Payment:
             return self.receipt()
         receipt = self._answered(intents[-1], answer)
         self._write_patiently(receipt)
-        return self._read(receipt)
+        return self._read(receipt, just_sent=True)
 
     def _request(self, edition: int) -> str:
         """Return what identifies a request under the spend limits: the same in each try of the task instance.
@@ -227,13 +227,16 @@ class Payment:
             signed=kept.may_be_signed,
         )
 
-    def _read(self, receipt: Receipt) -> Receipt:
+    def _read(self, receipt: Receipt, *, just_sent: bool = False) -> Receipt:
         """Read the answer that a receipt keeps, and write down the job in it.
 
+        :param just_sent: whether the answer has just come.
         :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
         """
-        of_another = None if receipt.answer is None else why_of_another(self._order, receipt, self._resources)
-        if receipt.answer is not None and of_another is not None:
+        of_another = None
+        if receipt.answer is not None:
+            of_another = why_of_another(self._order, receipt, self._resources, just_sent=just_sent)
+        if receipt.answer is not None and of_another != receipt.answer.of_another:
             receipt = receipt.evolve(answer=replace(receipt.answer, of_another=of_another))
             self._write_patiently(receipt)
         read = read_kept_answer(self._order, receipt, self._resources)

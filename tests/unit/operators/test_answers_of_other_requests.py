@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_claid.operators import (
     ImageAIEditOperator,
@@ -166,6 +167,25 @@ def test_a_batch_that_gets_one_answer_for_all_prompts_delivers_it_once(concurren
     assert all(isinstance(result, Exception) for result in results), results
     assert len(list((account.folder / "out").glob("lamp-*.png"))) == 1
     assert len(account.paid("generate_image")) <= 6
+
+
+def test_a_later_run_knows_from_kept_answers_what_is_the_answer_to_another_request(account: Account) -> None:
+    account.sandbox.dialect(
+        operation="generate_image", values={"data.input": None, "data.output.0.tmp_url": account.link}
+    )
+
+    def names_of_run(*names: str) -> list[str]:
+        prompts = [{"prompt": f"A lamp named {name}", "name": name} for name in names]
+        task = {"prompts": prompts, "output": f"file://{account.folder}/out/", "concurrency": 1, "error_threshold": 1}
+        with suppress(AirflowException):
+            account.new_try()(ImageGenerationBatchOperator(task_id="t", **task))
+        return sorted(file.stem for file in (account.folder / "out").glob("*.png"))
+
+    delivered = names_of_run("first", "second")
+    assert len(delivered) == 1
+    assert names_of_run("first", "second", "third") == delivered
+    assert names_of_run("second", "fourth") == delivered
+    assert len(account.paid("generate_image")) == 4
 
 
 def test_requests_for_the_same_may_share_an_answer(account: Account) -> None:
