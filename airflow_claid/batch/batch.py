@@ -18,7 +18,7 @@ from typing import Any
 from airflow_claid.batch import charges, outcomes
 from airflow_claid.batch.concurrency import ConcurrencyLimit
 from airflow_claid.batch.counts import GONE, BatchCounter, BatchCounts
-from airflow_claid.batch.failures import Failures
+from airflow_claid.batch.failures import Failures, Outage
 from airflow_claid.batch.gone import gone_rows
 from airflow_claid.batch.intake import Intake, Item, OrderOf
 from airflow_claid.batch.item_rows import ItemRow
@@ -41,9 +41,6 @@ _REFILL_BELOW = 0.9
 
 So the loop does not wake up for every item that ends, except with a target of ten or fewer.
 """
-
-_FAILURES_OF_AN_OUTAGE = 40
-"""This many items in a row that fail for passing reasons mean an outage, not bad luck."""
 
 _PARTS_THAT_MAY_FAIL = 5
 
@@ -111,7 +108,7 @@ class Batch:
         self._under_way: set[str] = set()
         """Fingerprints: the fallback of one item may be the request of another, which two threads must not send."""
         self._last_number = 0
-        self._failed_in_a_row = 0
+        self._outage = Outage()
         self._parts_failed = 0
         self._stopped_by: Exception | None = None
 
@@ -293,7 +290,7 @@ class Batch:
             self._jobs.given_up(job)
             return
         if isinstance(result, Begun) and result.receipt.job_id == job.begun.receipt.job_id:
-            self._failed_in_a_row = 0
+            self._outage.refute()
             self._jobs.running(job, result)
         else:
             self._take(item, result, fulfilment)
@@ -301,7 +298,7 @@ class Batch:
 
     def _take(self, item: Item, result: Begun | Fulfilled, fulfilment: Fulfilment) -> None:
         """Record the result of an item, or keep it until its job has ended."""
-        self._failed_in_a_row = 0
+        self._outage.refute()
         if isinstance(result, Begun):
             self._jobs.add(item, result, fulfilment)
             self._threads.wake()
@@ -324,18 +321,15 @@ class Batch:
         elif verdict is Verdict.STOP:
             self._stop_by(error)
         elif verdict is Verdict.FAIL:
-            self._failed_in_a_row = 0
+            self._outage.refute()
             self._failed(item, error, retryable=is_retryable(error))
         else:
             self._retry_or_fail(item if verdict is Verdict.RETRY_UNSENT else item.failed_again(), error)
 
     def _retry_or_fail(self, item: Item, error: Exception) -> None:
         """Retry an item later, if that may help; stop the batch if there is an outage."""
-        with self._lock:
-            self._failed_in_a_row += 1
-            outage = self._failed_in_a_row >= _FAILURES_OF_AN_OUTAGE
         retryable = is_retryable(error)
-        if outage:
+        if self._outage.is_shown_by(error):
             self._stop_by(error)
         elif retryable and item.failures < _ATTEMPTS:
             log.info("Row %d will be retried: %s: %s", item.number, type(error).__name__, error)

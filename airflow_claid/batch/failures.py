@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.terms import BatchTerms
+from airflow_claid.client import ClaidNotSentError
 from airflow_claid.errors import BatchStoppedError
 
 _ENOUGH_FOR_A_SHARE = 100
+
+_OF_AN_OUTAGE = 40
+"""This many items in a row that fail for passing reasons mean an outage, not bad luck."""
+
+_BEFORE_CLAID_IS_REACHED = 5
+"""This many are enough where no connection was ever made: a wrong address, or a sandbox that was not started."""
 
 
 class Failures:
@@ -48,3 +56,24 @@ class Failures:
             f"error_threshold={self._terms.error_threshold:g} allows. The last error: {self._last_error}",
             retryable=now.by_status["failed"] > 0,
         )
+
+
+class Outage:
+    """Tells from the items that fail one after the other whether Claid, or the way to it, is out of order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._is_reached = False
+
+    def refute(self) -> None:
+        """Begin anew: an item has ended by an answer of Claid's."""
+        with self._lock:
+            self._in_a_row, self._is_reached = 0, True
+
+    def is_shown_by(self, error: Exception) -> bool:
+        """Count an item that failed for a passing reason; return whether these are too many."""
+        with self._lock:
+            self._in_a_row += 1
+            self._is_reached = self._is_reached or not isinstance(error, ClaidNotSentError)
+            return self._in_a_row >= (_OF_AN_OUTAGE if self._is_reached else _BEFORE_CLAID_IS_REACHED)

@@ -44,7 +44,9 @@ def serve(settings: SandboxSettings, greet: Callable[[SandboxSettings, str], Non
     try:
         opened = listen(service)
     except OSError as error:
-        sys.stderr.write(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        sys.stderr.write(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Another port: --port 8766\n"
+        )
         service.close()
         return 1
     greet(settings, service.base_url)

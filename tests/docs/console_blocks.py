@@ -44,7 +44,7 @@ def run_console(text: str, scene: Scene, connect: Connect) -> None:  # noqa: C90
                 _curl(arguments)
             case [".venv/bin/python", "-m", "pytest", *paths]:
                 assert all((ROOT / path).exists() for path in paths)
-            case ["PYTHONPATH=dags", "python", "-m", "pytest", path]:
+            case ["AIRFLOW__CORE__DAGS_FOLDER=$PWD/dags", "PYTHONPATH=dags", "python", "-m", "pytest", path]:
                 assert (scene.folder.parent / path).is_dir(), "no block before has tests"
             case _:
                 raise AssertionError(f"nobody knows how to check the line {line!r}")

@@ -210,6 +210,32 @@ def test_many_failures_in_a_row_are_an_outage_and_few_are_not(tmp_path: Path) ->
     assert world.by_status["done"] > 150
 
 
+def test_a_claid_that_was_never_reached_stops_a_batch_after_a_few_items_and_one_that_was_reached_does_not(
+    tmp_path: Path,
+) -> None:
+    tried: list[str] = []
+
+    def away(order: Order, fulfilment: FakeFulfilment) -> None:
+        tried.append(str(order.prompt))
+        raise ClaidNotSentError("nothing listens there")
+
+    world = World(tmp_path, away, lamps(20), BatchTerms(concurrency=1))
+    with pytest.raises(ClaidNotSentError, match="nothing listens there"):
+        world.run()
+    assert len(tried) == 5
+    assert world.by_status == {}
+
+    def away_from_the_second_on(order: Order, fulfilment: FakeFulfilment) -> None:
+        if order.prompt != "Lamp number 1":
+            away(order, fulfilment)
+
+    tried.clear()
+    world = World(tmp_path / "again", away_from_the_second_on, lamps(100), BatchTerms(concurrency=1))
+    with pytest.raises(ClaidNotSentError):
+        world.run()
+    assert len(tried) == 40
+
+
 def test_who_can_only_wait_leaves_its_thread_to_the_others_as_often_as_it_takes(tmp_path: Path) -> None:
     done: list[str] = []
     looks = [0]

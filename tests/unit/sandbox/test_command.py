@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from airflow_claid.sandbox import Dialect, KeySettings, Latency, StorageSettings
-from airflow_claid.sandbox.__main__ import read_settings
+from airflow_claid.sandbox import Dialect, KeySettings, Latency, SandboxSettings, StorageSettings
+from airflow_claid.sandbox.__main__ import read_settings, serve
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,6 +42,13 @@ def test_the_command_tells_where_it_serves_and_ends_cleanly(tmp_path: Path, numb
         process.wait()
         process.stdout.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_ends_the_command_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert serve(SandboxSettings(port=port), lambda *_: pytest.fail("it serves")) == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use. Another port: --port" in capsys.readouterr().err
 
 
 def test_the_command_line_names_files_of_dialects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
