@@ -33,7 +33,8 @@ def run() -> list[Table]:
         bucket = Path(name) / "bucket"
         prompts = write_prompts(Path(name) / "prompts.jsonl", PROMPTS, "A lamp in a storm")
         edits = _write_edits(Path(name) / "edits.jsonl", bucket / "photos")
-        with claid("--quota", LARGE_QUOTA, "--image-size", "64", "--job-seconds", "1", bucket=bucket) as sandbox:
+        quotas = ("--quota", LARGE_QUOTA, "--creative-quota", LARGE_QUOTA)
+        with claid(*quotas, "--image-size", "64", "--job-seconds", "1", bucket=bucket) as sandbox:
             storages = connections(sandbox, bucket, s3_url)
 
             def storm(title: str, requested: str, operator: str, output: str, **more: Any) -> None:
