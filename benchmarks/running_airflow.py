@@ -85,5 +85,5 @@ def running_airflow(
             shutil.copytree(more, dags / more.name, ignore=shutil.ignore_patterns("__pycache__"))
         settings = {**sql, **(variables or {})}
         airflow = Airflow(home, dags, connections, settings)
-        with standalone(airflow, parallelism=SLOTS, seconds=300) as api:
+        with standalone(airflow, parallelism=SLOTS, seconds=300, preloaded=False) as api:
             yield RunningAirflow(api, descendant(psutil.Process(), "scheduler"))

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -108,7 +109,8 @@ class Standalone:
 
     def scheduler(self, lines: int | None = 60) -> str:
         """Return the last lines of the scheduler's output, or all."""
-        output = (self.airflow.home / "scheduler.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        name = "scheduler" if self.services else "standalone"
+        output = (self.airflow.home / f"{name}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(output[-lines:] if lines else output)
 
     def output(self) -> str:
@@ -137,6 +139,7 @@ def standalone(
     parallelism: int = 4,
     path: str = "",
     users: Mapping[str, str] | None = None,
+    preloaded: bool = True,
 ) -> Iterator[Standalone]:
     """Run what ``airflow standalone`` runs until the block ends.
 
@@ -145,6 +148,7 @@ def standalone(
     :param parallelism: tasks that run at once.
     :param path: of its base URL, such as ``/airflow``.
     :param users: role by name, the first one's an admin's; by default everybody is an admin.
+    :param preloaded: whether its processes are forks of one that has loaded all; if not, they cost what a user's cost.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}{path}"
@@ -161,16 +165,35 @@ def standalone(
     }
     if users:
         airflow.settings |= _with_users(airflow.home, users)
-    with loaded(airflow):
-        migrated = airflow("db", "migrate")
-        assert migrated.returncode == 0, migrated.stderr[-2000:]
-        services = {name: airflow.start(name) for name in SERVICES}
+    with _preloaded_services(airflow) if preloaded else _standalone_command(airflow) as services:
         deadline = time.monotonic() + seconds
         while not _healthy(url):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"Airflow did not start:\n{printed(airflow, services)}")
+                raise RuntimeError(f"Airflow did not start:\n{printed(airflow, services or ['standalone'])}")
             time.sleep(0.3)
         yield Standalone(airflow, url, next(iter(users)) if users else None, services)
+
+
+@contextmanager
+def _preloaded_services(airflow: Airflow) -> Iterator[dict[str, int]]:
+    with loaded(airflow):
+        migrated = airflow("db", "migrate")
+        assert migrated.returncode == 0, migrated.stderr[-2000:]
+        yield {name: airflow.start(name) for name in SERVICES}
+
+
+@contextmanager
+def _standalone_command(airflow: Airflow) -> Iterator[dict[str, int]]:
+    command = [str(Path(sys.executable).with_name("airflow")), "standalone"]
+    with (airflow.home / "standalone.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command, env=airflow.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    with ended_at_our_death(process):
+        try:
+            yield {}
+        finally:
+            _stop(process)
 
 
 @contextmanager
