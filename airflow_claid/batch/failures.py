@@ -10,14 +10,12 @@ from airflow_claid.batch.counts import BatchCounts
 from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import ClaidNotSentError
 from airflow_claid.errors import BatchStoppedError
+from airflow_claid.fulfilment.failures import FAILURES_OF_AN_OUTAGE
 
 _ENOUGH_FOR_A_SHARE = 100
 
-_OF_AN_OUTAGE = 40
-"""This many items in a row that fail for passing reasons mean an outage, not bad luck."""
-
 _BEFORE_CLAID_IS_REACHED = 5
-"""This many are enough where no connection was ever made: a wrong address, or a sandbox that was not started."""
+"""This many in a row mean an outage where no connection was ever made: a wrong address, or no sandbox was started."""
 
 
 class Failures:
@@ -76,4 +74,4 @@ class Outage:
         with self._lock:
             self._in_a_row += 1
             self._is_reached = self._is_reached or not isinstance(error, ClaidNotSentError)
-            return self._in_a_row >= (_OF_AN_OUTAGE if self._is_reached else _BEFORE_CLAID_IS_REACHED)
+            return self._in_a_row >= (FAILURES_OF_AN_OUTAGE if self._is_reached else _BEFORE_CLAID_IS_REACHED)

@@ -28,7 +28,7 @@ OF_ONE_ORDER = (ClaidRequestError, JobFailedError, JobTimeoutError, PictureError
 """Errors of one order; any other error concerns all orders and ends the task."""
 
 _SHOWN_CHARACTERS = 300
-_FAILURES_OF_AN_OUTAGE = 40
+FAILURES_OF_AN_OUTAGE = 40
 """This many inputs in a row that fail for passing reasons mean an outage, not bad luck."""
 
 
@@ -116,7 +116,7 @@ def _is_outage(passing: Sequence[bool]) -> bool:
     :param passing: whether each input failed for a reason that may pass.
     """
     rows = (sum(row) for failed, row in groupby(passing) if failed)
-    return 2 * sum(passing) > len(passing) or max(rows) >= _FAILURES_OF_AN_OUTAGE
+    return 2 * sum(passing) > len(passing) or max(rows) >= FAILURES_OF_AN_OUTAGE
 
 
 def error_of(failures: Collection[Failure], number: int, plural: str) -> Exception:

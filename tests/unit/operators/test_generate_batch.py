@@ -544,7 +544,6 @@ def test_faults_at_random_leave_nothing_unreported_and_no_charge_unexplained(
 def test_an_outage_stops_the_batch_for_a_retry(
     new_try: NewTry, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_claid.batch.batch._FAILURES_OF_AN_OUTAGE", 5)
     monkeypatch.setattr("airflow_claid.client.transport._ATTEMPTS_WITHOUT_ANSWER", 1)
     run = new_try()
     host = f"http://127.0.0.1:{free_port()}"
