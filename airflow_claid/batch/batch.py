@@ -108,6 +108,7 @@ class Batch:
         self._under_way: set[str] = set()
         """Fingerprints: the fallback of one item may be the request of another, which two threads must not send."""
         self._last_number = 0
+        self._begun = 0
         self._outage = Outage()
         self._parts_failed = 0
         self._stopped_by: Exception | None = None
@@ -200,6 +201,7 @@ class Batch:
             if self._stopped_by is not None:
                 return
             taken = self._intake.take(row)
+            self._begun += 1
             if isinstance(taken, Item):
                 yield taken
             else:
@@ -242,9 +244,10 @@ class Batch:
             self._add_to_manifest({**row, "row": number})
         images = 0 if row["status"] == GONE else len(row.get("paths", ()))
         self._counter.end(row["status"], images=images, reused=reused)
-        too_many = self._failures.that_stop(row, lambda: self.counts, retryable=retryable)
-        if too_many is not None:
-            self._stop_by(too_many)
+        if row["status"] in ("failed", "invalid"):
+            too_many = self._failures.that_stop(row, self.counts, self._begun, retryable=retryable)
+            if too_many is not None:
+                self._stop_by(too_many)
 
     def _add_to_manifest(self, row: dict[str, Any]) -> None:
         """Add a row to the manifest; if a part cannot be written, its rows go into the next one."""

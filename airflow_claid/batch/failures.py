@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from airflow_claid.batch.counts import BatchCounts
@@ -21,38 +20,34 @@ _BEFORE_CLAID_IS_REACHED = 5
 class Failures:
     """Says when too many items have failed.
 
-    The share that failed means little before a hundred items have ended. It is looked at whenever an item ends, however
-    it ended: invalid rows end at once, while the items before them still run.
+    Invalid rows end at once, while the items before them still run: their share is that of all items begun, and it
+    means little before there are a hundred.
 
     :param terms: say how many may fail.
     """
 
     def __init__(self, terms: BatchTerms) -> None:
         self._terms = terms
-        self._last_error: str | None = None
 
     def that_stop(
-        self, row: dict[str, Any], counts: Callable[[], BatchCounts], *, retryable: bool
+        self, row: dict[str, Any], counts: BatchCounts, begun: int, *, retryable: bool
     ) -> BatchStoppedError | None:
-        """Return the error that stops the batch now that an item has ended; ``None`` if the batch goes on.
+        """Return the error that stops the batch now that an item failed or was invalid; ``None`` if it goes on.
 
-        :param row: of the item that has ended.
-        :param counts: returns the counts of the batch, this item among them.
-        :param retryable: whether an item that failed may succeed later.
+        :param row: of the item.
+        :param counts: of the batch, this item among them.
+        :param begun: number of items that have ended or still run.
+        :param retryable: whether the item may succeed later.
         """
-        if row["status"] in ("failed", "invalid"):
-            self._last_error = row["error"]
-            if self._terms.on_error == "fail":
-                return BatchStoppedError(f"{self._last_error} (on_error='fail')", retryable=retryable)
-        if self._last_error is None:
-            return None
-        now = counts()
-        if now.tried < _ENOUGH_FOR_A_SHARE or now.share_failed <= self._terms.error_threshold:
+        if self._terms.on_error == "fail":
+            return BatchStoppedError(f"{row['error']} (on_error='fail')", retryable=retryable)
+        items = max(counts.tried, begun - counts.by_status["skipped"])
+        if items < _ENOUGH_FOR_A_SHARE or counts.failed <= self._terms.error_threshold * items:
             return None
         return BatchStoppedError(
-            f"{now.failed} of {now.tried} items failed or were invalid: more than "
-            f"error_threshold={self._terms.error_threshold:g} allows. The last error: {self._last_error}",
-            retryable=now.by_status["failed"] > 0,
+            f"{counts.failed} of {items} items failed or were invalid: more than "
+            f"error_threshold={self._terms.error_threshold:g} allows. The last error: {row['error']}",
+            retryable=counts.by_status["failed"] > 0,
         )
 
 
