@@ -152,7 +152,7 @@ class PaidPart:
             delivery=Delivery(self.downloader, self.storages, utc_now),
             receipts=lambda _: FolderReceipts(self._receipts),
             author=Author(task_id="claid check", process=this_process()),
-            proof=Proof(self.client.account, self._proof_records),
+            proof=Proof(self.client, self._proof_records),
             terms=Terms(on_lost_response="fail", timeout=self.evidence.job_timeout),
             budget=self.budget,
         )

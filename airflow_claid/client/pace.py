@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_claid.client.quota.pacing import seconds_needed
-from airflow_claid.client.quota.rate_limits import Group
+from airflow_claid.client.quota.rate_limits import Group, policies_in, policies_text
 from airflow_claid.client.transport import Transport
 
 
@@ -22,6 +22,19 @@ class Pace:
         """Requests a second that the quota allows in a burst; ``None`` where there is no limit."""
         policies = self._transport.quota.of(self._group).in_force
         return max((policy.requests / policy.window for policy in policies), default=None)
+
+    @property
+    def policies(self) -> str:
+        """The policies that an answer has named, as text; empty until one has."""
+        quota = self._transport.quota.of(self._group)
+        return policies_text(quota.in_force) if quota.confirmed else ""
+
+    def expect(self, policies: str) -> None:
+        """Send at the pace of policies that an earlier task learned, until an answer names those in force.
+
+        :param policies: as :attr:`policies` returned them; what is unreadable in them is skipped.
+        """
+        self._transport.quota.of(self._group).expect(policies_in(policies))
 
     @property
     def poll_rate(self) -> float | None:

@@ -2,7 +2,7 @@
 
 Claid's answers are known from its documentation only. If this version cannot read them, one paid request shows it, and
 no more are sent. What was proven is remembered for the account, the operation and this version: in this process, beside
-the receipts, and in the quota store.
+the receipts, and in the quota store. So is the quota that the answers named: a later task uses all of it at once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_claid import __version__
 from airflow_claid.client.text import shortened
 from airflow_claid.errors import UnprovenAnswersError, is_retryable
 from airflow_claid.orders.order import Order
+
+if TYPE_CHECKING:
+    from airflow_claid.client import ClaidClient
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -52,12 +55,14 @@ class _Standing:
     :param doubts: fingerprints of the requests since then whose answers could not be used.
     :param reason: why the last of them could not be used.
     :param retryable: whether a retry may use them.
+    :param policies: the quota's policies that the answers named; empty if they named none.
     """
 
     proven: bool = False
     doubts: tuple[str, ...] = ()
     reason: str = ""
     retryable: bool = False
+    policies: str = ""
 
     @classmethod
     def of_text(cls, text: str) -> _Standing:
@@ -65,7 +70,13 @@ class _Standing:
         with suppress(ValueError, KeyError, TypeError):
             facts: dict[str, Any] = json.loads(text)
             doubts = tuple(map(str, facts["doubts"]))
-            return cls(facts["proven"] is True, doubts, str(facts["reason"]), facts["retryable"] is True)
+            return cls(
+                facts["proven"] is True,
+                doubts,
+                str(facts["reason"]),
+                facts["retryable"] is True,
+                str(facts.get("policies", "")),
+            )
         return cls()
 
     def to_text(self) -> str:
@@ -77,11 +88,11 @@ class _Standing:
 class Proof:
     """Lets many requests be sent at once only when one has been proven; shared by all threads of a task.
 
-    :param account: identifies the account, without showing its key.
+    :param client: sends the requests; it names the account, and knows its quota.
     :param records: returns where records are kept for an order, the nearest first.
     """
 
-    account: str = ""
+    client: ClaidClient | None = None
     records: Callable[[Order], tuple[ProofRecords, ...]] = lambda _: ()
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False, repr=False)
     _standings: dict[str, _Standing] = field(default_factory=dict, init=False, repr=False)
@@ -141,8 +152,9 @@ class Proof:
         """Record that an answer was read and its picture opened."""
         with self._changed:
             standing = self._standing(order)
-            if not standing.proven or standing.doubts:
-                self._record(order, _Standing(proven=True))
+            policies = self._policies(order) or standing.policies
+            if not standing.proven or standing.doubts or standing.policies not in ("", policies):
+                self._record(order, _Standing(proven=True, policies=policies))
             self._failed.discard(order.answer_form)
             self._changed.notify_all()
 
@@ -152,8 +164,14 @@ class Proof:
             standing = self._standing(order)
             is_new = order.fingerprint not in standing.doubts
             if is_new:
-                doubts = (*standing.doubts, order.fingerprint)
-                self._record(order, _Standing(False, doubts, str(error)[:_SHOWN_CHARACTERS], is_retryable(error)))
+                doubtful = replace(
+                    standing,
+                    proven=False,
+                    doubts=(*standing.doubts, order.fingerprint),
+                    reason=str(error)[:_SHOWN_CHARACTERS],
+                    retryable=is_retryable(error),
+                )
+                self._record(order, doubtful)
             if is_new and not standing.proven and not is_retryable(error):
                 self._failed.add(order.answer_form)
 
@@ -176,7 +194,9 @@ class Proof:
     def _standing(self, order: Order) -> _Standing:
         name = self._name(order)
         if name not in self._standings:
-            self._standings[name] = self._remembered(order, name)
+            self._standings[name] = standing = self._remembered(order, name)
+            if self.client is not None:
+                self.client.pace(order.job_kind).expect(standing.policies)
         return self._standings[name]
 
     def _remembered(self, order: Order, name: str) -> _Standing:
@@ -198,8 +218,12 @@ class Proof:
         for records in self.records(order):
             records.write(name, standing.to_text())
 
+    def _policies(self, order: Order) -> str:
+        return self.client.pace(order.job_kind).policies if self.client else ""
+
     def _name(self, order: Order) -> str:
-        return _digest(order.base_url, self.account, order.answer_form, __version__)
+        account = self.client.account if self.client else ""
+        return _digest(order.base_url, account, order.answer_form, __version__)
 
 
 @functools.lru_cache(maxsize=64)

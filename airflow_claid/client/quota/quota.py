@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 
 from airflow_claid.client.quota.other_clients import OtherClients
 from airflow_claid.client.quota.pacing import LOOSE_SLACK, SLACK, is_tightest, next_moment, shortest_gap
-from airflow_claid.client.quota.rate_limits import DEFAULT_POLICIES, DEFAULTS, Group, Policy, RateLimit, policies_in
+from airflow_claid.client.quota.rate_limits import (
+    DEFAULT_POLICIES,
+    DEFAULTS,
+    Group,
+    Policy,
+    RateLimit,
+    policies_in,
+    policies_text,
+)
 from airflow_claid.client.quota.store import QuotaStore, SharedWindows, Taken
 
 _SHARED_SLACK, _LOOSE_SHARED_SLACK = 0.04, 0.08
@@ -98,7 +106,7 @@ class Quota:
 
     @property
     def confirmed(self) -> bool:
-        """Whether an answer has named the policies; until then they are the published default."""
+        """Whether an answer has named the policies; until then they are the published default, or expected ones."""
         return self._confirmed
 
     def ask_for_policies(self) -> bool:
@@ -112,6 +120,13 @@ class Quota:
             if self._store is not None:
                 self._store.add(self._policies)
             return True
+
+    def expect(self, policies: tuple[Policy, ...]) -> None:
+        """Follow the policies that an earlier task learned, until an answer names those in force."""
+        with self._lock:
+            if policies and not self._confirmed:
+                self._asked_for_policies = True
+                self._follow(policies)
 
     @property
     def allowed_rate(self) -> float | None:
@@ -192,12 +207,14 @@ class Quota:
         """
         with self._lock:
             now = self._clock()
+            former = self._policies
             if self._adopt(rate_limit.policies) and self._store is not None:
-                self._store.remember(", ".join(f"{one.requests};w={one.window:g}" for one in self._policies))
+                self._store.remember(policies_text(self._policies))
             if rate_limit.remaining is None:
                 return
             if rate_limit.remaining < 0:
-                self._refused(rate_limit, now, booking)
+                if self._policies == former:
+                    self._refused(rate_limit, now, booking)
             else:
                 self._refused_last = False
                 self._learned_slack = max(SLACK, self._learned_slack * _SLACK_SHRINKS)
@@ -259,10 +276,13 @@ class Quota:
         if not policies or (self._confirmed and policies == self._policies):
             return False
         self._confirmed = True
+        self._follow(policies)
+        return True
+
+    def _follow(self, policies: tuple[Policy, ...]) -> None:
         if policies != self._policies:
             self._policies = policies
             self._sent = deque(self._sent, maxlen=_most_requests(policies))
-        return True
 
     def _count_others(self, rate_limit: RateLimit, booking: Booking) -> None:
         longest = _longest(self._policies)

@@ -6,7 +6,7 @@ import enum
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -94,6 +94,11 @@ def policies_in(text: str) -> tuple[Policy, ...]:
         else:
             log.debug("A policy of the quota is ignored: %d requests in %d s", requests, window)
     return tuple(policies)
+
+
+def policies_text(policies: Iterable[Policy]) -> str:
+    """Return policies as a text that :func:`policies_in` parses."""
+    return ", ".join(f"{one.requests};w={one.window:g}" for one in policies)
 
 
 def _integer(text: str | None) -> int | None:

@@ -71,7 +71,7 @@ class PayingRun:
             delivery=Delivery(hook.downloader, hook.storages, utc_now),
             receipts=lambda order: self._receipts(order, context, spares),
             author=_author(context),
-            proof=Proof(hook.client.account, self._proof_records),
+            proof=Proof(hook.client, self._proof_records),
             terms=terms,
             budget=budget,
             events=self.reports.events,

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_claid.client import ClaidClient
+from airflow_claid.client.calls import group_of
+from airflow_claid.client.models.jobs import JobKind
+from airflow_claid.client.quota.quota import Quota
+from airflow_claid.client.quota.rate_limits import (
+    DEFAULT_POLICIES,
+    DEFAULTS,
+    Group,
+    Policy,
+    RateLimit,
+    policies_in,
+)
+from airflow_claid.fulfilment.proof import Proof
+from airflow_claid.fulfilment.proof_records import FolderProof
 from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator, ImageGenerationOperator
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
@@ -118,6 +134,79 @@ def test_what_one_task_has_proven_another_need_not(
     monkeypatch.setattr("airflow_claid.fulfilment.proof.__version__", "99.0")
     assert new_try(run_id="wednesday")(batch(tmp_path, 9))["done"] == 9
     assert caplog.text.count("goes alone") == 2
+
+
+def in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_claid.fulfilment.proof._proven", set())
+    monkeypatch.setattr("airflow_claid.client.account._quotas", {})
+
+
+def test_a_later_task_uses_the_whole_quota_before_its_first_answer(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the published default it would send four and then ask what the quota is."""
+    in_a_new_process(monkeypatch)
+    assert new_try()(batch(tmp_path, 8))["done"] == 8
+    asked = [entry.operation for entry in sandbox.ledger()].count("get_edit")
+    in_a_new_process(monkeypatch)
+    sandbox.fault("hold", operation="generate_image", count=12)
+    run = threading.Thread(target=lambda: new_try(run_id="tuesday")(batch(tmp_path, 20)))
+    run.start()
+    while sandbox.held < 12:
+        time.sleep(0.01)
+    sandbox.release()
+    run.join(30)
+    assert paid(sandbox) == 20
+    assert [entry.operation for entry in sandbox.ledger()].count("get_edit") == asked
+
+
+@pytest.mark.parametrize("kind", [None, JobKind.EDIT, JobKind.AI_EDIT, JobKind.VIDEO])
+def test_each_quota_is_remembered_and_what_an_answer_says_counts(
+    kind: JobKind | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: Any = SimpleNamespace(answer_form="any", base_url="", fingerprint="f", operation="any", job_kind=kind)
+    learned, changed = (RateLimit(policies_in(text), 5, 1.0) for text in ("600;w=60, 20;w=1", "60;w=60, 2;w=1"))
+
+    def new_task() -> tuple[Proof, Quota]:
+        in_a_new_process(monkeypatch)
+        client = ClaidClient("a-key", "http://127.0.0.1:9")
+        return Proof(client, lambda _: (FolderProof(f"file://{tmp_path}/_claid/"),)), client._transport.quota.of(
+            group_of(kind)
+        )
+
+    proof, quota = new_task()
+    assert not proof.is_proven(order)
+    assert quota.in_force == DEFAULTS[group_of(kind)]
+    quota.observe(learned)
+    proof.prove(order)
+
+    proof, quota = new_task()
+    assert proof.is_proven(order)
+    assert (quota.in_force, quota.confirmed, quota.ask_for_policies()) == (learned.policies, False, False)
+    proof.doubt(order, ValueError("unreadable"))
+
+    proof, quota = new_task()
+    assert not proof.is_proven(order)
+    assert quota.in_force == learned.policies
+    proof.prove(order)
+    quota.observe(changed)
+    proof.prove(order)
+
+    proof, quota = new_task()
+    assert proof.is_proven(order)
+    assert (quota.in_force, quota.confirmed) == (changed.policies, False)
+
+
+@pytest.mark.parametrize("kept", ["", "7", "none", "0;w=60", "120;w=60;", "999999999;w=1"])
+def test_a_kept_quota_that_cannot_be_read_is_no_quota(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_a_new_process(monkeypatch)
+    with ClaidClient("a-key", "http://127.0.0.1:9") as client:
+        quota = client._transport.quota.of(Group.IMAGE)
+        client.pace().expect(kept)
+        assert quota.in_force in (DEFAULT_POLICIES, (Policy(120, 60),))
 
 
 def test_the_quota_store_remembers_for_tasks_without_a_folder(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_claid.client import ClaidClient
+from airflow_claid.client.quota.pacing import SLACK
 from airflow_claid.client.quota.quota import AccountQuota, Quota
 from airflow_claid.client.quota.rate_limits import DEFAULT_POLICIES, Group, Policy, RateLimit
 from airflow_claid.sandbox import Sandbox, SandboxSettings
@@ -324,6 +325,21 @@ def test_the_rate_and_what_is_used_of_it_are_told() -> None:
     moments(quota, clock, 150)
     assert quota.used == 0.25
     assert (Quota(()).allowed_rate, Quota(()).used) == (None, None)
+
+
+def test_a_refusal_that_names_another_quota_teaches_that_quota_and_nothing_of_travel_times() -> None:
+    clock = Clock()
+    quota = Quota((Policy(600, 60), Policy(20, 1)), clock)
+    bookings = []
+    for _ in range(6):
+        while (booking := quota.book()).wait:
+            clock.now += booking.wait
+        bookings.append(booking)
+    refused = {"RateLimit-Limit": "4, 120;w=60, 4;w=1", "RateLimit-Remaining": "-1", "RateLimit-Reset": "1"}
+    for booking in bookings[4:]:
+        quota.observe(RateLimit.from_headers(refused, refused=True), booking)
+    assert (quota.in_force, quota._learned_slack, quota._others.share(clock.now)) == (DEFAULT_POLICIES, SLACK, 0)
+    assert quota.closed_for() == 1
 
 
 def test_each_group_has_its_own_published_default_and_storages_have_none() -> None:
