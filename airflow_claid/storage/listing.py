@@ -7,7 +7,8 @@ could not be seen are never taken for none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from airflow_claid.storage import local_files
@@ -18,6 +19,9 @@ from airflow_claid.storage.stored_files import StoredFile, checksum_in, moment_o
 
 _Info = Mapping[str, Any]
 """What a file system tells of a file."""
+
+_Page = Mapping[str, Any]
+"""A part of a listing, as the bucket's API tells it."""
 
 _PAGE = 1000
 _GOOGLE_FIELDS = "items(name,size,md5Hash,crc32c,generation,updated),nextPageToken"
@@ -81,6 +85,13 @@ class Inventory:
         known = [hash(fact) for fact in (checksum, size) if isinstance(fact, (str, int))]
         return state is not None and state in known
 
+    def list_now(self) -> None:
+        """List the folder now, if it has not been listed.
+
+        :raises Exception: as :meth:`has`.
+        """
+        self._files  # noqa: B018 - lists it
+
     @property
     def _files(self) -> CompactMap:
         with self._lock:
@@ -135,14 +146,16 @@ def _in_s3(file_system: Any, folder: str, beginning: str, *, recursive: bool) ->
     request = {"Bucket": bucket, "Prefix": prefix + beginning, "MaxKeys": _PAGE, **file_system.req_kw}
     if not recursive:
         request["Delimiter"] = "/"
-    while True:
-        page = file_system.call_s3("list_objects_v2", **request)
+
+    def ask(token: str | None) -> tuple[_Page, str | None]:
+        more = {} if token is None else {"ContinuationToken": token}
+        page = file_system.call_s3("list_objects_v2", **request, **more)
+        return page, page["NextContinuationToken"] if page.get("IsTruncated") else None
+
+    for page in _pages(ask):
         for entry in page.get("Contents", ()):
             facts = {"ETag": entry.get("ETag"), "LastModified": entry["LastModified"].replace(microsecond=0)}
             yield entry["Key"][len(prefix) :], {**facts, "size": entry["Size"]}
-        if not page.get("IsTruncated"):
-            return
-        request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def _in_google_cloud(file_system: Any, folder: str, beginning: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
@@ -151,14 +164,32 @@ def _in_google_cloud(file_system: Any, folder: str, beginning: str, *, recursive
     query = {"prefix": prefix + beginning or None, "maxResults": _PAGE, "fields": _GOOGLE_FIELDS}
     if not recursive:
         query["delimiter"] = "/"
-    while True:
-        page = file_system.call("GET", "b/{}/o", bucket, json_out=True, **query)
+
+    def ask(token: str | None) -> tuple[_Page, str | None]:
+        more = {} if token is None else {"pageToken": token}
+        page = file_system.call("GET", "b/{}/o", bucket, json_out=True, **query, **more)
+        return page, page.get("nextPageToken") or None
+
+    for page in _pages(ask):
         for entry in page.get("items", ()):
             facts = {"size": int(entry.get("size", 0)), "mtime": moment_of(entry.get("updated"))}
             yield entry["name"][len(prefix) :], {**entry, **facts}
-        if not page.get("nextPageToken"):
-            return
-        query["pageToken"] = page["nextPageToken"]
+
+
+def _pages(ask: Callable[[str | None], tuple[_Page, str | None]]) -> Iterator[_Page]:
+    """Yield the pages of a listing. Each is asked for while the one before is read.
+
+    :param ask: returns the page of a token, and the next page's token; ``None`` for the first page, and after the last.
+    """
+    with ThreadPoolExecutor(1, "claid-listing") as thread:
+        asked = thread.submit(ask, None)
+        while True:
+            page, token = asked.result()
+            if token is not None:
+                asked = thread.submit(ask, token)
+            yield page
+            if token is None:
+                return
 
 
 def _bucket_and_prefix(file_system: Any, folder: str) -> tuple[str, str]:

@@ -240,7 +240,7 @@ class ClaidBatchOperator(ClaidPayingOperator):
         """Check all parameters, and then the items."""
         from airflow_claid.operators.bases.batch_plan import BatchPlan
 
-        self._terms()
+        regenerate = self._terms().regenerate
         self._budget()
         terms, place, shard = self._batch_terms(), batch_folder(self.output_path), shard_of(self.shard)
         preview, report_seconds = preview_of(self.preview), seconds(self.report_seconds, "report_seconds")
@@ -265,6 +265,8 @@ class ClaidBatchOperator(ClaidPayingOperator):
             report_seconds=report_seconds,
             identity=self._identity(items, place, shard),
         )
+        if not regenerate:
+            plan.list_ahead(self._manifest_address(plan))
         self.log.info("%s to do", counted(plan.total, "item"))
         self._run.check_place(place)
         return plan
@@ -341,8 +343,11 @@ class ClaidBatchOperator(ClaidPayingOperator):
         return {"parameters": json.loads(json.dumps(asked, default=str, skipkeys=True))}
 
     def _open_manifest(self, plan: BatchPlan) -> Manifest:
+        return self._run.manifest(plan, self._manifest_address(plan))
+
+    def _manifest_address(self, plan: BatchPlan) -> str:
         address = None if optional(self.manifest) is None else str(self.manifest)
-        return self._run.manifest(plan, address, self.item_kind.parameter)
+        return self._run.manifest_address(plan, address, self.item_kind.parameter)
 
     def _end_batch(self, counts: BatchCounts, summary: Mapping[str, Any]) -> None:
         """Fail or skip the task, if it should be."""

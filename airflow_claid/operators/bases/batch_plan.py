@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,7 @@ from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.storage.listing import Inventory
+from airflow_claid.storage.object_storage import find, latest
 from airflow_claid.storage.places import RECEIPTS_FOLDER, Place
 
 
@@ -44,6 +47,22 @@ class BatchPlan:
     def total(self) -> int:
         """Number of items."""
         return self.items.count()
+
+    def list_ahead(self, manifest: str) -> None:
+        """Begin to list the pictures in place, while the items are listed, if an earlier batch has left a manifest.
+
+        A listing that fails is made again when it is needed, and its error raised then.
+
+        :param manifest: the manifest's address.
+        """
+        pictures = self._pictures
+
+        def look() -> None:
+            with suppress(Exception):
+                if find(latest(manifest)) is not None:
+                    pictures.list_now()
+
+        threading.Thread(target=look, name="claid-listing", daemon=True).start()
 
     @property
     def receipts(self) -> str:

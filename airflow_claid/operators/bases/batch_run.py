@@ -53,14 +53,10 @@ class BatchRun(PayingRun):
         items = Items(given, kind, columns=columns, shard=shard, without=[folder], readable=readable, **filters)
         return items if preview is None else items.preview(preview)
 
-    def manifest(self, plan: BatchPlan, address: str | None, parameter: str) -> Manifest:
-        """Open the manifest.
-
-        :param address: as it was given; ``None``: in the plan's folder, named after the items' file or folder.
-        :param parameter: of the items, after which it is named where they come from neither.
-        """
+    def manifest(self, plan: BatchPlan, address: str) -> Manifest:
+        """Open the manifest."""
         batch = fingerprint(**plan.identity, place={"content": plan.items.content()})
-        return Manifest(plan.folder, batch, self._manifest_address(plan, address, parameter))
+        return Manifest(plan.folder, batch, address)
 
     def versions(self, manifest: Manifest, subject: str) -> Versions:
         """Return what tells the contents of the items from those of earlier attempts."""
@@ -120,7 +116,12 @@ class BatchRun(PayingRun):
         context: Any = {"ti": OutsideTask(self.operator.task_id)}
         return context  # type: ignore[no-any-return]
 
-    def _manifest_address(self, plan: BatchPlan, address: str | None, parameter: str) -> str:
+    def manifest_address(self, plan: BatchPlan, address: str | None, parameter: str) -> str:
+        """Return the manifest's address, as Airflow reads it.
+
+        :param address: as it was given; ``None``: in the plan's folder, named after the items' file or folder.
+        :param parameter: of the items, after which it is named where they come from neither.
+        """
         if address is not None:
             readable = self.operator.hook.storages.readable_uri(address)
             check_address(readable)

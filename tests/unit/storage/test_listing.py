@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,30 @@ def test_a_long_listing_of_s3_comes_page_by_page(s3: str, monkeypatch: pytest.Mo
     assert len(files) == len(set(files)) == (10 if recursive else 5)
 
 
+def test_the_next_page_of_s3_is_asked_for_while_a_page_is_read(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_PAGE", 2)
+    for number in range(6):
+        write_whole(f"{s3}/a/{number}.png", b"a lamp")
+    asked: list[str | None] = []
+    called = threading.Condition()
+    file_system = ObjectStoragePath(f"{s3}/a/").fs
+    call_s3 = file_system.call_s3
+
+    def counted(method: str, **request: Any) -> Any:
+        with called:
+            asked.append(request.get("ContinuationToken"))
+            called.notify_all()
+        return call_s3(method, **request)
+
+    monkeypatch.setattr(file_system, "call_s3", counted)
+    files = stream_files(f"{s3}/a/")
+    assert next(files).uri == f"{s3}/a/0.png"
+    with called:
+        assert called.wait_for(lambda: len(asked) == 2, 30)
+    assert len(list(files)) == 5
+    assert len(asked) == len(set(asked)) == 3
+
+
 @pytest.fixture
 def google(connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket of Google Cloud Storage that is played by the scripted server."""
@@ -225,11 +251,14 @@ def page(*names: str, token: str | None = None) -> Reply:
     return as_json({"kind": "storage#objects", "items": [{"name": name, **facts} for name in names], **more})
 
 
-def test_a_long_listing_of_google_comes_page_by_page_as_it_is_read(google: str, scripted: ScriptedServer) -> None:
+def test_the_next_page_of_google_is_asked_for_while_a_page_is_read(google: str, scripted: ScriptedServer) -> None:
     scripted.replies(page("in/a.png", "in/b.png", token="2"), page(token="3"), page("in/c.png"))
     files = stream_files(f"{google}/in/")
     first = next(files)
-    assert len(scripted.received) == 1
+    deadline = time.monotonic() + 30
+    while len(scripted.received) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(scripted.received) == 2
     assert (first.uri, first.size, first.checksum) == (f"{google}/in/a.png", 6, "abc=")
     assert first.modified == datetime(2026, 7, 1, 10, 20, 30, 125000, tzinfo=timezone.utc)
     assert [file.uri for file in files] == [f"{google}/in/b.png", f"{google}/in/c.png"]
