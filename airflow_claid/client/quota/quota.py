@@ -300,22 +300,25 @@ class Quota:
         if now < self._closed_until or self._refused_last:
             return
         self._refused_last = True
-        shortest = min(self._policies, key=lambda policy: policy.window, default=None)
-        if booking is not None and shortest is not None and self._came_too_early(shortest, rate_limit, booking):
-            self._learned_slack = min(_MOST_SLACK, 2 * self._slack_of(shortest, shared=booking.shared > 0))
+        exceeded = (one for one in self._policies if rate_limit.in_force in (None, one.requests))
+        full = next((one for one in exceeded if booking is not None and self._is_full(one, booking)), None)
+        if full is not None and booking is not None:
+            self._learned_slack = min(_MOST_SLACK, 2 * self._slack_of(full, shared=booking.shared > 0))
         else:
             self._others.suspect(now)
 
-    def _came_too_early(self, policy: Policy, rate_limit: RateLimit, booking: Booking) -> bool:
-        """Return whether our requests, or those of all that share the store, fill the shortest window.
+    def _is_full(self, policy: Policy, booking: Booking) -> bool:
+        """Return whether our requests, or those of all that share the store, fill a window: one came too early.
 
         Each counts as sent a little earlier or later than it was.
         """
-        if rate_limit.in_force not in (None, policy.requests):
-            return False
+        if booking.full and policy.window == min(one.window for one in self._policies):
+            return True
+        if booking.shared >= policy.requests and policy.window == self._window:
+            return True
         slack = self._slack_of(policy)
         begin, end = booking.moment - policy.window - 2 * slack, booking.moment + slack
-        return booking.full or self._count(begin, end) > policy.requests
+        return self._count(begin, end) > policy.requests
 
     def _used_up_by_others(self, rate_limit: RateLimit, booking: Booking | None) -> bool:
         """Return whether a quota with nothing left was used up by others than us and those that share the store.

@@ -6,6 +6,7 @@ import bisect
 import heapq
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -132,19 +133,53 @@ def test_one_refusal_is_forgotten_soon_if_the_answers_tell_of_nobody_else() -> N
     assert not client.refused
 
 
-def test_a_request_that_its_journey_brought_too_early_widens_the_windows_instead() -> None:
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_a_request_that_its_journey_brought_too_early_widens_the_windows_instead(policy: Policy) -> None:
     account = Account()
     quota = Quota(POLICIES, lambda: account.now)
     bookings = []
-    while len(bookings) < 21:
+    while len(bookings) < policy.requests + 1:
         booking = quota.book()
         if not booking.wait:
             bookings.append(booking)
         account.now += booking.wait
-    slack = quota._slack_of(POLICIES[1])
-    quota.observe(RateLimit(POLICIES, -1, 1, 20), bookings[-1])
-    assert quota._slack_of(POLICIES[1]) == 2 * slack
+    slack = quota._slack_of(policy)
+    quota.observe(RateLimit(POLICIES, -1, 1, policy.requests), bookings[-1])
+    assert quota._slack_of(policy) == 2 * slack
     assert quota._others.share(account.now) == 0
+
+
+@pytest.mark.parametrize(("shared", "share"), [(599, 0.25), (600, 0)])
+def test_workers_that_fill_the_longest_window_together_are_not_taken_for_others(shared: int, share: float) -> None:
+    account = Account()
+    quota = Quota(POLICIES, lambda: account.now)
+    quota.observe(RateLimit(POLICIES, -1, 1, 600), replace(quota.book(), shared=shared))
+    assert quota._others.share(account.now) == share
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_a_refusal_that_our_own_requests_do_not_explain_is_taken_for_others(policy: Policy) -> None:
+    account = Account()
+    quota = Quota(POLICIES, lambda: account.now)
+    bookings = []
+    while len(bookings) < policy.requests - 5:
+        booking = quota.book()
+        if not booking.wait:
+            bookings.append(booking)
+        account.now += booking.wait
+    slack = quota._slack_of(policy)
+    quota.observe(RateLimit(POLICIES, -1, 1, policy.requests), bookings[-1])
+    assert quota._slack_of(policy) == slack
+    assert quota._others.share(account.now) == 0.25
+
+
+@pytest.mark.parametrize("journey", [0.03, 0.06, 0.1, 0.2])
+def test_journeys_of_uneven_length_are_not_taken_for_others(journey: float) -> None:
+    account = Account()
+    client = Busy(account, journey=journey)
+    account.run(300)
+    assert len(client.refused) <= 0.01 * len(client.sent)
+    assert len(client.sent) >= 0.97 * 3000
 
 
 class Shared:
