@@ -18,7 +18,7 @@ from airflow_claid.fulfilment.receipt import Author
 from airflow_claid.fulfilment.receipt_stores import FolderReceipts, KnownReceipts
 from airflow_claid.fulfilment.spare_receipts import SparedReceipts, SpareReceipts
 from airflow_claid.storage.listing import Inventory
-from airflow_claid.storage.object_storage import find, latest
+from airflow_claid.storage.object_storage import find, latest, located
 from airflow_claid.storage.places import RECEIPTS_FOLDER, Place
 
 
@@ -56,6 +56,8 @@ class BatchPlan:
         :param manifest: the manifest's address.
         """
         pictures = self._pictures
+        for address in (self.folder, manifest):
+            located(address)  # in this thread: Airflow 3.1 can be asked for a connection by one thread at a time only
 
         def look() -> None:
             with suppress(Exception):

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection
 
 from airflow_claid.operators import ImageGenerationBatchOperator
+from airflow_claid.operators.bases.batch_plan import BatchPlan
 from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage import listing
 from airflow_claid.storage.listing import Inventory
+from tests.conftest import Connect
 from tests.unit.operators.conftest import NewTry
 
 
@@ -51,6 +54,27 @@ def test_only_a_batch_that_may_use_earlier_pictures_lists_them_ahead(
     assert new_try(run_id="tuesday")(batch(tmp_path, regenerate=regenerate))["reused"] == (0 if regenerate else 2)
     until_listed_ahead()
     assert listings == ([] if regenerate else [f"file://{tmp_path}/out/"])
+
+
+def test_the_thread_that_lists_ahead_asks_airflow_for_no_connection(
+    sandbox: Sandbox, new_try: NewTry, s3: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3.1 mixes up the answers of two threads that ask at the same time."""
+    asked: list[tuple[str, bool]] = []
+    get = Connection.get.__func__
+    run = {"prompts": ["A red lamp"], "output": f"{s3}/out/", "manifest": f"file://{tmp_path}/m.jsonl"}
+
+    def noted(cls: Any, conn_id: str) -> Any:
+        asked.append((conn_id, threading.current_thread() is threading.main_thread()))
+        return get(cls, conn_id)
+
+    assert new_try()(ImageGenerationBatchOperator(task_id="b", **run))["done"] == 1
+    monkeypatch.setattr("airflow.sdk.io.store._STORE_CACHE", {})
+    monkeypatch.setattr(Connection, "get", classmethod(noted))
+    total = BatchPlan.total.func
+    monkeypatch.setattr(BatchPlan, "total", property(lambda plan: (until_listed_ahead(), total(plan))[1]))
+    assert new_try(run_id="tuesday")(ImageGenerationBatchOperator(task_id="b", **run))["reused"] == 1
+    assert set(asked) == {("claid_default", True), ("moto", True)}
 
 
 @pytest.mark.parametrize("fails", [(0,), (0, 1)], ids=["ahead", "each time"])
