@@ -52,7 +52,8 @@ class Estimate:
     :param credits: what would be spent, without fallback prompts: nobody knows beforehand what will be blocked.
     :param most_credits: what would be spent if each fallback prompt were needed.
     :param requests: paid requests.
-    :param hours: how long these take at the account's quota.
+    :param hours: how long these take at the account's quota, as the answers to an earlier task named it; before the
+        first, at Claid's published default.
     :param in_doubt: credits that earlier requests may have cost whose answers are lost.
     :param reasons: of the first rows that would be paid for, of the first that would fail, and of the first that are
         invalid, in the order of the rows.

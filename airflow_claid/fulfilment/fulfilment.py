@@ -167,6 +167,7 @@ class Fulfilment(Resources):
         It reads the receipt and decides as :meth:`fulfil` does: pictures are looked up, and a job is polled where its
         price depends on it. Only ``max_credits``, the spend limits and what other orders of the task do are left out.
         """
+        self.proof.is_proven(order)  # where that is remembered, so is the quota: the client then expects it
         return Forecaster(order, self.receipts(order), self).forecast()
 
     def begin(self, order: Order) -> Begun:

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_claid.client import ClaidClient
 from airflow_claid.client.calls import group_of
 from airflow_claid.client.models.jobs import JobKind
+from airflow_claid.client.quota.pacing import seconds_needed
 from airflow_claid.client.quota.quota import Quota
 from airflow_claid.client.quota.rate_limits import (
     DEFAULT_POLICIES,
@@ -161,6 +162,23 @@ def test_a_later_task_uses_the_whole_quota_before_its_first_answer(
     run.join(30)
     assert paid(sandbox) == 20
     assert [entry.operation for entry in sandbox.ledger()].count("get_edit") == asked
+
+
+def test_an_estimate_reckons_with_the_quota_that_an_earlier_task_has_learned(
+    sandbox: Sandbox,
+    new_try: NewTry,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.change(quota="600/60,20/1")
+    in_a_new_process(monkeypatch)
+    at_the_default = new_try()(batch(tmp_path, 1300, dry_run=True))
+    assert new_try()(batch(tmp_path, 1))["done"] == 1
+    in_a_new_process(monkeypatch)
+    at_the_quota = new_try(run_id="tuesday")(batch(tmp_path, 1301, dry_run=True))
+    assert (at_the_default["requests"], at_the_quota["requests"]) == (1300, 1300)
+    assert at_the_default["hours"] * 3600 == pytest.approx(seconds_needed(DEFAULT_POLICIES, 1300))
+    assert at_the_quota["hours"] * 3600 == pytest.approx(seconds_needed(policies_in("600;w=60, 20;w=1"), 1300))
 
 
 @pytest.mark.parametrize("kind", [None, JobKind.EDIT, JobKind.AI_EDIT, JobKind.VIDEO])
