@@ -38,7 +38,6 @@ TEST_TOOLS = (
     "claidai",
     "gcp-storage-emulator",
     "hypothesis",
-    "import-linter",
     "jsonschema",
     "moto",
     "openapi-core",

@@ -24,4 +24,5 @@ done
 pin airflow-3.1.8 ==3.1.8 2026-03-12 "${younger[@]}"
 pin airflow-3.2.2 ==3.2.2 2026-05-30
 pin airflow-3.3.2 ==3.3.2 2026-09-18
-pin lowest '>=3.1' 2026-03-12 "${younger[@]}" --resolution lowest-direct
+# Airflow 3.1.1 does not start with structlog 25.5.
+pin lowest '>=3.1.1' 2025-11-05 "${younger[@]}" --resolution lowest-direct --constraint <(echo 'structlog<25.5')

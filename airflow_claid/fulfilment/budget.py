@@ -12,6 +12,9 @@ from airflow_claid.client.text import shortened
 from airflow_claid.errors import AirflowClaidError, CreditCeilingError, may_have_been_charged
 from airflow_claid.fulfilment.events import Events, NoEvents
 from airflow_claid.orders.order import Order
+from airflow_claid.storage.compact_map import CompactMap
+
+_THOUSANDTHS = 1000
 
 
 class Budget:
@@ -41,8 +44,8 @@ class Budget:
         self._events = events or NoEvents()
         self._lock = threading.Lock()
         self._spent = spent
-        self._spent_on: dict[str, float] = {}
-        """By the fingerprint of the order; what was spent in another process is not among it."""
+        self._spent_on = CompactMap()
+        """Thousandths of a credit by the hash of an order's fingerprint, without what another process spent."""
         self._reserved = 0.0
         self._in_doubt: dict[str, float] = {}
         """By the fingerprint of the order."""
@@ -62,7 +65,7 @@ class Budget:
 
     def spent_on(self, order: Order) -> float:
         """Return the credits that this process spent on an order, as far as is known."""
-        return self._spent_on.get(order.fingerprint, 0.0)
+        return (self._spent_on.get(hash(order.fingerprint)) or 0) / _THOUSANDTHS
 
     @property
     def in_doubt(self) -> float:
@@ -173,7 +176,7 @@ class Budget:
             self._reserved -= order.credits
             if reservation.charged:
                 self._spent += order.credits
-                self._spent_on[order.fingerprint] = self.spent_on(order) + order.credits
+                self._spent_on.add(hash(order.fingerprint), round(order.credits * _THOUSANDTHS))
             elif in_doubt:
                 self._in_doubt[order.fingerprint] = self._in_doubt.get(order.fingerprint, 0.0) + order.credits
                 self._total_in_doubt += order.credits

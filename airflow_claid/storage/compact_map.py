@@ -40,6 +40,11 @@ class CompactMap:
             self._grow()
         return value
 
+    def add(self, key: int, amount: int) -> None:
+        """Add to the value of a key, which is 0 where there was none."""
+        self.setdefault(key, 0)
+        self._values[self._place(key or 1)] += amount
+
     def _place(self, key: int) -> int:
         """Return the place where a key is, or is to be."""
         keys, mask = self._keys, len(self._keys) - 1

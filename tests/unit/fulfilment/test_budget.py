@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -167,3 +168,16 @@ def test_each_thread_that_meets_a_closed_budget_gets_an_error_of_its_own() -> No
 
     with ThreadPoolExecutor(8) as pool:
         assert len({id(one) for one in list(pool.map(error, range(8)))}) == 8
+
+
+def test_what_each_of_many_orders_cost_takes_few_bytes() -> None:
+    budget = Budget()
+    pay(budget, prompt="Lamp number 0")
+    tracemalloc.start()
+    for number in range(1, 5000):
+        pay(budget, images=1 + number % 4, prompt=f"Lamp number {number}")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 60 * 5000
+    assert budget.spent_on(order(4, "Lamp number 7")) == 4
+    assert budget.spent_on(order(1, "Lamp number 7")) == 0
