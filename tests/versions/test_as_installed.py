@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "dags_examples"
-MINOR = int(version("apache-airflow-core").split(".")[1])
+MINOR, PATCH = map(int, version("apache-airflow-core").split(".")[1:3])
 CREDITS = {"image_editing": 5, "decorators": 6, "waiting": 3}
 LINKS_ONLY = """
 from airflow.sdk import dag, task
@@ -153,12 +153,15 @@ def test_the_connection_form_has_its_fields_and_tests_the_connection(environment
         "forms = server.get('/ui/connections/hook_meta', headers=login).json()\n"
         "(form,) = [form for form in forms if form['connection_type'] == 'claid']\n"
         f"tested = server.post('/api/v2/connections/test', headers=login, json={connection!r})\n"
-        "print(json.dumps([form['hook_name'], form['standard_fields'], sorted(form['extra_fields']), tested.text]))"
+        "print(json.dumps([form['hook_name'], form['standard_fields'], form['extra_fields'], tested.text]))"
     )
     name, standard, extra, tested = answered(environment, code)
     assert name == "Claid"
     assert (standard["password"]["title"], standard["host"]["title"]) == ("API key", "Base URL")
-    assert {"storages", "download_hosts", "quota_store", "connect_timeout", "read_timeout", "max_wait"} <= set(extra)
+    if (MINOR, PATCH) < (1, 3):
+        assert extra is None  # these versions need wtforms, which is not among their dependencies
+    else:
+        assert {"storages", "download_hosts", "quota_store", "connect_timeout", "read_timeout", "max_wait"} <= {*extra}
     assert "the API key works" in tested
 
 
