@@ -96,13 +96,9 @@ class ClaidHook(BaseHook):
         """Describe the extra fields of the connection form, for Airflow 3.1; later ones read provider info.
 
         Airflow 3.1 leaves out a hook that has a field of any other class than text, password, integer and boolean:
-        seconds are text. Before 3.1.3 it needs wtforms for them, which may not be installed; it would then leave out
-        all that the form knows of this type.
+        seconds are text.
         """
-        try:
-            from wtforms import PasswordField, StringField
-        except ImportError:
-            return {}
+        from wtforms import PasswordField, StringField
 
         return {
             name: (PasswordField if field["schema"].get("format") == "password" else StringField)(

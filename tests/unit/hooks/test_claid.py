@@ -108,12 +108,6 @@ def test_the_waits_come_from_the_extra(connect: Connect) -> None:
     assert (empty.timeout, empty.max_wait) == ((10, 120), 300)
 
 
-def test_an_airflow_without_wtforms_still_names_the_fields_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow before 3.1.3 leaves out the names as well if the import fails."""
-    monkeypatch.setitem(sys.modules, "wtforms", None)
-    assert ClaidHook.get_connection_form_widgets() == {}
-
-
 def test_the_form_of_airflow_3_1_has_only_fields_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(name: str) -> Any:
         return lambda *, label, description: (name, label, description)
