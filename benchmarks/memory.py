@@ -17,7 +17,7 @@ MOST_MORE = 60
 
 
 def run() -> list[Table]:
-    """Run each in a process of its own, with the same number of threads."""
+    """Run each in a process of its own, with as many threads as a batch takes by itself."""
     table = Table("memory", ("items", "done", "peak memory", "more than of 100", "seconds", "a second"))
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
         bucket = Path(folder) / "bucket"
