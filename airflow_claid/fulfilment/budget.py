@@ -65,7 +65,8 @@ class Budget:
 
     def spent_on(self, order: Order) -> float:
         """Return the credits that this process spent on an order, as far as is known."""
-        return (self._spent_on.get(hash(order.fingerprint)) or 0) / _THOUSANDTHS
+        with self._lock:  # a map that grows in another thread is empty meanwhile
+            return (self._spent_on.get(hash(order.fingerprint)) or 0) / _THOUSANDTHS
 
     @property
     def in_doubt(self) -> float:

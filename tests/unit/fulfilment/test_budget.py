@@ -12,6 +12,7 @@ from airflow_claid.client import ClaidAnswerLostError, ClaidRequestError, Genera
 from airflow_claid.errors import CreditCeilingError
 from airflow_claid.fulfilment.budget import Budget
 from airflow_claid.orders.generate import GenerateOrder
+from airflow_claid.storage.compact_map import CompactMap
 from airflow_claid.storage.places import TEMPORARY
 
 
@@ -181,3 +182,23 @@ def test_what_each_of_many_orders_cost_takes_few_bytes() -> None:
     assert kept < 60 * 5000
     assert budget.spent_on(order(4, "Lamp number 7")) == 4
     assert budget.spent_on(order(1, "Lamp number 7")) == 0
+
+
+def test_what_an_order_cost_is_known_while_others_are_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map of what each order cost grows; until it has, it is empty."""
+    budget, allot, told = Budget(), CompactMap._allot, []
+    readers: list[threading.Thread] = []
+
+    def while_it_grows(costs: CompactMap, places: int) -> None:
+        allot(costs, places)
+        readers.append(threading.Thread(target=lambda: told.append(budget.spent_on(order(prompt="Lamp number 0")))))
+        readers[-1].start()
+        readers[-1].join(0.2)
+
+    pay(budget, prompt="Lamp number 0")
+    monkeypatch.setattr(CompactMap, "_allot", while_it_grows)
+    for number in range(1, 800):
+        pay(budget, prompt=f"Lamp number {number}")
+    for reader in readers:
+        reader.join(30)
+    assert told == [1]
