@@ -7,10 +7,8 @@ from datetime import datetime
 
 from airflow_claid.client import ClaidValidationError
 from airflow_claid.storage.addresses import without_connection
-from airflow_claid.storage.places import RECEIPTS_FOLDER
+from airflow_claid.storage.places import RECEIPTS_FOLDER, is_in_receipts_folder
 from airflow_claid.storage.stored_files import StoredFile
-
-_RECEIPTS = RECEIPTS_FOLDER.rstrip("/")
 
 
 class FileFilters:
@@ -32,9 +30,8 @@ class FileFilters:
 
     def leave_out(self, path: str) -> bool:
         """Tell whether a file never counts: it is hidden, a receipt, or in one of the folders that do not count."""
-        parts = path.split("/")
-        hidden = any(part.startswith(".") for part in parts)
-        return hidden or _RECEIPTS in parts[:-1] or path.startswith(self._without)
+        hidden = any(part.startswith(".") for part in path.split("/"))
+        return hidden or is_in_receipts_folder(path) or path.startswith(self._without)
 
     def fit_name(self, path: str) -> bool:
         """Tell whether a name has one of the suffixes."""

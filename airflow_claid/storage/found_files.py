@@ -133,7 +133,7 @@ class FoundFiles:
     def _listing(self, others: Counter[str]) -> Iterator[tuple[object, ...]]:
         """Yield the rows of the files before filters, and count the suffixes of those that have another."""
         pattern, filters = self._pattern, self._filters
-        for path, file in self._stream(recursive=pattern.recursive, beginning=pattern.beginning):
+        for path, file in self._stream(recursive=pattern.recursive, beginning=pattern.beginning, receipts=False):
             if not pattern.matches(path) or filters.leave_out(path):
                 continue
             fits = filters.fit_name(path)
@@ -143,9 +143,13 @@ class FoundFiles:
             modified = None if file.modified is None else (file.modified - _EPOCH) // _MICROSECOND
             yield _stored(path), file.size, file.state, file.checksum, modified, fits and filters.fit_time(file)
 
-    def _stream(self, *, recursive: bool, beginning: str = "") -> Iterator[tuple[str, StoredFile]]:
+    def _stream(
+        self, *, recursive: bool, receipts: bool = True, beginning: str = ""
+    ) -> Iterator[tuple[str, StoredFile]]:
         """List the files of the folder, each with its path in it."""
-        for file in stream_files(self._folder, recursive=recursive, beginning=beginning, parameter=self._parameter):
+        for file in stream_files(
+            self._folder, recursive=recursive, receipts=receipts, beginning=beginning, parameter=self._parameter
+        ):
             yield file.uri[len(self._folder) :], file
 
     def _check(self, others: Counter[str]) -> None:

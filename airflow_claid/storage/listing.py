@@ -7,46 +7,41 @@ could not be seen are never taken for none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
-from airflow_claid.storage import local_files
+from airflow_claid.storage import bucket_listing, local_files
 from airflow_claid.storage.addresses import local_path, scheme_of, without_connection
+from airflow_claid.storage.bucket_listing import Info, Wanted
 from airflow_claid.storage.compact_map import CompactMap
 from airflow_claid.storage.object_storage import is_forbidden, listing_refused, located
-from airflow_claid.storage.stored_files import StoredFile, checksum_in, moment_of, stored_file
-
-_Info = Mapping[str, Any]
-"""What a file system tells of a file."""
-
-_Page = Mapping[str, Any]
-"""A part of a listing, as the bucket's API tells it."""
-
-_PAGE = 1000
-_GOOGLE_FIELDS = "items(name,size,md5Hash,crc32c,generation,updated),nextPageToken"
+from airflow_claid.storage.places import RECEIPTS_FOLDER, is_in_receipts_folder
+from airflow_claid.storage.stored_files import StoredFile, checksum_in, stored_file
 
 
-def list_files(folder: str, *, recursive: bool = False) -> list[StoredFile]:
+def list_files(folder: str, *, recursive: bool = False, receipts: bool = True) -> list[StoredFile]:
     """List the files in a folder, sorted by address.
 
     :param folder: address, ending with ``/``.
     :param recursive: whether the folders in it count as well.
+    :param receipts: whether the ``_claid/`` folders in it do.
     """
-    return sorted(stream_files(folder, recursive=recursive), key=lambda file: file.uri)
+    return sorted(stream_files(folder, recursive=recursive, receipts=receipts), key=lambda file: file.uri)
 
 
 def stream_files(
-    folder: str, *, recursive: bool = False, beginning: str = "", parameter: str = "output"
+    folder: str, *, recursive: bool = False, receipts: bool = True, beginning: str = "", parameter: str = "output"
 ) -> Iterator[StoredFile]:
     """List the files in a folder one after the other, in no certain order; not even a million fill the memory.
 
     :param folder: address, ending with ``/``.
     :param recursive: whether the folders in it count as well.
+    :param receipts: whether the ``_claid/`` folders in it do. They may hold more files than all others; where they do
+        not count, they are not listed either, as far as the storage allows.
     :param beginning: what their paths in the folder begin with, without a ``/``; others are not even listed.
     :param parameter: the parameter that the address came from, for the error.
     """
-    for name, info in _infos(folder, recursive=recursive, beginning=beginning, parameter=parameter):
+    for name, info in _infos(folder, recursive=recursive, receipts=receipts, beginning=beginning, parameter=parameter):
         yield stored_file(folder + name, info)
 
 
@@ -57,7 +52,7 @@ class Inventory:
     fifty bytes a file. The folder is listed when the first file is asked for, which may be done from any thread.
 
     :param folder: address, ending with ``/``; a folder that is not there is empty.
-    :param recursive: whether the folders in it count as well.
+    :param recursive: whether the folders in it count as well, but for ``_claid/``.
     """
 
     def __init__(self, folder: str, *, recursive: bool = True) -> None:
@@ -97,35 +92,44 @@ class Inventory:
         with self._lock:
             if self._listed is None:
                 listed = CompactMap()
-                for name, info in _infos(self._folder, recursive=self._recursive):
+                for name, info in _infos(self._folder, recursive=self._recursive, receipts=False):
                     listed.setdefault(hash(name), hash(checksum_in(info) or int(info["size"])))
                 self._listed = listed
             return self._listed
 
 
 def _infos(
-    folder: str, *, recursive: bool, beginning: str = "", parameter: str = "output"
-) -> Iterator[tuple[str, _Info]]:
+    folder: str, *, recursive: bool, receipts: bool, beginning: str = "", parameter: str = "output"
+) -> Iterator[tuple[str, Info]]:
     """List the files in a folder, one after the other, by their paths in it, with the facts that ``info`` tells."""
-    infos: Iterator[tuple[str, _Info]]
+    infos: Iterator[tuple[str, Info]]
     local = local_path(folder)
     if local is not None:
-        infos = local_files.infos_in(local, recursive=recursive, beginning=beginning)
+        without = None if receipts else RECEIPTS_FOLDER.rstrip("/")
+        infos = local_files.infos_in(local, recursive=recursive, beginning=beginning, without=without)
     else:
-        infos = _in_bucket(folder, beginning, recursive=recursive, parameter=parameter)
+        infos = _in_bucket(folder, beginning, recursive=recursive, receipts=receipts, parameter=parameter)
     for name, info in infos:
-        if name.startswith(beginning) and name and not name.endswith("/"):
+        is_file = name and not name.endswith("/")
+        if is_file and name.startswith(beginning) and (receipts or not is_in_receipts_folder(name)):
             yield name, info
 
 
-def _in_bucket(folder: str, beginning: str, *, recursive: bool, parameter: str) -> Iterator[tuple[str, _Info]]:
+def _in_bucket(
+    folder: str, beginning: str, *, recursive: bool, receipts: bool, parameter: str
+) -> Iterator[tuple[str, Info]]:
     file_system = located(folder, parameter).fs
     if hasattr(file_system, "call_s3"):
-        infos = _in_s3(file_system, folder, beginning, recursive=recursive)
+        list_pages = bucket_listing.in_s3
     elif scheme_of(without_connection(folder)) == "gs" and hasattr(file_system, "call"):
-        infos = _in_google_cloud(file_system, folder, beginning, recursive=recursive)
+        list_pages = bucket_listing.in_google_cloud
     else:
+        list_pages = None
+    if list_pages is None:
         infos = _elsewhere(file_system, folder, recursive=recursive)
+    else:
+        bucket, prefix = _bucket_and_prefix(file_system, folder)
+        infos = list_pages(file_system, Wanted(bucket, prefix, beginning, recursive, receipts))
     is_there = False
     try:
         for name, info in infos:
@@ -140,65 +144,13 @@ def _in_bucket(folder: str, beginning: str, *, recursive: bool, parameter: str) 
         raise
 
 
-def _in_s3(file_system: Any, folder: str, beginning: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
-    """Ask S3 for a page at a time. The time is told to the second, as ``info`` tells it."""
-    bucket, prefix = _bucket_and_prefix(file_system, folder)
-    request = {"Bucket": bucket, "Prefix": prefix + beginning, "MaxKeys": _PAGE, **file_system.req_kw}
-    if not recursive:
-        request["Delimiter"] = "/"
-
-    def ask(token: str | None) -> tuple[_Page, str | None]:
-        more = {} if token is None else {"ContinuationToken": token}
-        page = file_system.call_s3("list_objects_v2", **request, **more)
-        return page, page["NextContinuationToken"] if page.get("IsTruncated") else None
-
-    for page in _pages(ask):
-        for entry in page.get("Contents", ()):
-            facts = {"ETag": entry.get("ETag"), "LastModified": entry["LastModified"].replace(microsecond=0)}
-            yield entry["Key"][len(prefix) :], {**facts, "size": entry["Size"]}
-
-
-def _in_google_cloud(file_system: Any, folder: str, beginning: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
-    """Ask Google Cloud Storage for a page at a time. A page may be empty, and not the last one all the same."""
-    bucket, prefix = _bucket_and_prefix(file_system, folder)
-    query = {"prefix": prefix + beginning or None, "maxResults": _PAGE, "fields": _GOOGLE_FIELDS}
-    if not recursive:
-        query["delimiter"] = "/"
-
-    def ask(token: str | None) -> tuple[_Page, str | None]:
-        more = {} if token is None else {"pageToken": token}
-        page = file_system.call("GET", "b/{}/o", bucket, json_out=True, **query, **more)
-        return page, page.get("nextPageToken") or None
-
-    for page in _pages(ask):
-        for entry in page.get("items", ()):
-            facts = {"size": int(entry.get("size", 0)), "mtime": moment_of(entry.get("updated"))}
-            yield entry["name"][len(prefix) :], {**entry, **facts}
-
-
-def _pages(ask: Callable[[str | None], tuple[_Page, str | None]]) -> Iterator[_Page]:
-    """Yield the pages of a listing. Each is asked for while the one before is read.
-
-    :param ask: returns the page of a token, and the next page's token; ``None`` for the first page, and after the last.
-    """
-    with ThreadPoolExecutor(1, "claid-listing") as thread:
-        asked = thread.submit(ask, None)
-        while True:
-            page, token = asked.result()
-            if token is not None:
-                asked = thread.submit(ask, token)
-            yield page
-            if token is None:
-                return
-
-
 def _bucket_and_prefix(file_system: Any, folder: str) -> tuple[str, str]:
     """Return the bucket of a folder, and what the keys of the files in it begin with."""
     bucket, key, _ = file_system.split_path(located(folder).path)
     return bucket, key + folder[len(folder.rstrip("/")) :] if key else ""
 
 
-def _elsewhere(file_system: Any, folder: str, *, recursive: bool) -> Iterator[tuple[str, _Info]]:
+def _elsewhere(file_system: Any, folder: str, *, recursive: bool) -> Iterator[tuple[str, Info]]:
     """List a folder of a file system that tells no pages; it keeps nothing of it."""
     root = str(located(folder).path).rstrip("/")
     file_system.invalidate_cache()

@@ -159,12 +159,15 @@ def info_of(path: str) -> dict[str, Any] | None:
     return _facts(status)
 
 
-def infos_in(folder: str, *, recursive: bool, beginning: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def infos_in(
+    folder: str, *, recursive: bool, beginning: str = "", without: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """List the files in a folder, one after the other: their paths in it, and what :func:`info_of` tells of each.
 
     Links are not followed. What is gone when its turn comes is left out.
 
     :param beginning: what the names in the folder itself begin with, of files and of folders; others are not entered.
+    :param without: a name; folders that have it are not entered.
     :raises OSError: if the folder, or one in it that is entered, cannot be read.
     """
     folders = [""]
@@ -180,7 +183,7 @@ def infos_in(folder: str, *, recursive: bool, beginning: str = "") -> Iterator[t
                 if not path.startswith(beginning):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders += [f"{path}/"] if recursive else []
+                    folders += [f"{path}/"] if recursive and entry.name != without else []
                 elif entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
                         yield path, _facts(entry.stat(follow_symlinks=False))

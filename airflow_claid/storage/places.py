@@ -41,6 +41,11 @@ _FOLDER_MAX_BYTES = 255
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|#%\ud800-\udfff]+")
 
 
+def is_in_receipts_folder(path: str) -> bool:
+    """Tell whether a file is in a ``_claid/`` folder, by its path in another folder."""
+    return f"/{RECEIPTS_FOLDER}" in f"/{path}"
+
+
 class PlaceKind(Enum):
     """The three kinds of place."""
 

@@ -12,7 +12,7 @@ from airflow_claid.storage.addresses import is_connected
 from airflow_claid.storage.connected import ConnectedStorages
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import find, reader
-from airflow_claid.storage.places import RECEIPTS_FOLDER
+from airflow_claid.storage.places import is_in_receipts_folder
 from airflow_claid.storage.stored_files import StoredFile
 from airflow_claid.waiting.pictures import Poll, Watch
 
@@ -61,7 +61,7 @@ class Arrivals:
             return _poll_of([(self._watch.output, self._verdict(file))] if file else [])
         wanted: dict[str, StoredFile] = {}
         for folder in self._readable(place.folder):
-            for file in list_files(folder, recursive=self._watch.recursive):
+            for file in list_files(folder, recursive=self._watch.recursive, receipts=False):
                 if _counts(name := file.uri[len(folder) :]):
                     wanted.setdefault(name, file)
         poll = _poll_of((place.uri_of(name), self._verdict(file)) for name, file in wanted.items())
@@ -116,6 +116,5 @@ def _poll_of(files: Iterable[tuple[str, Verdict | None]]) -> Poll:
 
 def _counts(name: str) -> bool:
     """Whether a file in the folder can be a picture: not hidden, not on its way, not a receipt."""
-    *folders, last = name.split("/")
-    hidden = any(part.startswith(".") for part in (*folders, last))
-    return not hidden and RECEIPTS_FOLDER.rstrip("/") not in folders and not last.lower().endswith(_PARTIAL)
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return not hidden and not is_in_receipts_folder(name) and not name.lower().endswith(_PARTIAL)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_claid.storage import listing
+from airflow_claid.storage import bucket_listing
 from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory, list_files, stream_files
 from airflow_claid.storage.object_storage import ListingRefusedError, find, write_whole
@@ -41,9 +42,9 @@ def test_it_knows_the_files_of_a_folder_and_of_the_folders_in_it(folder: str) ->
         write_whole(folder + name, b"content")
     write_whole(folder.replace("spring", "springtime") + "X_1.png", b"content")
     inventory = Inventory(folder)
-    assert len(inventory) == 3
-    assert all(inventory.has(name) for name in ("LAMP_1.png", "_claid/abc.json", "CHAIR-1/a b.png"))
-    assert not any(inventory.has(name) for name in ("X_1.png", "abc.json", "CHAIR-1", "", "_claid/"))
+    assert len(inventory) == 2
+    assert all(inventory.has(name) for name in ("LAMP_1.png", "CHAIR-1/a b.png"))
+    assert not any(inventory.has(name) for name in ("X_1.png", "_claid/abc.json", "CHAIR-1", "", "_claid/"))
 
 
 def test_a_file_is_told_from_another_by_the_buckets_checksum_or_the_size(folder: str) -> None:
@@ -205,7 +206,7 @@ def test_local_folders_of_another_beginning_are_not_entered(tmp_path: Path, monk
 
 @RECURSIVE
 def test_a_long_listing_of_s3_comes_page_by_page(s3: str, monkeypatch: pytest.MonkeyPatch, recursive: bool) -> None:
-    monkeypatch.setattr(listing, "_PAGE", 2)
+    monkeypatch.setattr(bucket_listing, "_PAGE", 2)
     for number in range(5):
         write_whole(f"{s3}/a/{number}.png", b"a lamp")
         write_whole(f"{s3}/a/{number}/deep.png", b"a lamp")
@@ -213,8 +214,85 @@ def test_a_long_listing_of_s3_comes_page_by_page(s3: str, monkeypatch: pytest.Mo
     assert len(files) == len(set(files)) == (10 if recursive else 5)
 
 
+RECEIPTS_AND_PICTURES = (
+    "1.png",
+    *(f"_claid/{number}.json" for number in range(9)),
+    *(f"_claid/batches/{number}/part-1.jsonl" for number in range(4)),
+    "_claid0.png",
+    "a/1.png",
+    *(f"a/_claid/{number:x}.json" for number in range(16)),
+    "a/_claidé.png",
+    "not_claid/1.png",
+    "z.png",
+)
+PICTURES = [name for name in RECEIPTS_AND_PICTURES if "_claid/" not in name or name.startswith("not_")]
+
+
+@dataclass
+class Asked:
+    """The requests of a listing, and how the storage differs from S3.
+
+    :param ignored: parameter of the request that it does not know.
+    :param sorted: whether it sorts what it lists.
+    """
+
+    ignored: str = ""
+    sorted: bool = True
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def asked(s3: str, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """A folder with receipts and pictures, in pages of two files."""
+    asked, file_system = Asked(), ObjectStoragePath(f"{s3}/in/").fs
+    for name in RECEIPTS_AND_PICTURES:
+        write_whole(f"{s3}/in/{name}", b"a lamp")
+    call_s3 = file_system.call_s3
+
+    def call(method: str, **request: Any) -> Any:
+        if method == "list_objects_v2":
+            asked.requests.append(request)
+            request = {name: value for name, value in request.items() if name != asked.ignored}
+        page = call_s3(method, **request)
+        if method == "list_objects_v2" and not asked.sorted:
+            page["Contents"].reverse()
+        return page
+
+    monkeypatch.setattr(bucket_listing, "_PAGE", 2)
+    monkeypatch.setattr(file_system, "call_s3", call)
+    return asked
+
+
+def test_pages_that_hold_receipts_alone_are_not_asked_for(s3: str, asked: Asked) -> None:
+    files = list_files(f"{s3}/in/", recursive=True, receipts=False)
+    assert [file.uri for file in files] == [f"{s3}/in/{name}" for name in sorted(PICTURES)]
+    assert len(asked.requests) == 5
+    assert len(Inventory(f"{s3}/in/")) == len(PICTURES)
+    assert len(asked.requests) == 10
+
+
+def test_receipts_that_are_asked_for_are_listed(s3: str, asked: Asked) -> None:
+    assert len(list_files(f"{s3}/in/", recursive=True)) == len(RECEIPTS_AND_PICTURES)
+    assert len(list_files(f"{s3}/in/_claid/", receipts=False)) == 9
+
+
+def test_what_stands_before_and_behind_the_receipts_is_listed_with_a_beginning(s3: str, asked: Asked) -> None:
+    files = stream_files(f"{s3}/in/", recursive=True, receipts=False, beginning="a/_c")
+    assert [file.uri for file in files] == [f"{s3}/in/a/_claidé.png"]
+    assert len(asked.requests) == 2
+
+
+@pytest.mark.parametrize("differs", [{"ignored": "StartAfter"}, {"sorted": False}])
+def test_a_storage_that_cannot_pass_over_the_receipts_is_listed_all_the_same(
+    s3: str, asked: Asked, differs: dict[str, Any]
+) -> None:
+    vars(asked).update(differs)
+    files = list_files(f"{s3}/in/", recursive=True, receipts=False)
+    assert [file.uri for file in files] == [f"{s3}/in/{name}" for name in sorted(PICTURES)]
+
+
 def test_the_next_page_of_s3_is_asked_for_while_a_page_is_read(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_PAGE", 2)
+    monkeypatch.setattr(bucket_listing, "_PAGE", 2)
     for number in range(6):
         write_whole(f"{s3}/a/{number}.png", b"a lamp")
     asked: list[str | None] = []
@@ -267,6 +345,17 @@ def test_the_next_page_of_google_is_asked_for_while_a_page_is_read(google: str, 
     assert {(*query["prefix"], *query["delimiter"]) for query in queries} == {("in/", "/")}
 
 
+def test_pages_of_google_that_hold_receipts_alone_are_not_asked_for(google: str, scripted: ScriptedServer) -> None:
+    scripted.replies(
+        page("in/a.png", "in/b/_claid/1.json", token="2"), page("in/b/c.png", "in/c/_claid/1.json", token="3"), page()
+    )
+    files = stream_files(f"{google}/in/", recursive=True, receipts=False)
+    assert [file.uri for file in files] == [f"{google}/in/a.png", f"{google}/in/b/c.png"]
+    queries = [parse_qs(urlsplit(request.path).query) for request in scripted.received]
+    assert [query.get("startOffset") for query in queries] == [None, ["in/b/_claid/~"], ["in/c/_claid/~"]]
+    assert [query.get("pageToken") for query in queries] == [None, None, None]
+
+
 @pytest.mark.parametrize(("status", "error"), [(404, FileNotFoundError), (403, ListingRefusedError)])
 def test_a_listing_that_stops_half_way_is_never_taken_for_a_whole_one(
     google: str, scripted: ScriptedServer, status: int, error: type[OSError]
@@ -276,12 +365,21 @@ def test_a_listing_that_stops_half_way_is_never_taken_for_a_whole_one(
         list_files(f"{google}/in/")
 
 
+def test_a_local_folder_of_receipts_is_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b/_claid/1.json", "b/c.png"):
+        write_whole(f"file://{tmp_path}/{name}", b"a lamp")
+    when_listed(tmp_path / "b" / "_claid", monkeypatch, PermissionError("forbidden"))
+    names = [f"file://{tmp_path}/{name}" for name in ("a.png", "b/c.png")]
+    assert [file.uri for file in list_files(f"file://{tmp_path}/", recursive=True, receipts=False)] == names
+
+
 @RECURSIVE
 def test_a_file_system_without_pages_is_listed_as_well(recursive: bool) -> None:
     attach("memory", fs=MemoryFileSystem())
     write_whole("memory://bucket/in/a.png", b"a lamp")
     write_whole("memory://bucket/in/deep/b.png", b"a lamp")
+    write_whole("memory://bucket/in/deep/_claid/1.json", b"a receipt")
     names = ["a.png", "deep/b.png"][: 1 + recursive]
-    files = list_files("memory://bucket/in/", recursive=recursive)
+    files = list_files("memory://bucket/in/", recursive=recursive, receipts=False)
     assert [file.uri for file in files] == [f"memory://bucket/in/{name}" for name in names]
     assert list_files("memory://bucket/nothing/", recursive=recursive) == []
