@@ -1,6 +1,6 @@
 """What ``make test-versions`` runs: each Airflow and Python, lowest dependencies, each extra alone, types, the package.
 
-One of them: ``.venv/bin/nox --session "airflow(python='3.12', airflow='3.2.2')"``; ``.venv/bin/nox --list`` names all.
+One of them: ``.venv/bin/nox --session "airflow(airflow='3.2.2', python='3.12')"``; ``.venv/bin/nox --list`` names all.
 After ``--``: ``--quick`` runs a cell's checks without the unit tests, ``--part`` only with those of what speaks to
 Airflow; ``--update-docs`` writes docs/versions.md.
 """

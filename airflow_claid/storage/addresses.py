@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 
@@ -128,6 +129,7 @@ def quoted_path_problem(address: str) -> str | None:
     return f"is quoted as a link is, and Airflow would take the '%' as part of a name: use {unquote(address)!r}"
 
 
+@lru_cache(maxsize=1024)
 def without_connection(address: str) -> str:
     """Return an address without its ``conn_id@``: the same file, whoever opens it."""
     if not is_storage(address):
