@@ -330,6 +330,8 @@ def test_a_batch_takes_the_manifest_of_the_one_before(shop: Path, sandbox: Sandb
     lamp, nothing, sofa = rows_of(small)
     assert (lamp["name"], sofa["name"], lamp["prompt"]) == ("L-1", "S-1", "A lamp")
     assert (nothing["status"], nothing["reason"]) == ("skipped", "invalid")
+    assert nothing["error"] == rows_of(large)[1]["error"] == rows_of(generated)[1]["error"]
+    assert "3 to 1024" in nothing["error"]
     assert [_size(step["paths"][0]) for step in (rows_of(generated)[0], rows_of(large)[0], lamp)] == [
         (64, 64),
         (128, 128),
