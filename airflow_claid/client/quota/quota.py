@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from airflow_claid.client.quota.other_clients import OtherClients
@@ -190,8 +190,9 @@ class Quota:
         """
         with self._lock:
             now = self._clock()
-            with suppress(ValueError):  # too long ago to be recorded still
-                self._sent.remove(booking.moment)
+            place = bisect.bisect_left(self._sent, booking.moment)
+            if place < len(self._sent) and self._sent[place] == booking.moment:  # else it is too long ago
+                del self._sent[place]
                 self._sent.append(now)
             return replace(booking, moment=now)
 
