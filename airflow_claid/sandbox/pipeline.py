@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -218,6 +219,8 @@ async def _read_form(call: Call[Any], request: Request) -> Any:
         form = await request.form()
     except HTTPException as error:
         raise errors.bad_body(f"The form cannot be read: {error.detail}") from error
+    except FormParserError as error:  # older versions of starlette let it pass
+        raise errors.bad_body(f"The form cannot be read: {error}") from error
     missing = {name: ["field required"] for name in ("file", "data") if name not in form}
     if missing:
         raise errors.invalid(missing)

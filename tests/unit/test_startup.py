@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -105,7 +106,10 @@ def modules_of_each(statements: dict[str, str], *, no_files: bool) -> dict[str, 
     script = _SCRIPT.replace("SDK", SDK, 1).replace("NO_FILES", str(no_files), 1)
     command = [sys.executable, "-c", script]
     asked = json.dumps(statements)
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False, timeout=300)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # a module's compiled form is no file of ours
+    done = subprocess.run(
+        command, input=asked, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
 

@@ -259,6 +259,16 @@ def test_a_wrong_form_is_refused(client: Client, form: dict[str, Any], status: i
     assert client.call("POST", "/image/edit/upload", **form).status_code == status
 
 
+@pytest.mark.parametrize("header", ["Content-Disposition: form-data; name=\rfile", "no colon", ""])
+def test_a_form_that_is_no_form_is_refused(client: Client, sandbox: Sandbox, header: str) -> None:
+    body = f"--b\r\n{header}\r\n\r\nx\r\n--b--\r\n".encode()
+    answer = client.call(
+        "POST", "/image/edit/upload", data=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
+    assert 400 <= answer.status_code < 500
+    assert sandbox.charged() == 0
+
+
 def test_a_decompression_bomb_is_refused(client: Client, folder: Path, sandbox: Sandbox) -> None:
     folder.mkdir(parents=True)
     target = io.BytesIO()
