@@ -8,7 +8,7 @@ _SMALLEST = 1 << 10
 
 
 class CompactMap:
-    """Maps 64-bit integers, such as the hashes of names, to 64-bit integers; 24 to 48 bytes an entry.
+    """Maps 64-bit integers, such as the hashes of names, to 64-bit integers; 20 to 40 bytes an entry.
 
     A table with open addressing: of two keys with one place, the second is in the next free one.
     """
@@ -36,7 +36,7 @@ class CompactMap:
             return self._values[place]
         self._keys[place], self._values[place] = key, value
         self._count += 1
-        if 3 * self._count > 2 * len(self._keys):
+        if 5 * self._count > 4 * len(self._keys):
             self._grow()
         return value
 
@@ -62,6 +62,5 @@ class CompactMap:
                 self._keys[place], self._values[place] = key, value
 
     def _allot(self, places: int) -> None:
-        empty = bytes(8 * places)
-        self._keys = array("q", empty)
-        self._values = array("q", empty)
+        self._keys = array("q", (0,)) * places
+        self._values = array("q", (0,)) * places

@@ -48,8 +48,8 @@ def stream_files(
 class Inventory:
     """The files in a folder, by the path in it, with what tells one content from another.
 
-    That is the bucket's checksum where it has one, else (a local folder) the size in bytes. Kept as numbers, less than
-    fifty bytes a file. The folder is listed when the first file is asked for, which may be done from any thread.
+    That is the bucket's checksum where it has one, else (a local folder) the size in bytes. Kept as numbers, in
+    forty bytes a file at most. The folder is listed when the first file is asked for, which any thread may do.
 
     :param folder: address, ending with ``/``; a folder that is not there is empty.
     :param recursive: whether the folders in it count as well, but for ``_claid/``.

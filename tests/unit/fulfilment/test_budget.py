@@ -197,7 +197,7 @@ def test_what_an_order_cost_is_known_while_others_are_charged(monkeypatch: pytes
 
     pay(budget, prompt="Lamp number 0")
     monkeypatch.setattr(CompactMap, "_allot", while_it_grows)
-    for number in range(1, 800):
+    for number in range(1, 1000):
         pay(budget, prompt=f"Lamp number {number}")
     for reader in readers:
         reader.join(30)
