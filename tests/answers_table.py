@@ -25,6 +25,7 @@ from airflow_claid.operators import (
     ImageToVideoOperator,
 )
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox.settings import all_quotas
 from tests.support.dialects import LOST_SUBMISSIONS, READABLE, SUBMISSIONS, TOO_DEEP, UNREADABLE, said
 from tests.unit.operators.conftest import StateStore, TaskInstance
 
@@ -96,7 +97,7 @@ def rows(sandbox: Sandbox) -> list[str]:
 def main() -> None:
     """Write the table into the page, and print it."""
     logging.disable(logging.CRITICAL)
-    with Sandbox(SandboxSettings(quota="100000/1", creative_quota="100000/1", video_quota="100000/1")) as sandbox:
+    with Sandbox(SandboxSettings(**all_quotas("100000/1"))) as sandbox:
         connection = {"conn_type": "claid", "password": sandbox.api_key, "host": sandbox.url}
         os.environ["AIRFLOW_CONN_CLAID_DEFAULT"] = json.dumps(connection)
         table = "\n".join(rows(sandbox)) + "\n"

@@ -23,6 +23,7 @@ from hypothesis import settings  # noqa: E402
 from airflow_claid.client import ClaidClient  # noqa: E402
 from airflow_claid.client.quota.quota import Quota  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
+from airflow_claid.sandbox.settings import all_quotas  # noqa: E402
 from tests.support.gcs import gcs_server  # noqa: E402
 from tests.support.postgresql import postgresql_server  # noqa: E402
 from tests.support.processes import free_port, served  # noqa: E402
@@ -68,8 +69,7 @@ def unlimited_sandbox() -> Iterator[Sandbox]:
 
     They are announced: without a word of Claid's, clients would keep to its published default, which all tests share.
     """
-    quotas = {"quota": PLENTY, "creative_quota": PLENTY, "video_quota": PLENTY}
-    with Sandbox(SandboxSettings(**quotas, job_seconds=0.05, image_size=SMALL)) as sandbox:
+    with Sandbox(SandboxSettings(**all_quotas(PLENTY), job_seconds=0.05, image_size=SMALL)) as sandbox:
         yield sandbox
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from airflow_claid.sandbox.dialects import Dialect, read_dialects
 from airflow_claid.sandbox.settings import (
     DEFAULT_BLOCKED_WORDS,
+    QUOTAS,
     KeySettings,
     Latency,
     SandboxSettings,
@@ -77,9 +78,7 @@ def settings_of(options: argparse.Namespace) -> SandboxSettings:
         host=options.host,
         port=options.port,
         keys=tuple(options.key or [KeySettings()]),
-        quota=options.quota,
-        creative_quota=options.creative_quota,
-        video_quota=options.video_quota,
+        **{setting: getattr(options, setting) for setting in QUOTAS.values()},
         latency=options.latency,
         job_seconds=options.job_seconds,
         blocked_words=tuple(options.blocked_word or DEFAULT_BLOCKED_WORDS),

@@ -16,7 +16,7 @@ from airflow_claid.sandbox.faults import Faults
 from airflow_claid.sandbox.jobs import Jobs
 from airflow_claid.sandbox.ledger import Ledger
 from airflow_claid.sandbox.quota import Quota
-from airflow_claid.sandbox.settings import SandboxSettings
+from airflow_claid.sandbox.settings import QUOTAS, SandboxSettings
 from airflow_claid.sandbox.storages import Storages
 from airflow_claid.sandbox.temporary import TemporaryFiles
 from airflow_claid.sandbox.webhooks import Webhooks
@@ -54,7 +54,7 @@ class Service:
     def change(self, **changes: Any) -> None:
         """Change settings while running. A change of a quota clears the windows of all quotas."""
         settings = replace(self.settings, **changes)
-        if changes.keys() & {"quota", "creative_quota", "video_quota"}:
+        if changes.keys() & set(QUOTAS.values()):
             self.quotas = self._new_quotas(settings)
         self.settings = settings
 
@@ -100,10 +100,4 @@ class Service:
             await asyncio.sleep(seconds)
 
     def _new_quotas(self, settings: SandboxSettings) -> dict[str, Quota]:
-        texts = {
-            "image": settings.quota,
-            "ai_edit": settings.creative_quota,
-            "fashion": settings.creative_quota,
-            "video": settings.video_quota,
-        }
-        return {group: Quota(text, self.clock) for group, text in texts.items()}
+        return {name: Quota(getattr(settings, setting), self.clock) for name, setting in QUOTAS.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_claid.sandbox.dialects import Dialect
@@ -13,6 +14,8 @@ DEFAULT_KEY = "sandbox-key"
 DEFAULT_CREDITS = 1_000_000.0
 DEFAULT_BLOCKED_WORDS = ("nude", "nsfw", "gore", "blocked-example")
 STORAGE_TYPES = ("web_folder", "s3", "gcs")
+QUOTAS = {"image": "quota", "ai_edit": "creative_quota", "fashion": "creative_quota", "video": "video_quota"}
+"""Each quota of an account, and the setting that has its limits."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,11 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         if self.webhook_url:
             web_address(self.webhook_url)
+
+
+def all_quotas(text: str) -> dict[str, Any]:
+    """Return the settings that give these limits to each quota: ``SandboxSettings(**all_quotas("100/1"))``."""
+    return dict.fromkeys(QUOTAS.values(), text)
 
 
 def web_address(text: str) -> str:

@@ -44,12 +44,9 @@ def claid_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 def _settings(test: pytest.Item) -> dict[str, Any]:
     """Return the settings that the markers of module, class and test ask for; the nearest to the test wins."""
-    settings: dict[str, Any] = {
-        "quota": _PLENTY,
-        "creative_quota": _PLENTY,
-        "video_quota": _PLENTY,
-        "job_seconds": _JOB_SECONDS,
-    }
+    from airflow_claid.sandbox.settings import all_quotas
+
+    settings = {**all_quotas(_PLENTY), "job_seconds": _JOB_SECONDS}
     for marker in reversed(list(test.iter_markers(MARKER))):
         if marker.args:
             raise pytest.UsageError(f"@pytest.mark.{MARKER} takes settings by name, such as image_size=64")

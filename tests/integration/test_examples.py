@@ -15,6 +15,7 @@ import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox.settings import all_quotas
 from tests.support.airflow import ROOT, Airflow
 
 EXAMPLES = ROOT / "dags_examples"
@@ -66,9 +67,7 @@ def test_every_example_is_run_here_or_in_a_test_of_its_own() -> None:
 
 
 def test_the_examples_run_and_a_second_run_pays_nothing(warm_airflow: Airflow, tmp_path: Path) -> None:
-    settings = SandboxSettings(
-        quota="", creative_quota="", video_quota="", job_seconds=0.1, image_size=320, buckets={"*": str(tmp_path)}
-    )
+    settings = SandboxSettings(**all_quotas(""), job_seconds=0.1, image_size=320, buckets={"*": str(tmp_path)})
     with Sandbox(settings) as sandbox:
         sandbox.connect_storage("shop", bucket="shop-pictures")
         shop = tmp_path / "shop-pictures"

@@ -22,6 +22,7 @@ from airflow_claid.operators import (
     ImageToVideoOperator,
 )
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox.settings import all_quotas
 from tests.conftest import PLENTY, Connect
 from tests.support.account import Account, Build
 from tests.support.dialects import READABLE, TOO_DEEP, UNREADABLE, said
@@ -80,8 +81,7 @@ POLLS = {
 
 @pytest.fixture(scope="module")
 def quick_sandbox() -> Iterator[Sandbox]:
-    quotas = {"quota": PLENTY, "creative_quota": PLENTY, "video_quota": PLENTY}
-    with Sandbox(SandboxSettings(**quotas, job_seconds=0.05, image_size=320)) as sandbox:
+    with Sandbox(SandboxSettings(**all_quotas(PLENTY), job_seconds=0.05, image_size=320)) as sandbox:
         yield sandbox
 
 

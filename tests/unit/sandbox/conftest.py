@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox.settings import all_quotas
 from tests.conftest import SMALL
 from tests.support.sandbox_client import Client, png
-
-NO_LIMIT = {"quota": "", "creative_quota": "", "video_quota": ""}
 
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(**NO_LIMIT, job_seconds=0.05, image_size=SMALL)) as sandbox:
+    with Sandbox(SandboxSettings(**all_quotas(""), job_seconds=0.05, image_size=SMALL)) as sandbox:
         yield sandbox
 
 

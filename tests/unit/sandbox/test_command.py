@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 
 from airflow_claid.sandbox import Dialect, KeySettings, Latency, SandboxSettings, StorageSettings
 from airflow_claid.sandbox.__main__ import read_settings, serve
+from airflow_claid.sandbox.settings import all_quotas
 
 ROOT = Path(__file__).parents[3]
 
@@ -78,6 +80,11 @@ def test_the_command_line_becomes_settings() -> None:
     assert settings.buckets == {"b": "/data"}
     assert (settings.quota, settings.blocked_words, settings.ttl, settings.image_size) == ("9/3", ("cat",), 60, 64)
     assert (settings.public_url, settings.host) == ("https://claid.example", "0.0.0.0")
+
+
+def test_each_quota_has_an_option() -> None:
+    options = [f"--{setting.replace('_', '-')}=7/1" for setting in all_quotas("7/1")]
+    assert read_settings(options) == replace(read_settings([]), **all_quotas("7/1"))
 
 
 @pytest.mark.parametrize("argument", ["--key=:x", "--key=a:nonsense", "--storage=shop", "--bucket=b", "--latency=soon"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
+from airflow_claid.sandbox.settings import all_quotas
 from tests.conftest import SMALL
 from tests.support.sandbox_client import png
 
@@ -35,7 +36,7 @@ def test_every_operation_keeps_the_contract_for_valid_and_invalid_requests(tmp_p
     """All of schemathesis' checks, over the whole contract."""
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "photo.png").write_bytes(png())
-    settings = SandboxSettings(quota="", creative_quota="", video_quota="", job_seconds=0.02, image_size=SMALL)
+    settings = SandboxSettings(**all_quotas(""), job_seconds=0.02, image_size=SMALL)
     with Sandbox(settings) as sandbox:
         sandbox.connect_storage("spare", bucket="b")
         sandbox.connect_storage("shop", bucket="b", where=tmp_path / "bucket")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import requests
 from PIL import Image
 
 from airflow_claid.sandbox import Sandbox
+from airflow_claid.sandbox.settings import all_quotas
 from tests.support.sandbox_client import Client
 
 
@@ -24,6 +26,11 @@ def test_settings_change_over_http(client: Client, sandbox: Sandbox) -> None:
     assert [client.generate().status_code for _ in range(2)] == [200, 429]
     assert sandbox.service.settings.latency.spread == 0.005
     assert sandbox.service.settings.blocked_words == ("lamp",)
+
+
+def test_each_quota_changes_over_http(sandbox: Sandbox) -> None:
+    assert send(sandbox, "PUT", "/settings", **all_quotas("7/1")).ok
+    assert sandbox.service.settings == replace(sandbox.service.settings, **all_quotas("7/1"))
 
 
 @pytest.mark.parametrize("body", [{"quota": "many"}, {"latency": "soon"}, {"colour": "red"}, {"ttl": "x"}])

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.quota import Policy, Quota
+from airflow_claid.sandbox.settings import QUOTAS
 from tests.support.sandbox_client import Client
 
 
@@ -69,6 +70,12 @@ def test_the_quota_can_be_changed_while_running(limited: Sandbox) -> None:
     answer = client.generate()
     assert answer.status_code == 200
     assert "RateLimit-Limit" not in answer.headers
+
+
+@pytest.mark.parametrize(("name", "setting"), QUOTAS.items())
+def test_each_quota_can_be_changed_while_running(limited: Sandbox, name: str, setting: str) -> None:
+    limited.change(**{setting: "7/1"})
+    assert limited.service.quotas[name].take().headers["RateLimit-Limit"] == "7, 7;w=1"
 
 
 def test_windows_slide() -> None:
