@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
 
 
 def test_the_widest_column_is_folded_and_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("TERM", "dumb")
+    for name, value in {"TERM": "dumb", "COLUMNS": "60", "LINES": "25"}.items():  # dumb without LINES: 80 columns
+        monkeypatch.setenv(name, value)
     out = Terminal()
     columns = (Column("NAME", "name"), Column("SEEN", "seen"))
     Output(out, out, as_json=False).rows([{"name": "links-hosts", "seen": "word " * 30 + "end"}], columns)
