@@ -16,14 +16,18 @@ import pytest
 
 from airflow_claid import client, operators
 from airflow_claid.client import ClaidClient, JobKind, calls
+from airflow_claid.client.prices import price_of
 from airflow_claid.client.quota.rate_limits import Group
 from airflow_claid.get_provider_info import get_provider_info
 from airflow_claid.orders.order import Order
 from airflow_claid.sandbox import pipeline
 from airflow_claid.sandbox.operations import ALL
+from airflow_claid.sandbox.settings import QUOTAS
+from tests.support.dialects import PLACES as ANSWERS
 from tests.support.schemas import contract
 from tests.support.submissions import SUBMISSIONS
 from tests.unit.client.models.test_request_properties import KINDS
+from tests.unit.orders.test_fingerprints_of_before import OPERATORS as FINGERPRINTED
 from tests.unit.sandbox.test_contract import REACHED
 
 ROOT = Path(__file__).parents[2]
@@ -112,9 +116,24 @@ def has_job_call(operation: Operation) -> bool:
     return (f"/{call.path}", call.scope, call.group.value) == (served.path, served.scope, served.quota)
 
 
+def orders_of(operation: Operation) -> list[type[Order]]:
+    return [one for one in classes(f"orders.{operation.file}") if issubclass(one, Order)]
+
+
 def has_priced_order(operation: Operation) -> bool:
-    orders = [one for one in classes(f"orders.{operation.file}") if issubclass(one, Order)]
+    orders = orders_of(operation)
     return bool(orders) and all("credits" in vars(one) and "prices." in inspect.getsource(one) for one in orders)
+
+
+def has_priced_receipts(operation: Operation) -> bool:
+    """Whether ``price_of`` knows what the orders cost that a receipt keeps; only batches of edits list their inputs."""
+    orders = orders_of(operation)
+    return bool(orders) and all(price_of(one.operation, {"input": []}) is not None for one in orders)
+
+
+def has_fingerprint(operation: Operation) -> bool:
+    built = (type(build()) for build in FINGERPRINTED.values())
+    return any(is_in(one, f"operators.{operation.file}") for one in built)
 
 
 def exports_operator(operation: Operation) -> bool:
@@ -150,6 +169,11 @@ def has_the_same_quota_on_both_sides(operation: Operation) -> bool:
     return served is not None and served.quota in {group.value for group in Group}
 
 
+def has_sandbox_quota(operation: Operation) -> bool:
+    served = in_sandbox(operation)
+    return served is not None and served.quota in QUOTAS
+
+
 def has_job_submission(operation: Operation) -> bool:
     return operation.job is None or operation.name in {one.operation for one in SUBMISSIONS}
 
@@ -165,12 +189,18 @@ PLACES: dict[str, Callable[[Operation], bool]] = {
     "client/calls.py: the call that submits it, for a job": has_job_call,
     "client/quota/rate_limits.py: a Group of the name that the sandbox's quota has": has_the_same_quota_on_both_sides,
     "orders/X.py, with its credits from client/prices.py": has_priced_order,
+    "client/prices.py: its price in price_of": has_priced_receipts,
     "operators/X.py, with an operator exported by operators/__init__.py": exports_operator,
     "get_provider_info.py: the operator's module": is_in_provider_info,
+    "sandbox/settings.py: its quota, in QUOTAS": has_sandbox_quota,
     "sandbox/bodies/X.py": has_sandbox_body,
     "sandbox/operations/X.py, named in sandbox/operations/__init__.py": is_performed_by_sandbox,
     "sandbox/operations/X.py: its charge": is_charged_by_sandbox,
     "tests/support/submissions.py, for a job": has_job_submission,
+    "tests/support/dialects.py: where its answers have pictures, in PLACES": lambda operation: (
+        (f"get_{operation.job}" if operation.job else operation.name) in ANSWERS
+    ),
+    "tests/unit/orders/test_fingerprints_of_before.py: OPERATORS": has_fingerprint,
     "tests/unit/client/models/test_request_properties.py: KINDS": lambda operation: operation.schema in KINDS,
     "tests/unit/sandbox/operations/test_X.py": lambda operation: (
         ROOT / "tests" / "unit" / "sandbox" / "operations" / f"test_{operation.file}.py"

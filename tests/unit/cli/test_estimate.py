@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from airflow_claid import operators
+from airflow_claid.cli.estimate import _OPERATORS
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.sandbox import Sandbox
 from tests.support.one_attempt import TaskInstance
@@ -51,6 +54,16 @@ def test_other_operations_are_estimated_with_their_parameters(
         command("estimate", str(pictures), "--operation", "video", "--set", "prompt=it turns", "--json").json["credits"]
         == 70
     )
+
+
+def test_each_batch_operator_can_be_estimated() -> None:
+    assert sorted(_OPERATORS.values()) == [name for name in operators.__all__ if name.endswith("BatchOperator")]
+
+
+def test_the_page_names_each_operation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    [said] = re.findall(r"`--operation` is (.*?);", page, re.DOTALL)
+    assert re.findall(r"`(\w+)`", said) == list(_OPERATORS)
 
 
 @pytest.mark.parametrize(

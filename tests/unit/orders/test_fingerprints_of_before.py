@@ -190,6 +190,10 @@ def test_an_order_is_filed_and_sent_as_before_orders_had_typed_requests(
     assert [facts(order) for order in orders(OPERATORS[name]())] == EXPECTED[name]
 
 
+def test_the_file_has_what_is_ordered_and_nothing_else() -> None:
+    assert EXPECTED.keys() == OPERATORS.keys()
+
+
 def order_of(resizing: dict[str, Any]) -> Order:
     [order] = orders(ImageEditOperator(task_id="t", input=PHOTO, operations={"resizing": resizing}))
     return order
