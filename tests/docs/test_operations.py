@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from types import ModuleType
 
 import pytest
 
 from airflow_claid.sandbox.operations import ALL
-from tests.docs.pages import ROOT
+from tests.support.scripts import script
 
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("operations_page", ROOT / "scripts" / "operations_page.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("operations_page")
 
 
 def test_the_page_is_as_the_generator_writes_it(generator: ModuleType) -> None:

@@ -17,6 +17,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_claid.sandbox import Sandbox, SandboxSettings
 from airflow_claid.sandbox.settings import all_quotas
 from tests.support.airflow import ROOT, Airflow
+from tests.support.scripts import script
 
 EXAMPLES = ROOT / "dags_examples"
 ONE_BY_ONE = """
@@ -91,8 +92,7 @@ def test_the_examples_run_and_a_second_run_pays_nothing(warm_airflow: Airflow, t
         asked = Counter(entry.operation for entry in sandbox.ledger())
     assert asked["submit_batch_edit"] == asked["submit_fashion_model"] == asked["submit_video"] == 1
     assert asked["create_storage"] == asked["update_storage"] == 1
-    said = page_of_operations()
-    for operation, example in said.items():
+    for operation, example in script("operations_page").EXAMPLE.items():
         assert operation in {*first[example]["asked"], *second[example]["asked"]}, f"{example} asked no {operation}"
     assert len(list((shop / "batch_edit" / "list").glob("*.jpeg"))) == 3
     assert (shop / "image_to_video" / "boat.mp4").read_bytes()[4:8] == b"ftyp"
@@ -110,14 +110,6 @@ def test_the_deadline_of_the_example_is_stored_with_its_callback() -> None:
     spec.loader.exec_module(module)
     (alert,) = DagSerialization.serialize_dag(module.deadline())["deadline"]
     assert "SmtpNotifier" in json.dumps(alert, default=str)
-
-
-def page_of_operations() -> dict[str, str]:
-    """What docs/operations.md says: each operation's example."""
-    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs" / "operations.md").read_text().splitlines()]
-    said = {row[0].strip("`"): row[-1].strip("`") for row in rows if len(row) == 5 and row[-1].startswith("`")}
-    assert len(said) == 19
-    return said
 
 
 def run_each(airflow: Airflow, sandbox: Sandbox, folder: Path) -> dict[str, dict[str, Any]]:

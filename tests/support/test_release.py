@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests.support.scripts import script
 from tests.versions.table import DOCS, Results, read_results, with_row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +32,7 @@ JUNIT = """<testsuites><testsuite>
 
 @pytest.fixture
 def release() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release", ROOT / "scripts" / "release.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("release")
 
 
 @pytest.fixture
