@@ -39,7 +39,7 @@ NOTES = """
     The DAGs are the examples of dags_examples/. Click Trigger: nothing runs by itself, and nothing costs money.
     Each writes to the folder of its parameter "output":
         file:///tmp/...        product_catalogue, catalogue_chain, review and others; they need nothing else
-        storage://shop/...     ai_edit, background, batch_edit, fashion_models, image_to_video, waiting:
+        storage://shop/...     ai_edit, batch_edit, image_to_video and others;
                                the storage is connected, and is the folder {bucket}
         a bucket of your own   connected_storage: needs an Airflow connection to AWS or Google Cloud
     review waits for you under Required Actions. The tab Images of a task or a run has its pictures.

@@ -1,8 +1,8 @@
 """What Claid charges, in credits.
 
-Claid publishes the prices of generation, AI edits, fashion models, videos, and the prompt that it writes for a scene.
-The current documentation names no price for an edit or a scene; an older help text says 1 credit for an edited image,
-so we count 1 credit for both. We count a blocked image as charged, because nothing says that it is not.
+Claid publishes these prices, but none for an edit, nor for a scene apart from a prompt that it writes for one. An older
+help text says 1 credit for an edited image, so we count 1 credit for both. We count a blocked image as charged, because
+nothing says that it is not.
 """
 
 from __future__ import annotations

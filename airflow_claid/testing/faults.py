@@ -16,8 +16,8 @@ class ClaidFaults:
 
     Parameters that several methods have:
 
-    - ``operation``: which requests fail: Claid's operation id, such as ``generate_image`` (the default),
-      ``edit_image``, ``submit_edit``, ``submit_ai_edit``, ``create_scene``, ``submit_fashion_model``, ``submit_video``;
+    - ``operation``: which requests fail: Claid's operation id, such as ``generate_image`` (the default) or
+      ``submit_edit``; ``docs/operations.md`` has all of them;
     - ``prompt``: only those whose prompt contains this text, in any case; without a prompt, whose body does;
     - ``times``: how many requests fail; 1 by default.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
 import pytest
 
 from airflow_claid.sandbox.operations import ALL
+from tests.docs.pages import ROOT
 from tests.support.scripts import script
 
 
@@ -23,6 +25,12 @@ def test_the_page_has_each_operation_of_the_contract_and_the_sandbox_once(genera
     operations = generator.contract_operations()
     assert len(operations) == len(set(operations)) == 20
     assert set(operations) == {operation.name for operation in ALL}
+
+
+@pytest.mark.parametrize("page", ["index.md", "sandbox.md"])
+def test_a_page_that_says_how_many_operations_there_are_says_so_rightly(page: str) -> None:
+    [said] = re.findall(r"(\d+) operations", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert int(said) == len(ALL)
 
 
 def test_only_what_says_why_has_no_operator_and_no_example(generator: ModuleType) -> None:

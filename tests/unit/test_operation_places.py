@@ -23,6 +23,8 @@ from airflow_claid.orders.order import Order
 from airflow_claid.sandbox import pipeline
 from airflow_claid.sandbox.operations import ALL
 from airflow_claid.sandbox.settings import QUOTAS
+from airflow_claid.sensors import ClaidJobSensor
+from airflow_claid.triggers.job import ClaidJobTrigger
 from tests.support.dialects import PLACES as ANSWERS
 from tests.support.schemas import contract
 from tests.support.submissions import SUBMISSIONS
@@ -182,6 +184,21 @@ def has_row(page: str, cell: str) -> bool:
     return any(line.startswith(f"| `{cell}") for line in (ROOT / page).read_text(encoding="utf-8").splitlines())
 
 
+def has_row_of_request(operation: Operation) -> bool:
+    """Whether the page says how its request is built, where its method takes one."""
+    method = getattr(ClaidClient, operation.name, None)
+    request = inspect.signature(method).parameters.get("request") if method else None
+    return method is not None and (request is None or has_row("docs/client.md", f"{request.annotation}.of("))
+
+
+def is_listed_kind(operation: Operation) -> bool:
+    """Whether whoever waits for jobs is told of its kind."""
+    page = (ROOT / "docs" / "waiting.md").read_text(encoding="utf-8")
+    kinds = next(line for line in page.splitlines() if line.startswith("| `kind` |"))
+    told = (inspect.getdoc(ClaidJobSensor) or "", inspect.getdoc(ClaidJobTrigger) or "", kinds)
+    return operation.job is None or all(f'`"{operation.job}"`' in text for text in told)
+
+
 PLACES: dict[str, Callable[[Operation], bool]] = {
     "client/models/X.py, with its request exported by client/__init__.py": exports_request,
     "client/client.py: its method, and get_X for a job": has_client_methods,
@@ -208,6 +225,8 @@ PLACES: dict[str, Callable[[Operation], bool]] = {
     "tests/unit/sandbox/test_contract.py: REACHED, unless its body is a form": lambda operation: (
         operation.form or operation.name in REACHED
     ),
+    "sensors/job.py, triggers/job.py and docs/waiting.md: its kind, for a job": is_listed_kind,
+    "docs/client.md: a row for its request, if its method takes one": has_row_of_request,
     "docs/client.md: a row for its method": lambda operation: has_row("docs/client.md", f"{operation.name}("),
     "docs/operations.md, by scripts/operations_page.py": lambda operation: has_row(
         "docs/operations.md", f"{operation.name}`"

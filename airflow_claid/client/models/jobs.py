@@ -75,10 +75,10 @@ def _text(value: object) -> object:
 
 
 class Job(AnswerModel):
-    """A job: an edit, a batch of edits, an AI edit, fashion models or a video.
+    """A job of any kind.
 
-    ``outputs`` are the pictures (or the video) that it made, in Claid's order: one for an edit and a video,
-    several for the others. ``prompt`` is the one that the answer repeats, if it does. Claid's ``result_url`` is left
+    ``outputs`` are the pictures (or the video) that it made, in Claid's order: one, or several where its kind makes
+    several. ``prompt`` is the one that the answer repeats, if it does. Claid's ``result_url`` is left
     out on purpose: it is a plain ``http://`` address, and the key must not go there. Ask :meth:`ClaidClient.get_job`
     with ``kind`` and ``id`` instead.
     """

@@ -1,4 +1,4 @@
-"""Pictures composed of other pictures: AI edits, fashion models, scenes; and the placeholder of a video."""
+"""Pictures composed of other pictures, and the placeholder of a video."""
 
 from __future__ import annotations
 
