@@ -77,16 +77,23 @@ def test_a_file_that_claid_could_not_reach_by_a_link_is_sent_along(bucket: str, 
     assert found.content() == b"picture"
 
 
-def test_a_bucket_that_signs_gives_a_link_of_an_hour_made_anew_each_time(connect: Connect) -> None:
-    """Signing asks nobody: there is no server at this address."""
-    conn_id = connect("s3_of_a_shop", **s3_connection("https://s3.example"))
-    found = source(f"s3://{conn_id}@bucket/a/chair.png", NONE, version='"abc"')
+def test_a_bucket_that_signs_gives_a_link_of_an_hour_made_anew_each_time(
+    connect: Connect, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn_id = connect(f"s3_{urlsplit(scripted.url).port}", **s3_connection(scripted.url))
+    scripted.replies(Reply(200, headers={"ETag": '"abc"', "Last-Modified": "Thu, 01 Oct 2026 10:00:00 GMT"}))
+    found = source(f"s3://{conn_id}@bucket/a/chair.png", NONE)
+    assert found.version == '"abc"'
+    asked = len(scripted.received)
+
+    monkeypatch.setattr("airflow_claid.orders.source.scheme_of", lambda _: "https")  # as if it were outside
     link = found.address() or ""
-    assert link.startswith("https://")
+    assert link.startswith(scripted.url)
     assert found.reached_unless_long() == found.reached() == link
     query = urlsplit(link).query
     assert "Signature=" in query
     assert "Expires=" in query
+    assert len(scripted.received) == asked
     assert "Signature" not in repr(found)
     assert found.stem == "chair"
 
