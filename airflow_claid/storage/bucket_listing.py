@@ -28,6 +28,9 @@ _GOOGLE_FIELDS = "items(name,size,md5Hash,crc32c,generation,updated),prefixes,ne
 _LAST_RECEIPT = "~"
 """Comes after all names in a ``_claid/`` folder, which are lower-case letters and digits."""
 
+_UNSORTED = "--x-s3"
+"""The end of the names of S3's directory buckets, which do not sort what they list, nor begin after a key."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -152,6 +155,9 @@ class _Listing:
         self._ask = ask
         self._wanted = wanted
         self._threads = threads
+        self._sorts = not wanted.bucket.endswith(_UNSORTED)
+        self._passed: set[str] = set()
+        """Ends of receipts behind which the listing went on; once each, whatever is found there."""
 
     def entries(self) -> Iterator[tuple[str, Info]]:
         """Yield keys, and what is told of each."""
@@ -188,7 +194,8 @@ class _Listing:
                 yield entry
             count += 1
         if rest:
-            for page in self._pages(_Request(prefix, after=f"{folders[-len(rest) - 1][:-1]}0")):
+            after = f"{folders[-len(rest) - 1][:-1]}0" if self._sorts else None
+            for page in self._pages(_Request(prefix, after=after)):
                 for key, info in page.entries:
                     if (_folder_of(prefix, key) or "") >= rest[0]:
                         yield key, info
@@ -207,7 +214,8 @@ class _Listing:
     def _next(self, request: _Request, page: _Page) -> _Page:
         """Return the page after a page; of receipts that do not count, the page after the last of them."""
         end = None if request.by_folder else self._end_of_receipts(page)
-        if end is not None:
+        if end is not None and end not in self._passed:
+            self._passed.add(end)
             next_page = self._ask(_Request(request.prefix, after=end))
             if all(key > end for key, _ in next_page.entries[:1]):
                 return next_page  # else the storage has no such request, and listed from the beginning
@@ -218,7 +226,7 @@ class _Listing:
 
         ``None`` if it ends elsewhere, or is not sorted: not every storage sorts what it lists.
         """
-        if self._wanted.receipts or not page.entries:
+        if self._wanted.receipts or not self._sorts or not page.entries:
             return None
         keys = [key for key, _ in page.entries]
         path = keys[-1].removeprefix(self._wanted.prefix)
