@@ -47,6 +47,7 @@ class Catalogue:
     run_id: str = "monday"
     terms: dict[str, Any] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
+    pause: float = 0.0
 
     def __post_init__(self) -> None:
         self.folder = f"file://{self.shop.bucket}/out/"
@@ -124,7 +125,7 @@ class Catalogue:
             still_there=self.still_there(),
             quota_rate=lambda: 1000.0,
             latency=lambda: 0.1,
-            terms=BatchTerms(concurrency=4, pause=0.0, error_threshold=1.0),
+            terms=BatchTerms(concurrency=4, pause=self.pause, error_threshold=1.0),
             report=lambda counts: None,
         )
         try:
@@ -165,8 +166,10 @@ def half_done(catalogue: Catalogue) -> None:
 def killed(catalogue: Catalogue) -> None:
     """The parts were not written, so that only the receipts tell what was paid; one of them is an intent."""
     catalogue.shop.sandbox.fault("cut", operation="generate_image", charged=True, prompt="number 2")
+    catalogue.pause = 60.0  # no retry before the kill, however soon the answer is lost
     with suppress(KeyboardInterrupt):
         catalogue.run(until=3)
+    catalogue.pause = 0.0
     for part in (catalogue.shop.bucket / "out" / "_claid" / "batches").rglob("part-*"):
         part.unlink()
     catalogue.shop.sandbox.clear_faults()
