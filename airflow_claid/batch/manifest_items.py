@@ -75,8 +75,9 @@ class ManifestItems:
         carried = {fact: row[fact] for fact in ("name", "prompt") if row.get(fact) is not None}
         carried["from"] = {"manifest": self._manifest, "row": row["row"]}
         if row["status"] != _DONE:
-            why = {} if row.get("error") is None else {"error": row["error"]}
-            yield ItemRow(first, carried={**carried, **why}, passed_over=_first_status(row))
+            if row.get("error") is not None:
+                carried["error"] = row["error"]
+            yield ItemRow(first, carried=carried, passed_over=_first_status(row))
             return
         said, problem = self._said(row)
         name = said.pop("name", None)

@@ -120,9 +120,13 @@ def test_a_listing_ends_whatever_is_among_the_receipts(monkeypatch: pytest.Monke
 
 def test_a_directory_bucket_is_not_asked_to_begin_after_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_listing, "_PAGE", 2)
-    bucket = Bucket([f"in/_claid/{number}" for number in range(6)] + ["in/a.png"])
+    monkeypatch.setattr(bucket_listing, "_LARGE", 2)
+    pictures = [*(f"a/{number}.png" for number in range(20)), *(f"{folder}/1.png" for folder in range(30)), "z.png"]
+    receipts = [f"_claid/{number}" for number in range(6)]
+    bucket = Bucket([f"in/{path}" for path in pictures + receipts], sorts=False)
     paths = [path for path, _ in in_s3(bucket, Wanted("shop--use1-az4--x-s3", "in/", "", True, False))]
-    assert "a.png" in paths
+    assert sorted(path for path in paths if path not in receipts) == sorted(pictures)
+    assert any("Delimiter" in request for request in bucket.requests)
     assert all("StartAfter" not in request for request in bucket.requests)
 
 
