@@ -15,35 +15,34 @@ FEW, SOME, MANY = 100, 10_000, 100_000
 MOST_MORE = 60
 """Megabytes that a batch of the many may take above one of the few."""
 
-THREADS, MOST_THREADS = 32, 400
-"""What a batch has at least and at most by itself. How many it has in between depends on the machine, where nothing
-else limits it: so they are fixed here, and what the threads take is measured by itself."""
+MOST_THREADS = 400
+"""What ``concurrency`` allows at most; a batch that sets none finds how many help."""
 
 
 def run() -> list[Table]:
     """Run each in a process of its own."""
-    table = Table("memory", ("items", "threads", "done", "peak memory", "more than of 100", "seconds", "a second"))
+    table = Table("memory", ("items", "concurrency", "done", "peak memory", "more than of 100", "seconds", "a second"))
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
         bucket = Path(folder) / "bucket"
         with claid("--quota", LARGE_QUOTA, "--image-size", "16", bucket=bucket) as sandbox:
             storages = connections(sandbox, bucket)
             for items, of_items in (("prompts", _of_prompts), ("pictures", _of_pictures)):
-                few = of_items(storages, bucket, FEW, THREADS)
-                _add(table, items, FEW, THREADS, few, more=0.0)
-                for count, threads in ((MANY, THREADS), (SOME, MOST_THREADS)):
+                few = of_items(storages, bucket, FEW, None)
+                _add(table, items, FEW, None, few, more=0.0)
+                for count, threads in ((MANY, None), (SOME, MOST_THREADS)):
                     taken = of_items(storages, bucket, count, threads)
                     more = _add(table, items, count, threads, taken, more=taken.peak - few.peak)
-                    if threads == THREADS:
+                    if threads is None:
                         table.expect(more <= MOST_MORE, f"{more:.0f} MB more for {count:,} {items}")
     return [table]
 
 
-def _of_prompts(storages: dict[str, dict[str, Any]], bucket: Path, count: int, threads: int) -> Taken:
+def _of_prompts(storages: dict[str, dict[str, Any]], bucket: Path, count: int, threads: int | None) -> Taken:
     prompts = write_prompts(bucket.parent / f"prompts-{count}.jsonl", count, "A lamp of many")
     return execute(storages, prompts=prompts, output=f"storage://shop/memory-{count}/", concurrency=threads)
 
 
-def _of_pictures(storages: dict[str, dict[str, Any]], bucket: Path, count: int, threads: int) -> Taken:
+def _of_pictures(storages: dict[str, dict[str, Any]], bucket: Path, count: int, threads: int | None) -> Taken:
     for number in range(count):
         photo = bucket / f"photos-{count}" / f"{number // 1000:03}" / f"photo-{number:06}.png"
         photo.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +59,11 @@ def _of_pictures(storages: dict[str, dict[str, Any]], bucket: Path, count: int, 
     )
 
 
-def _add(table: Table, items: str, count: int, threads: int, taken: Taken, *, more: float) -> float:
+def _add(table: Table, items: str, count: int, threads: int | None, taken: Taken, *, more: float) -> float:
     done, rate = taken.summary["done"], count / taken.seconds
     row = (
         f"{count:,} {items}",
-        threads,
+        threads or "none set",
         f"{done:,}",
         f"{taken.peak:.0f} MB",
         f"{more:.0f} MB",

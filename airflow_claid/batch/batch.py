@@ -373,7 +373,9 @@ class Batch:
         """Return how many items should be running."""
         if self._terms.concurrency is not None:
             return self._terms.concurrency
-        return self._concurrency_limit.size(self._quota_rate(), self._latency())
+        return self._concurrency_limit.size(
+            self._quota_rate(), self._latency(), running=self._threads.running, ended=self._threads.ended
+        )
 
     def _report_if_due(self) -> None:
         """Report if the interval has passed."""

@@ -26,6 +26,8 @@ class Threads:
         """The waiting thread is woken when no more than this number of items are running."""
         self.running = 0
         """Items in threads, but for those that are being polled."""
+        self.ended = 0
+        """Items that have left their thread."""
         self.polling = 0
 
     def __enter__(self) -> Threads:
@@ -80,6 +82,7 @@ class Threads:
         finally:
             with self._changed:
                 self.running -= 1
+                self.ended += 1
                 if self.running <= self._wake_at:
                     self._changed.notify_all()
 
