@@ -316,7 +316,7 @@ def test_what_the_network_library_raises_is_that_pictures_error(
     downloader: Downloader, link: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for error in (ValueError("x"), OSError("no CA bundle"), MemoryError(), RecursionError(), UnicodeError("x")):
-        monkeypatch.setattr(downloader._session, "get", _raising(error))
+        monkeypatch.setattr(downloader._adapter, "send", _raising(error))
         with pytest.raises(DownloadFailedError, match=type(error).__name__):
             fetch(downloader, link)
 
