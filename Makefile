@@ -37,7 +37,7 @@ up: $(VENV)/demo-ready
 test: $(VENV)/dev-ready
 	@echo "==> Running all tests: units, docs and benchmarks, then a real Airflow"
 	@$(UNIT_TESTS) tests/support tests/benchmarks
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/integration
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/integration
 
 test-unit: $(VENV)/dev-ready
 	@echo "==> Running the tests of units and docs"

@@ -97,7 +97,7 @@ def check(session: nox.Session, pins: str, row: str, whole: bool) -> None:
     session.run("pytest", "-q", f"--junitxml={results}/installed.xml", *installed, success_codes=even_if_tests_fail)
     if "--quick" not in session.posargs:
         tests = ["tests/unit"] if whole else [f"tests/unit/{folder}" for folder in SPEAKS_TO_AIRFLOW]
-        options = ["-n", "2", "--dist", "worksteal", f"--junitxml={results}/unit.xml"]
+        options = ["-n", "4", "--dist", "worksteal", f"--junitxml={results}/unit.xml"]
         session.run("python", "-m", "pytest", "-q", *options, *tests, success_codes=even_if_tests_fail)
     options = ["--whole"] if whole else []
     options += ["--update-docs"] if "--update-docs" in session.posargs else []
