@@ -165,7 +165,9 @@ class Downloader:
     def _get(self, url: str, headers: Mapping[str, str] | None) -> requests.Response:
         proxies, verify = self._environment(url)
         request = requests.PreparedRequest()
-        request.prepare(method="GET", url=url, headers={**_HEADERS, **(headers or {})}, auth=_no_credentials)
+        request.method = "GET"
+        request.prepare_url(url, None)
+        request.prepare_headers({**_HEADERS, **(headers or {})})
         return self._adapter.send(request, stream=True, timeout=self.rules.timeout, proxies=proxies, verify=verify)
 
     def _target(self, url: str, location: str | None) -> str:
@@ -229,8 +231,3 @@ def _total(response: requests.Response) -> int | None:
     """Return how many bytes a file has of which a part was asked for."""
     total = _TOTAL.fullmatch(response.headers.get("Content-Range", ""))
     return int(total[1]) if total else None
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stand in for credentials, so that requests does not look for some in a netrc file."""
-    return request

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from airflow_claid.client import ClaidAnswerUnreadError, Job, OutputImage
 from airflow_claid.client.reading import is_same_prompt
@@ -24,19 +25,44 @@ from airflow_claid.storage.addresses import is_link
 log: logging.Logger = logging.getLogger(__name__)
 
 
-def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Receipt:
-    """Read the answer that a receipt keeps; where it tells nothing, look where its pictures were to be written.
+Understood: TypeAlias = Sent | ClaidAnswerUnreadError | None
 
+
+def understood(order: Order, receipt: Receipt) -> Understood:
+    """Return what the answer that a receipt keeps says, whichever request it belongs to, or why it cannot be read.
+
+    :returns: ``None`` if the receipt keeps no answer.
+    """
+    if receipt.answer is None:
+        return None
+    answer = receipt.answer.answer
+    try:
+        return order.read(answer)
+    except ClaidAnswerUnreadError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw must not lose an answer either
+        return ClaidAnswerUnreadError(answer, f"reading it failed ({type(error).__name__})")
+
+
+def with_what_was_answered(order: Order, receipt: Receipt, sent: Understood, resources: Resources) -> Receipt:
+    """Return a receipt with what its answer says; where that is nothing, look where its pictures were to be written.
+
+    :param sent: see :func:`understood`.
     :returns: the receipt with the pictures, or with the job.
     :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
     """
     if receipt.job_id is not None:
         return receipt.evolve(state=ReceiptState.SUBMITTED, answer=None)
+    if sent is None:
+        raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
     missing = MissingAnswer(order, receipt, resources)
+    if receipt.answer is not None and receipt.answer.of_another is not None:
+        sent = ClaidAnswerUnreadError(receipt.answer.answer, receipt.answer.of_another)
+    if isinstance(sent, ClaidAnswerUnreadError):
+        return _found_in_place_of_answer(missing, sent)
+    if sent.job_id is not None:
+        return receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
     try:
-        sent = _read(order, receipt)
-        if sent.job_id is not None:
-            return receipt.evolve(state=ReceiptState.SUBMITTED, job_id=sent.job_id, answer=None)
         images = tuple(dict.fromkeys(sent.images)) if sent.proven else _own_images(order, receipt, sent.images)
     except ClaidAnswerUnreadError as error:
         return _found_in_place_of_answer(missing, error)
@@ -50,14 +76,15 @@ def read_kept_answer(order: Order, receipt: Receipt, resources: Resources) -> Re
     return receipt.evolve(state=ReceiptState.PAID, images=resources.delivery.announced(images, receipt.paid_at))
 
 
-def why_of_another(order: Order, receipt: Receipt, resources: Resources, *, just_sent: bool) -> str | None:
+def why_of_another(
+    order: Order, receipt: Receipt, sent: Understood, resources: Resources, *, just_sent: bool
+) -> str | None:
     """Say why the answer that a receipt keeps is that of another request; ``None`` where nothing shows that it is.
 
+    :param sent: see :func:`understood`.
     :param just_sent: whether the request was sent a moment ago, not in an earlier try.
     """
-    try:
-        sent = _understood(order, receipt)
-    except ClaidAnswerUnreadError:
+    if not isinstance(sent, Sent):
         return None
     names = [f"job {sent.job_id}"] if sent.job_id is not None else _names(sent.images)
     if receipt.answer is not None and receipt.answer.of_another is not None:
@@ -119,25 +146,6 @@ def _names(images: Iterable[OutputImage | DeliveredImage]) -> list[str]:
 
 def _taken(name: str) -> str:
     return f"it names {without_queries(name)}, which another request of this task got, so it is the answer to that one"
-
-
-def _read(order: Order, receipt: Receipt) -> Sent:
-    if receipt.answer is not None and receipt.answer.of_another is not None:
-        raise ClaidAnswerUnreadError(receipt.answer.answer, receipt.answer.of_another)
-    return _understood(order, receipt)
-
-
-def _understood(order: Order, receipt: Receipt) -> Sent:
-    """Read an answer, whichever request it belongs to."""
-    if receipt.answer is None:
-        raise ValueError(f"the receipt {receipt.fingerprint} has no answer, although it was answered")
-    answer = receipt.answer.answer
-    try:
-        return order.read(answer)
-    except ClaidAnswerUnreadError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what nobody foresaw must not lose an answer either
-        raise ClaidAnswerUnreadError(answer, f"reading it failed ({type(error).__name__})") from None
 
 
 def _found_in_place_of_answer(missing: MissingAnswer, error: ClaidAnswerUnreadError) -> Receipt:

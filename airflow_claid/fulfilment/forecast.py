@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from airflow_claid.errors import ReceiptUnreadableError, UnreadAnswerError
-from airflow_claid.fulfilment.answer_reading import own_images_of_job, read_kept_answer
+from airflow_claid.fulfilment.answer_reading import own_images_of_job, understood, with_what_was_answered
 from airflow_claid.fulfilment.completion import polled, receipt_of_job
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
 from airflow_claid.fulfilment.receipt import Receipt, ReceiptState
@@ -81,7 +81,8 @@ class Forecaster:
             return replace(_reused("Its pictures were blocked" if is_blocked else _IN_PLACE), blocked=is_blocked)
         if step is Step.READ:
             try:
-                receipt = read_kept_answer(self._order, receipt, self._resources)
+                sent = understood(self._order, receipt)
+                receipt = with_what_was_answered(self._order, receipt, sent, self._resources)
             except UnreadAnswerError as error:
                 return _nothing(str(error))
         return self._completed(receipt)

@@ -17,7 +17,12 @@ import tenacity
 
 from airflow_claid.client import Answer, Call, ClaidError
 from airflow_claid.client.text import shortened
-from airflow_claid.fulfilment.answer_reading import claim_known, read_kept_answer, why_of_another
+from airflow_claid.fulfilment.answer_reading import (
+    claim_known,
+    understood,
+    why_of_another,
+    with_what_was_answered,
+)
 from airflow_claid.fulfilment.charges import tell_of_earlier_charges
 from airflow_claid.fulfilment.kept_answer import KeptAnswer
 from airflow_claid.fulfilment.lost_answers import MissingAnswer
@@ -233,13 +238,12 @@ class Payment:
         :param just_sent: whether the answer has just come.
         :raises UnreadAnswerError: if there is nothing to be found; the receipt keeps the answer.
         """
-        of_another = None
-        if receipt.answer is not None:
-            of_another = why_of_another(self._order, receipt, self._resources, just_sent=just_sent)
+        sent = understood(self._order, receipt)
+        of_another = why_of_another(self._order, receipt, sent, self._resources, just_sent=just_sent)
         if receipt.answer is not None and of_another != receipt.answer.of_another:
             receipt = receipt.evolve(answer=replace(receipt.answer, of_another=of_another))
             self._write_patiently(receipt)
-        read = read_kept_answer(self._order, receipt, self._resources)
+        read = with_what_was_answered(self._order, receipt, sent, self._resources)
         if read.job_id != receipt.job_id:
             self._write_patiently(read)
         return read
