@@ -117,8 +117,9 @@ def _way(title: str, slots: str, sandbox: ClaidProcess, cpu: float) -> _Way:
     sent = sandbox.requests_of_the_quota()
     images = sum(request.credits > 0 for request in sent)
     accepted = [request.arrived for request in sent if request.status != 429]
-    print(f"    {title}: {images} images, {cpu:.1f} s of CPU", flush=True)
-    return _Way(title, images, accepted, len(sent) - len(accepted), cpu, slots)
+    way = _Way(title, images, accepted, len(sent) - len(accepted), cpu, slots)
+    print(f"    {title}: {images} images, {percent(way.used)} of the quota, {cpu:.1f} s of CPU", flush=True)
+    return way
 
 
 def _of_quota(ours: _Way, long: _Way, first: _Way, mapped: _Way, pools: list[_Way]) -> Table:
