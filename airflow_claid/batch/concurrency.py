@@ -30,6 +30,9 @@ _IN_USE = 0.8
 _NEAR_QUOTA = 0.4
 """Share of the quota above which the quota is the limit, and what it requires is known."""
 
+_SLOW = 3.0
+"""Seconds of an answer above which it is Claid that takes them, not the processor, the disk or a local server."""
+
 _ITEMS_EACH = 4
 _SECONDS = 1.0
 """For so many items a thread, and so long, a rate is measured."""
@@ -98,16 +101,17 @@ class ConcurrencyLimit:
             elif running < self._size * _IN_USE:
                 self._go_to(self._size, now, ended, before=self._fewer)
             elif self._size < min(wanted, MOST_THREADS) or self._fewer is not None:
-                self._grow(rate, now, ended)
+                self._grow(rate, latency or 0.0, now, ended)
         self._size = max(FEWEST_THREADS, min(self._size, wanted, MOST_THREADS))
         return int(self._size)
 
-    def _grow(self, allowed: float | None, now: float, ended: int) -> None:
+    def _grow(self, allowed: float | None, latency: float, now: float, ended: int) -> None:
         """Take a step, unless the last one did not help."""
         items, seconds = ended - self._since[1], now - self._since[0]
+        is_near_quota = allowed is not None and items >= allowed * seconds * _NEAR_QUOTA
         if not self._measured and items < self._size:
             self._size *= _STEP  # answers take longer: too early to measure
-        elif allowed is not None and items >= allowed * seconds * _NEAR_QUOTA:
+        elif is_near_quota or latency >= _SLOW:
             self._go_to(self._size * _STEP, now, ended, before=None)
         elif items >= self._size * _ITEMS_EACH and seconds >= _SECONDS:
             self._measured = True

@@ -121,12 +121,13 @@ def test_a_quota_that_grows_is_followed_at_once():
     assert batch.threads[-1] >= 100
 
 
-def test_answers_that_take_longer_are_followed_at_once():
-    batch = Simulation(5.0, CLAID_USUALLY)
+@pytest.mark.parametrize(("seconds_each", "longer"), [(5.0, 10.0), (5.0, 60.0), (1.0, 30.0)])
+def test_answers_that_take_longer_are_followed_at_once(seconds_each, longer):
+    batch = Simulation(seconds_each, CLAID_USUALLY)
     batch.run(60)
-    batch.seconds_each = 10.0
-    batch.run(2)
-    assert batch.threads[-1] >= 100
+    batch.seconds_each = longer
+    batch.run(4)
+    assert batch.threads[-1] >= min(MOST_THREADS, CLAID_USUALLY * longer)
 
 
 def test_a_busy_processor_gets_fewer_threads():
