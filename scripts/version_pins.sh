@@ -24,5 +24,8 @@ done
 pin airflow-3.1.8 ==3.1.8 2026-03-12 "${younger[@]}"
 pin airflow-3.2.2 ==3.2.2 2026-05-30
 pin airflow-3.3.2 ==3.3.2 2026-09-18
-# Airflow 3.1.1 does not start with structlog 25.5.
+# Airflow 3.1.1 does not start with structlog 25.5. The extra google needs a release that is younger than Airflow 3.1.1.
+for package in apache-airflow-providers-google apache-airflow-providers-common-sql; do
+    younger+=(--exclude-newer-package "$package=2026-03-12T00:00:00Z")
+done
 pin lowest '>=3.1.1' 2025-11-05 "${younger[@]}" --resolution lowest-direct --constraint <(echo 'structlog<25.5')

@@ -144,11 +144,14 @@ def _laid_out(page: list[list[str]], columns: Sequence[Column], widths: Sequence
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=with_header, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for column, width in zip(columns, widths, strict=True):
+    # The gap is a column too: before rich 14.3, padding is added to the least width, and what is beyond is cut off.
+    table = Table(box=None, show_header=with_header, pad_edge=False, padding=0)
+    for place, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        if place:
+            table.add_column("", min_width=_GAP)
         table.add_column(
             Text(column.title), justify="right" if column.is_number else "left", min_width=width, overflow="fold"
         )
     for row in page:
-        table.add_row(*map(Text, row))
+        table.add_row(*[cell for text in row for cell in ("", Text(text))][1:])
     return table

@@ -26,7 +26,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     AirflowTaskTimeout,
 )
-from airflow.sdk import ObjectStoragePath, literal
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.definitions.template import literal  # airflow.sdk itself has it in later releases of 3.1 only
 
 from airflow_claid.fulfilment import receipt_stores
 from airflow_claid.operators import ImageGenerationBatchOperator
