@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from airflow_claid.batch.concurrency import MOST_THREADS
 from airflow_claid.sandbox.drawing.pictures import Recipe, png
 from benchmarks.plain_task import Taken, execute, write_prompts
 from benchmarks.servers import LARGE_QUOTA, claid, connections
@@ -14,9 +15,6 @@ from benchmarks.tables import Table
 FEW, SOME, MANY = 100, 10_000, 100_000
 MOST_MORE = 60
 """Megabytes that a batch of the many may take above one of the few."""
-
-MOST_THREADS = 400
-"""What ``concurrency`` allows at most; a batch that sets none finds how many help."""
 
 
 def run() -> list[Table]:

@@ -57,7 +57,7 @@ class _Speed:
 
 
 class ConcurrencyLimit:
-    """Finds the number of threads: enough to use the whole quota, but no more than help.
+    """Finds the number of threads: enough to use the whole quota, but no more than make it faster.
 
     Where requests are answered at once, the processor, the disk or the server is the limit: with more threads each
     request takes longer, as if still more threads were needed. So the number grows step by step towards what the quota

@@ -26,6 +26,7 @@ log: logging.Logger = logging.getLogger(__name__)
 
 
 Understood: TypeAlias = Sent | ClaidAnswerUnreadError | None
+"""What an answer says, or why it cannot be read; ``None`` where there is no answer."""
 
 
 def understood(order: Order, receipt: Receipt) -> Understood:

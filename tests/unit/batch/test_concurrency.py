@@ -85,7 +85,7 @@ def test_threads_that_wait_for_the_same_server_become_no_more():
     assert batch.rate(3600) == pytest.approx(400, rel=0.01)
 
 
-def test_a_server_that_is_slow_from_the_start_gets_no_crowd():
+def test_a_server_that_is_slow_from_the_start_gets_few_threads():
     batch = Simulation(0.02, most=50)
     batch.run(3600)
     assert max(batch.threads) <= FEWEST_THREADS * 1.5**2
@@ -150,7 +150,7 @@ def test_a_source_that_is_the_limit_needs_no_more_threads():
     quota=st.none() | st.floats(0.5, 2_000.0),
     most=st.just(math.inf) | st.floats(2.0 * FEWEST_THREADS, 2_000.0),
 )
-def test_what_can_be_done_is_done_with_no_crowd(seconds_each, quota, most):
+def test_what_can_be_done_is_done_with_few_threads(seconds_each, quota, most):
     batch = Simulation(seconds_each, quota, most)
     batch.run(60 + 30 * seconds_each)
     possible = min(quota or math.inf, most, MOST_THREADS / seconds_each)
