@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv tool run nox@2026.10.20
-UNIT_TESTS := $(BIN)/python -m pytest --numprocesses 4 --dist worksteal tests/docs tests/unit
+UNIT_TESTS := $(BIN)/python -m pytest --numprocesses 5 --dist worksteal tests/docs tests/unit
 
 # As pip does, uv trusts the certificates of the system: those of a company's TLS proxy are among them.
 export UV_SYSTEM_CERTS ?= 1
@@ -40,8 +40,8 @@ test: $(VENV)/dev-ready
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/integration
 
 test-unit: $(VENV)/dev-ready
-	@echo "==> Running the tests of units and docs"
-	@$(UNIT_TESTS)
+	@echo "==> Running the tests of units and docs that start no Airflow"
+	@$(UNIT_TESTS) -m "not airflow"
 
 crash-test: $(VENV)/dev-ready
 	@echo "==> Killing tasks at each moment, to each kind of place (about 4 minutes)"

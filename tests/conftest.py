@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-claid-tests-")
@@ -16,18 +16,23 @@ os.environ.setdefault("AIRFLOW_HOME", _AIRFLOW_HOME.name)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 
+gc.disable()  # until all is loaded, see pytest_collection_finish
+
 import pytest  # noqa: E402
 from airflow.sdk._shared.secrets_masker import _secrets_masker  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from airflow_claid.batch.terms import BatchTerms  # noqa: E402
 from airflow_claid.client import ClaidClient  # noqa: E402
 from airflow_claid.client.quota.quota import Quota  # noqa: E402
+from airflow_claid.delivery import downloads  # noqa: E402
+from airflow_claid.operators.bases import batch_parameters  # noqa: E402
 from airflow_claid.sandbox import Sandbox, SandboxSettings  # noqa: E402
 from airflow_claid.sandbox.settings import all_quotas  # noqa: E402
 from tests.support.gcs import gcs_server  # noqa: E402
 from tests.support.postgresql import postgresql_server  # noqa: E402
-from tests.support.processes import free_port, served  # noqa: E402
 from tests.support.redis import redis_server  # noqa: E402
+from tests.support.s3 import s3_server  # noqa: E402
 from tests.support.scripted_server import ScriptedServer  # noqa: E402
 from tests.support.spending import Limited, limit_of_ten  # noqa: E402
 
@@ -50,6 +55,20 @@ class _AllOperations(set[str]):
         return True
 
 
+def pytest_collection_finish() -> None:
+    """Have the garbage collector begin, and pass over what was loaded so far: Airflow and all tests."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cuts() -> Iterator[None]:
+    """Leave it to the system when a file goes to the disk: what a test kills is a process, and never the machine."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def proven_answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the answers of all operations for proven, but for tests that are marked ``unproven``."""
@@ -61,6 +80,14 @@ def proven_answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 def no_secrets_of_other_tests() -> None:
     """Have Airflow forget all secrets that it masks: at each new one it compiles them into one pattern anew."""
     _secrets_masker().reset_masker()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what failed tried again at once, a download and an item of a batch, and a job's first polls sent early."""
+    monkeypatch.setattr(downloads._attempts, "sleep", lambda _: None)
+    monkeypatch.setattr(batch_parameters, "BatchTerms", partial(BatchTerms, pause=0.02))
+    monkeypatch.setattr("airflow_claid.waiting.jobs._FIRST_POLL", 0.002)
 
 
 @pytest.fixture(scope="session")
@@ -140,11 +167,7 @@ def s3_endpoint() -> Iterator[str]:
     from botocore.loaders import JSONFileLoader
 
     load_once = cache(JSONFileLoader().load_file)
-    port = free_port()
-    with (
-        served([sys.executable, "-m", "moto.server", "-p", str(port)], port) as address,
-        pytest.MonkeyPatch.context() as patched,
-    ):
+    with s3_server() as address, pytest.MonkeyPatch.context() as patched:
         patched.setattr(JSONFileLoader, "load_file", lambda self, file_path: load_once(file_path))
         yield address
 
@@ -156,14 +179,20 @@ def gcs_endpoint() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def s3(s3_endpoint: str, connect: Connect) -> str:
-    """The address of a new bucket, reached by the Airflow connection ``moto``: ``s3://moto@BUCKET``."""
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> Any:
+    """A client of boto's for the server of S3."""
     import boto3
 
-    bucket = f"shop-{time.monotonic_ns()}"
     keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=bucket)
+    return boto3.client("s3", endpoint_url=s3_endpoint, **keys)
+
+
+@pytest.fixture
+def s3(s3_client: Any, s3_endpoint: str, connect: Connect) -> str:
+    """The address of a new bucket, reached by the Airflow connection ``moto``: ``s3://moto@BUCKET``."""
+    bucket = f"shop-{time.monotonic_ns()}"
+    s3_client.create_bucket(Bucket=bucket)
     connect("moto", **s3_connection(s3_endpoint))
     return f"s3://moto@{bucket}"
 

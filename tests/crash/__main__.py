@@ -20,7 +20,8 @@ from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
 from tests.integration.standalone import Standalone, standalone
 from tests.support.airflow import Airflow
 from tests.support.gcs import gcs_server
-from tests.support.processes import free_port, served
+from tests.support.processes import free_port
+from tests.support.s3 import s3_server
 from tests.support.write_once import write_once
 
 ASKED = 2
@@ -130,8 +131,8 @@ def everything() -> Iterator[Table]:
     """Start the sandbox, the buckets, the proxies and Airflow; stop them in the end."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
-        s3_port, claid_port = free_port(), free_port()
-        s3 = stack.enter_context(served([sys.executable, "-m", "moto.server", "-p", str(s3_port)], s3_port))
+        claid_port = free_port()
+        s3 = stack.enter_context(s3_server())
         gcs = stack.enter_context(gcs_server("pictures"))
         for bucket in ("connected", "plain", "once"):
             boto3.client("s3", endpoint_url=s3, **S3_KEYS).create_bucket(Bucket=bucket)

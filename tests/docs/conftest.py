@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
 
 from airflow_claid.sandbox import Sandbox, SandboxSettings
@@ -42,15 +42,15 @@ def warm_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 
 @pytest.fixture
 def scene(
-    warm_airflow: Airflow,
+    request: pytest.FixtureRequest,
+    s3_client: Any,
     s3_endpoint: str,
     redis_url: str,
     connect: Connect,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scene]:
-    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=s3_endpoint, **keys).create_bucket(Bucket=BUCKET)
+    s3_client.create_bucket(Bucket=BUCKET)
     with Sandbox(SandboxSettings(quota="6000/60,100/1", job_seconds=0.05)) as sandbox:
         sandbox.connect_storage(
             "shop", bucket=BUCKET, where=s3_endpoint, access_key="test-key", secret_access_key="test-secret"
@@ -70,5 +70,7 @@ def scene(
         dags.mkdir()
         monkeypatch.chdir(tmp_path)
         own = json.loads(json.dumps(connections))
-        airflow = replace(warm_airflow, dags=dags, connections=own, settings={})
+        is_marked = request.node.get_closest_marker("airflow") is not None
+        loaded = request.getfixturevalue("warm_airflow") if is_marked else Airflow(tmp_path)
+        airflow = replace(loaded, dags=dags, connections=own, settings={})
         yield Scene(sandbox, airflow, tmp_path / "shop_pictures", s3_endpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,16 @@ from tests.docs.json_blocks import check_json
 from tests.docs.pages import PAGES, ROOT, Block, Page
 from tests.docs.python_blocks import run_python
 
-WITH_BLOCKS = [page for page in PAGES if page.blocks]
+_FOR_AIRFLOW = re.compile(r"^(airflow|claid) |@dag\(|^def test_", re.MULTILINE)
+"""Commands, DAGs and tests of DAGs."""
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=str)
+def _parameter(page: Page) -> Any:
+    is_for_airflow = any(_FOR_AIRFLOW.search(block.text) for block in page.blocks)
+    return pytest.param(page, id=str(page), marks=[pytest.mark.airflow] if is_for_airflow else [])
+
+
+@pytest.mark.parametrize("page", [_parameter(page) for page in PAGES if page.blocks])
 def test_the_blocks_of_a_page_run(page: Page, scene: Scene, connect: Connect) -> None:
     for block in page.blocks:
         try:

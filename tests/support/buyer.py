@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.version_compat import AirflowException
-from tests.support.one_attempt import TaskInstance, processes
+from tests.support.one_attempt import TaskInstance, begin, processes
 
 
 class Buyer:
@@ -63,8 +62,7 @@ class _CountingTaskInstance(TaskInstance):
 
 
 def _serve(pipe: Connection, task_id: str, folder: Path, environment: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
+    begin(environment)
     pipe.send(0.0)
     while True:
         pipe.send(_spend(task_id, folder, pipe.recv()))

@@ -14,7 +14,9 @@ from airflow_claid.operators import ImageGenerationBatchOperator
 from airflow_claid.operators.bases import batch_parameters
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__, "airflow.providers.amazon.aws.fs.s3", "s3fs"])
+processes.set_forkserver_preload(
+    [__name__, "airflow.providers.amazon.aws.fs.s3", "airflow.providers.google.cloud.fs.gcs", "s3fs"]
+)
 
 
 class Attempt:
@@ -62,10 +64,16 @@ class TaskInstance:
         """Forget the value."""
 
 
-def _tell(told: Connection, parameters: dict[str, Any], environment: dict[str, str], try_number: int) -> None:
-    """Tell the summary of a try, or what went wrong."""
+def begin(environment: dict[str, str]) -> None:
+    """Give this process its environment, and leave it to the system when a file goes to the disk."""
     os.environ.clear()
     os.environ.update(environment)
+    os.fsync = lambda fd: None
+
+
+def _tell(told: Connection, parameters: dict[str, Any], environment: dict[str, str], try_number: int) -> None:
+    """Tell the summary of a try, or what went wrong."""
+    begin(environment)
     try:
         told.send(_run(parameters, try_number))
     except Exception:  # noqa: BLE001 - it is raised where the summary is asked for

@@ -26,9 +26,10 @@ def one_account() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def account(one_account: Sandbox, tmp_path: Path) -> Sandbox:
-    """A Claid as it is documented, as new, with a connected storage."""
+def account(one_account: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A Claid as it is documented, as new, with a connected storage. This process has used nothing of its quota."""
     one_account.reset()
+    monkeypatch.setattr("airflow_claid.client.account._quotas", {})
     one_account.connect_storage("shop", bucket="shop-pictures", path="spring", where=tmp_path / "bucket")
     return one_account
 

@@ -42,27 +42,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.fixture
-def client(s3: str, s3_endpoint: str) -> Any:
-    import boto3
-
-    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    return boto3.client("s3", endpoint_url=s3_endpoint, **keys)
-
-
-@pytest.fixture
-def in_parts(client: Any, s3: str) -> Upload:
+def in_parts(s3_client: Any, s3: str) -> Upload:
     """Uploads a file in parts, which gives it an ETag that is no checksum of its content."""
     bucket = s3.partition("@")[2]
 
     def upload(uri: str, content: bytes) -> None:
         key = uri.removeprefix(f"{s3}/")
-        begun = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        begun = s3_client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
         parts = []
         for number, start in enumerate(range(0, len(content), PART), start=1):
             body = content[start : start + PART]
             one = {"Bucket": bucket, "Key": key, "UploadId": begun, "PartNumber": number}
-            parts.append({"PartNumber": number, "ETag": client.upload_part(**one, Body=body)["ETag"]})
-        client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=begun, MultipartUpload={"Parts": parts})
+            parts.append({"PartNumber": number, "ETag": s3_client.upload_part(**one, Body=body)["ETag"]})
+        s3_client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=begun, MultipartUpload={"Parts": parts})
 
     return upload
 
@@ -111,11 +103,11 @@ def test_how_a_picture_was_uploaded_does_not_matter(s3: str, in_parts: Upload, a
 
 
 def test_a_folder_in_which_nothing_changed_costs_two_listings_and_a_manifest(
-    s3: str, client: Any, asked: Counter[str]
+    s3: str, s3_client: Any, asked: Counter[str]
 ) -> None:
     bucket = s3.partition("@")[2]
     for number in range(300):
-        client.put_object(Bucket=bucket, Key=f"in/{number:03}.jpg", Body=b"%d" % number)
+        s3_client.put_object(Bucket=bucket, Key=f"in/{number:03}.jpg", Body=b"%d" % number)
     batch = batch_in(s3)
     batch.writes = True
     assert batch.run().credits == 300.0

@@ -6,10 +6,18 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from airflow_claid.batch.intake import Item
 from airflow_claid.batch.waiting_jobs import WaitingJob, WaitingJobs
 from airflow_claid.client import JobKind
 from tests.support.clock import Clock
+
+
+@pytest.fixture(autouse=True)
+def short_pauses() -> None:
+    """Keep the pauses as they are: they are what is tested here."""
+
 
 MIDNIGHT = datetime(2026, 10, 1, tzinfo=timezone.utc)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from airflow_claid.client import ClaidClient, GenerateRequest
-from airflow_claid.delivery import downloads
 from airflow_claid.delivery.delivery import Delivery
 from airflow_claid.delivery.download_rules import DownloadRules
 from airflow_claid.delivery.downloads import Downloader
@@ -108,8 +107,7 @@ class TestPicturesOfOneRequest:
     """What a picture is, and what its link gives."""
 
     @pytest.fixture
-    def delivery(self, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Delivery:
-        monkeypatch.setattr(downloads._attempts, "sleep", lambda _: None)
+    def delivery(self, scripted: ScriptedServer) -> Delivery:
         client = ClaidClient("some-key", base_url=f"{scripted.url}/v1")
         return Delivery(Downloader(DownloadRules(client.base_url)), ConnectedStorages(client, {}), lambda: NOW)
 

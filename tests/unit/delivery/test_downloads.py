@@ -42,12 +42,6 @@ def _raising(error: Exception) -> Callable[..., None]:
     return get
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two attempts no time passes."""
-    monkeypatch.setattr(downloads._attempts, "sleep", lambda _: None)
-
-
 @pytest.fixture
 def downloader(scripted: ScriptedServer) -> Downloader:
     """Takes the scripted server for a sandbox, which may serve its own pictures."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.sandbox import Sandbox
 from tests.conftest import Connect
 
@@ -72,12 +70,6 @@ class StateStore:
 
 
 NewTry = Callable[..., TaskRun]
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have batches try again at once."""
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
 
 
 @pytest.fixture

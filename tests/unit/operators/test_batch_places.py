@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -16,7 +15,6 @@ from airflow_claid.sandbox import Sandbox
 from airflow_claid.storage.listing import list_files
 from airflow_claid.storage.object_storage import read
 from tests.conftest import Connect, s3_connection
-from tests.crash.places import S3_KEYS
 from tests.support.write_once import write_once
 from tests.unit.operators.conftest import NewTry
 
@@ -152,15 +150,14 @@ def test_a_place_that_takes_no_file_stops_a_batch_before_anything_is_paid(
 
 
 def test_pictures_that_are_copied_another_way_are_reused_and_only_they_are_read(
-    sandbox: Sandbox, new_try: NewTry, s3: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, new_try: NewTry, s3: str, s3_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = rows_of(new_try()(batch(output=f"{s3}/out/"))["manifest"])
-    client = boto3.client("s3", endpoint_url=s3_endpoint, **S3_KEYS)
     bucket, _, key = first[1]["paths"][0].partition("@")[2].partition("/")
     where = {"Bucket": bucket, "Key": key}
-    upload = {**where, "UploadId": client.create_multipart_upload(**where)["UploadId"]}
-    part = client.upload_part(**upload, PartNumber=1, Body=read(first[1]["paths"][0]))
-    client.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    upload = {**where, "UploadId": s3_client.create_multipart_upload(**where)["UploadId"]}
+    part = s3_client.upload_part(**upload, PartNumber=1, Body=read(first[1]["paths"][0]))
+    s3_client.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
     compared: list[str] = []
 
     def counted(uri: str) -> bytes:

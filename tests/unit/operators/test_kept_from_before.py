@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -24,13 +23,11 @@ NOBODY_LISTENS_HERE = "http://127.0.0.1:18765"
 
 
 @pytest.fixture
-def run(s3_endpoint: str, connect: Connect) -> TaskRun:
+def run(s3_client: Any, s3_endpoint: str, connect: Connect) -> TaskRun:
     """A task's try with the bucket as it was, and a Claid that cannot be reached."""
-    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    s3 = boto3.client("s3", endpoint_url=s3_endpoint, **keys)
-    s3.create_bucket(Bucket="kept")
+    s3_client.create_bucket(Bucket="kept")
     for file in (KEPT / "bucket").rglob("*.*"):
-        s3.put_object(Bucket="kept", Key=str(file.relative_to(KEPT / "bucket")), Body=file.read_bytes())
+        s3_client.put_object(Bucket="kept", Key=str(file.relative_to(KEPT / "bucket")), Body=file.read_bytes())
     connect("moto", **s3_connection(s3_endpoint))
     connect("claid_default", conn_type="claid", password="a-key", host=NOBODY_LISTENS_HERE)
     memory: Mapping[str, Any] = json.loads((KEPT / "task_state.json").read_text())

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.client import ClaidError, GenerateRequest
 from airflow_claid.client.spending.limits import SpendLimit
 from airflow_claid.operators import ImageEditOperator, ImageGenerationBatchOperator, ImageGenerationOperator
@@ -144,9 +143,8 @@ def test_a_lost_answer_that_is_found_is_charged(
 
 
 def test_a_batch_tells_its_jobs_and_the_quota(
-    stats: FakeStats, new_try: NewTry, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stats: FakeStats, new_try: NewTry, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
     prompts = [f"Lamp {number}" for number in range(5)]
     new_try()(ImageGenerationBatchOperator(task_id="pictures", prompts=prompts, output=f"file://{tmp_path}/"))
     assert stats.sums == {"claid.credits": sandbox.charged(), "claid.pictures": 5}

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_claid.batch.terms import BatchTerms
 from airflow_claid.errors import SpendLimitError, SpendStoreError
 from airflow_claid.operators import ImageFolderEditOperator, ImageGenerationBatchOperator, ImageGenerationOperator
 from airflow_claid.operators.bases.paying import failing_at_once
@@ -149,7 +148,6 @@ def test_a_batch_stops_at_the_limit_and_says_what_is_left_and_when_to_go_on(
 def test_when_the_redis_dies_in_the_middle_of_a_batch_nothing_is_charged_past_it(
     new_try: NewTry, connect: Connect, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_claid.operators.bases.batch_parameters.BatchTerms", partial(BatchTerms, pause=0.02))
     monkeypatch.setattr("airflow_claid.client.spending.spending._PAUSE", 0.0)
     prompts = [f"Lamp {number}" for number in range(400)]
     port = free_port()

@@ -4,7 +4,6 @@ import json
 import logging
 from typing import Any
 
-import boto3
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -75,14 +74,13 @@ def test_the_amazon_provider_finds_a_key_pair_where_the_connection_names_none(
 
 
 def test_pictures_generated_into_the_connected_storage_lie_in_the_bucket(
-    sandbox: Sandbox, new_try: NewTry, connect: Connect, s3: str, s3_endpoint: str
+    sandbox: Sandbox, new_try: NewTry, connect: Connect, s3: str, s3_client: Any, s3_endpoint: str
 ) -> None:
     bucket = s3.partition("@")[2]
     sandbox.service.storages.locate(bucket, s3_endpoint)
     root = new_try()(connecting(connection_id="moto", bucket=bucket, path="catalogue"))
     (path,) = new_try()(ImageGenerationOperator(task_id="g", prompt="A linen sofa", output=f"{root}spring/"))
-    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    objects = boto3.client("s3", endpoint_url=s3_endpoint, **keys).list_objects_v2(Bucket=bucket)["Contents"]
+    objects = s3_client.list_objects_v2(Bucket=bucket)["Contents"]
     assert [item["Key"] for item in objects] == ["catalogue/" + path.removeprefix("storage://shop/")]
 
 

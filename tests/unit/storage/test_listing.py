@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
@@ -20,7 +19,6 @@ from airflow_claid.storage.checksums import checksum_if_there
 from airflow_claid.storage.listing import Inventory, list_files, stream_files
 from airflow_claid.storage.object_storage import ListingRefusedError, find, write_whole
 from tests.conftest import Connect
-from tests.crash.places import S3_KEYS
 from tests.support.scripted_server import Reply, ScriptedServer, as_json
 
 RECURSIVE = pytest.mark.parametrize("recursive", [False, True])
@@ -30,11 +28,6 @@ RECURSIVE = pytest.mark.parametrize("recursive", [False, True])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     root = f"file://{tmp_path}" if request.param == "local" else request.getfixturevalue(request.param)
     return f"{root}/spring/"
-
-
-@pytest.fixture
-def s3_client(s3_endpoint: str) -> Any:
-    return boto3.client("s3", endpoint_url=s3_endpoint, **S3_KEYS)
 
 
 def test_it_knows_the_files_of_a_folder_and_of_the_folders_in_it(folder: str) -> None:
