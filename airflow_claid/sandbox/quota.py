@@ -79,10 +79,10 @@ class Quota:
         used_up = [number for number, count in enumerate(left) if count <= 0]
         choice = max(used_up or range(len(left)), key=lambda number: self.policies[number].seconds)
         policy, window = self.policies[choice], self._windows[choice]
-        reset = window[0] + policy.seconds - now if window else policy.seconds
+        waited = now - window[0] if window else 0.0
         policies = ", ".join(f"{each.requests};w={each.seconds}" for each in self.policies)
         return {
             "RateLimit-Limit": f"{policy.requests}, {policies}",
             "RateLimit-Remaining": str(left[choice] if allowed else -1),
-            "RateLimit-Reset": str(max(0, math.ceil(reset))),
+            "RateLimit-Reset": str(max(0, math.ceil(policy.seconds - waited))),
         }

@@ -31,6 +31,13 @@ def test_the_headers_are_those_of_the_documentation(limited: Sandbox) -> None:
     assert "Retry-After" not in answer.headers
 
 
+def test_a_window_that_has_just_begun_ends_after_its_length_and_no_later() -> None:
+    clock = Clock()
+    for tenths in range(1, 5000):
+        clock.now = tenths / 10
+        assert Quota("120/60,4/1", clock).take().headers["RateLimit-Reset"] == "60"
+
+
 def test_the_fifth_request_in_a_second_is_a_429_nested_under_detail_and_costs_nothing(limited: Sandbox) -> None:
     client = Client(limited)
     answers = [client.generate(options={"number_of_images": 1}) for _ in range(5)]
