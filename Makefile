@@ -1,7 +1,7 @@
 # make demo   the main job, from a product list to pictures, against a local Claid
 # make up     the same local Claid, and Airflow with its web page
 # make test   all tests
-# make test-unit   those of them that start no Airflow
+# make test-unit   those of them that start no Airflow and run no other command
 # make crash-test   kill tasks at each moment, in real Airflow, and count what it costs
 # make bench  all that docs/benchmarks.md says, measured (about 45 minutes)
 # make bench-jobs   a thousand jobs waited for by one triggerer
@@ -40,8 +40,8 @@ test: $(VENV)/dev-ready
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/integration
 
 test-unit: $(VENV)/dev-ready
-	@echo "==> Running the tests of units and docs that start no Airflow"
-	@$(UNIT_TESTS) -m "not airflow"
+	@echo "==> Running the tests of units and docs that run no commands"
+	@$(UNIT_TESTS) -m "not commands"
 
 crash-test: $(VENV)/dev-ready
 	@echo "==> Killing tasks at each moment, to each kind of place (about 4 minutes)"

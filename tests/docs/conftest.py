@@ -70,7 +70,7 @@ def scene(
         dags.mkdir()
         monkeypatch.chdir(tmp_path)
         own = json.loads(json.dumps(connections))
-        is_marked = request.node.get_closest_marker("airflow") is not None
+        is_marked = request.node.get_closest_marker("commands") is not None
         loaded = request.getfixturevalue("warm_airflow") if is_marked else Airflow(tmp_path)
         airflow = replace(loaded, dags=dags, connections=own, settings={})
         yield Scene(sandbox, airflow, tmp_path / "shop_pictures", s3_endpoint)

@@ -18,13 +18,13 @@ from tests.docs.json_blocks import check_json
 from tests.docs.pages import PAGES, ROOT, Block, Page
 from tests.docs.python_blocks import run_python
 
-_FOR_AIRFLOW = re.compile(r"^(airflow|claid) |@dag\(|^def test_", re.MULTILINE)
-"""Commands, DAGs and tests of DAGs."""
+_COMMANDS = re.compile(r"^(airflow|claid|claid-sandbox)\b|@dag\(|^def test_", re.MULTILINE)
+"""What is run in a process of its own: commands, DAGs and tests of DAGs."""
 
 
 def _parameter(page: Page) -> Any:
-    is_for_airflow = any(_FOR_AIRFLOW.search(block.text) for block in page.blocks)
-    return pytest.param(page, id=str(page), marks=[pytest.mark.airflow] if is_for_airflow else [])
+    has_commands = any(_COMMANDS.search(block.text) for block in page.blocks)
+    return pytest.param(page, id=str(page), marks=[pytest.mark.commands] if has_commands else [])
 
 
 @pytest.mark.parametrize("page", [_parameter(page) for page in PAGES if page.blocks])

@@ -53,6 +53,7 @@ def test_the_page_has_each_option_with_its_default() -> None:
     assert told == {name: option["default"] for name, option in OPTIONS.items()}
 
 
+@pytest.mark.commands
 def test_reading_it_loads_no_airflow() -> None:
     """Airflow reads it while it makes its own configuration."""
     code = (
@@ -70,6 +71,7 @@ def told_by_airflow(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.commands
 def test_what_the_configuration_says_is_the_default_of_tasks_and_of_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

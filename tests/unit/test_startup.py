@@ -140,6 +140,7 @@ def loaded_by() -> dict[str, list[str]]:
     )
 
 
+@pytest.mark.commands
 def test_the_package_of_operators_loads_few_modules() -> None:
     assert len(modules_of("import airflow_claid.operators")) <= MOST_OF_THE_PACKAGE
 
@@ -149,6 +150,7 @@ def test_every_operator_is_counted() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name != OF_ANOTHER_PROVIDER])
+@pytest.mark.commands
 def test_a_dag_with_an_operator_loads_little_of_ours_and_nothing_heavy(
     name: str, loaded_by: dict[str, list[str]]
 ) -> None:
@@ -161,17 +163,20 @@ def test_a_dag_with_an_operator_loads_little_of_ours_and_nothing_heavy(
     assert not others.intersection(loaded)
 
 
+@pytest.mark.commands
 def test_the_operator_of_another_provider_loads_little_of_ours() -> None:
     name = OF_ANOTHER_PROVIDER
     statement = f"from airflow_claid.operators import {name}\n{name}(task_id='t', {PARAMETERS[name]})"
     assert len(ours(modules_of(statement))) <= MOST_OF_AN_OPERATOR
 
 
+@pytest.mark.commands
 def test_all_operators_together_load_nothing_heavy() -> None:
     names = [name for name in operators.__all__ if name != OF_ANOTHER_PROVIDER]
     assert heavy(modules_of(f"from airflow_claid.operators import {', '.join(names)}")) == []
 
 
+@pytest.mark.commands
 def test_sensors_and_decorators_load_no_http_library() -> None:
     loaded = modules_of(
         f"from airflow_claid.sensors import {', '.join(sensors.__all__)}\nimport airflow_claid.decorators"

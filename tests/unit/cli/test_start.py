@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.commands
+
 CLAID = str(Path(sys.executable).with_name("claid"))
 HEAVY = ("airflow", "pydantic", "requests", "rich", "PIL", "fastapi")
 

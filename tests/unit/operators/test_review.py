@@ -349,6 +349,7 @@ def test_the_approved_manifest_never_replaces_the_reviewed_one(review: NewReview
         review(input=batch, manifest=batch).start()
 
 
+@pytest.mark.commands
 def test_other_operators_are_imported_without_the_provider_that_asks() -> None:
     code = (
         "import sys, airflow_claid.operators as operators\n"
@@ -358,6 +359,7 @@ def test_other_operators_are_imported_without_the_provider_that_asks() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+@pytest.mark.commands
 def test_without_that_provider_the_error_says_what_to_install() -> None:
     code = (
         "import sys\nsys.modules['airflow.providers.standard.operators.hitl'] = None\n"

@@ -35,6 +35,7 @@ def test_the_tabs_are_on_task_instances_and_runs_and_in_the_navigation() -> None
         ({"AIRFLOW__CLAID__GALLERY": "False", "AIRFLOW__CLAID__CREDITS": "False"}, "off"),
     ],
 )
+@pytest.mark.commands
 def test_the_plugin_follows_airflows_settings_and_loads_no_application(
     settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

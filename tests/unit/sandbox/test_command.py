@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.commands
 def test_the_command_tells_where_it_serves_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "airflow_claid.sandbox", "--port=0", "--key=abc", "--storage=shop=s3://b/p"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}

@@ -12,6 +12,8 @@ from airflow_claid.sandbox.settings import all_quotas
 from tests.conftest import SMALL
 from tests.support.sandbox_client import png
 
+pytestmark = pytest.mark.commands
+
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 EXAMPLES = 30

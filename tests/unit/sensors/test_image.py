@@ -197,6 +197,7 @@ def test_it_is_templated_maps_and_hands_on_its_output() -> None:
     assert dag.get_task("wait").is_mapped
 
 
+@pytest.mark.commands
 def test_importing_the_sensors_loads_nothing_heavy_and_opens_nothing() -> None:
     script = (
         "import sys, socket\n"

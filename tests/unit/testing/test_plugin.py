@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.commands
 
 OPERATOR_TESTS = """
 import pytest
