@@ -44,7 +44,7 @@ test-unit: $(VENV)/dev-ready
 	@$(UNIT_TESTS) -m "not commands"
 
 crash-test: $(VENV)/dev-ready
-	@echo "==> Killing tasks at each moment, to each kind of place (about 4 minutes)"
+	@echo "==> Killing tasks at each moment, to each kind of place (about 3 minutes)"
 	@$(BIN)/python -m tests.crash
 
 crash-docs: $(VENV)/dev-ready

@@ -125,4 +125,4 @@ def test_it_starts_within_a_second_and_leaves_no_thread() -> None:
     with Sandbox(SandboxSettings()) as sandbox:
         assert time.monotonic() - begun < 1
         Client(sandbox).generate()
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before  # threads of other tests may have ended
