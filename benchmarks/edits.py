@@ -13,8 +13,9 @@ import boto3
 from benchmarks.allowance import allowed, used
 from benchmarks.plain_task import execute
 from benchmarks.rivals import rival
-from benchmarks.servers import KEY, S3_KEYS, ClaidProcess, claid, connections, s3
+from benchmarks.servers import KEY, ClaidProcess, claid, connections, s3
 from benchmarks.tables import Table, percent
+from tests.support.s3 import S3_KEYS
 
 QUOTA = "600/60,20/1"
 PICTURES = 1000

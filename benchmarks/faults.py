@@ -12,8 +12,9 @@ import boto3
 
 from airflow_claid.sandbox.drawing.pictures import Recipe, png
 from benchmarks.plain_task import execute, write_prompts
-from benchmarks.servers import LARGE_QUOTA, S3_KEYS, Request, claid, connections, s3
+from benchmarks.servers import LARGE_QUOTA, Request, claid, connections, s3
 from benchmarks.tables import Table
+from tests.support.s3 import S3_KEYS
 
 PROMPTS = 1000
 GRACE = 5

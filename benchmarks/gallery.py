@@ -17,11 +17,12 @@ import boto3
 import psutil
 import requests
 
-from benchmarks.servers import S3_KEYS, as_variables, s3
+from benchmarks.servers import as_variables, s3
 from benchmarks.tables import Table
 from tests.conftest import s3_connection
 from tests.support.pictures import noise
 from tests.support.processes import free_port, running, wait_for_port
+from tests.support.s3 import S3_KEYS
 
 ROWS, PICTURES, SIDE = 100_000, 60, 1024
 PAGE = 1500

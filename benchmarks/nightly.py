@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 
 from benchmarks.plain_task import Taken, execute
-from benchmarks.servers import LARGE_QUOTA, S3_KEYS, claid, connections, s3
+from benchmarks.servers import LARGE_QUOTA, claid, connections, s3
 from benchmarks.tables import Table
+from tests.support.s3 import S3_KEYS
 
 PICTURES = 20_000
 NEW, CHANGED, UPLOADED_AGAIN, REMOVED = 200, 50, 100, 30

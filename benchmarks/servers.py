@@ -16,9 +16,9 @@ import requests
 
 from tests.conftest import s3_connection
 from tests.support.processes import free_port, served
+from tests.support.s3 import S3_KEYS
 
 KEY = "sandbox-key"
-S3_KEYS = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
 LARGE_QUOTA = "1000000/1"
 
 

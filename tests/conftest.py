@@ -32,7 +32,7 @@ from airflow_claid.sandbox.settings import all_quotas  # noqa: E402
 from tests.support.gcs import gcs_server  # noqa: E402
 from tests.support.postgresql import postgresql_server  # noqa: E402
 from tests.support.redis import redis_server  # noqa: E402
-from tests.support.s3 import s3_server  # noqa: E402
+from tests.support.s3 import S3_KEYS, s3_server  # noqa: E402
 from tests.support.scripted_server import ScriptedServer  # noqa: E402
 from tests.support.spending import Limited, limit_of_ten  # noqa: E402
 
@@ -184,8 +184,7 @@ def s3_client(s3_endpoint: str) -> Any:
     """A client of boto's for the server of S3."""
     import boto3
 
-    keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
-    return boto3.client("s3", endpoint_url=s3_endpoint, **keys)
+    return boto3.client("s3", endpoint_url=s3_endpoint, **S3_KEYS)
 
 
 @pytest.fixture

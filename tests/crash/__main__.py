@@ -16,12 +16,12 @@ from airflow_claid.sandbox import Sandbox, SandboxSettings, StorageSettings
 from tests.crash import same_moment
 from tests.crash.holding_proxy import HoldingProxy
 from tests.crash.moments import MOMENTS, Moment, Stage, half_downloaded
-from tests.crash.places import S3_KEYS, CrashPlace, Servers, places
+from tests.crash.places import CrashPlace, Servers, places
 from tests.integration.standalone import Standalone, standalone
 from tests.support.airflow import Airflow
 from tests.support.gcs import gcs_server
 from tests.support.processes import free_port
-from tests.support.s3 import s3_server
+from tests.support.s3 import S3_KEYS, s3_server
 from tests.support.write_once import write_once
 
 ASKED = 2

@@ -70,7 +70,7 @@ class HoldingProxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else a body waits 40 ms for the client's word that the headers came
+            disable_nagle_algorithm = True  # else a body waits 40 ms until the client acknowledges the headers
 
             def _pass_on(self) -> None:
                 proxy._serve(self)

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import requests
 
-S3_KEYS = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
+from tests.support.s3 import S3_KEYS
 
 
 @dataclass(frozen=True)

@@ -26,5 +26,5 @@ def gcs_server(bucket: str) -> Iterator[str]:
 if __name__ == "__main__":
     # gcsfs opens more connections at once than the five that wait by default; what is then lost hangs for minutes.
     HTTPServer.request_queue_size = 128
-    RequestHandler.disable_nagle_algorithm = True  # else a body waits 40 ms for the client's word that the headers came
+    RequestHandler.disable_nagle_algorithm = True  # else a body waits 40 ms until the client acknowledges the headers
     create_server("127.0.0.1", int(sys.argv[1]), in_memory=True, default_bucket=sys.argv[2]).run()

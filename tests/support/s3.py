@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.support.processes import free_port, served
 
 ROOT = Path(__file__).resolve().parents[2]
+S3_KEYS = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "us-east-1"}
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from airflow_claid.storage.checksums import (
 from airflow_claid.storage.found_files import FoundFiles
 from airflow_claid.storage.object_storage import find, located, read_if_there, write_whole
 from airflow_claid.storage.stored_files import StoredFile
-from tests.crash.places import S3_KEYS
+from tests.support.s3 import S3_KEYS
 
 PICTURE = os.urandom(6 << 20)
 OTHER = os.urandom(6 << 20)
